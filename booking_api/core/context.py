@@ -1,0 +1,76 @@
+"""Who is asking, for whom, and when: the first argument of every operation."""
+
+import dataclasses
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.db import Connection
+from booking_api.core.secrets import Vault
+from booking_api.core.settings import Settings
+
+CallerKind = Literal["anonymous", "app", "customer", "staff", "key", "system"]
+Role = Literal["agent", "manager", "owner"]
+ROLE_RANK: dict[str, int] = {"agent": 1, "manager": 2, "owner": 3}
+
+
+class Organisation(msgspec.Struct, frozen=True):
+    """The tenant, as every operation needs it."""
+
+    org_id: UUID
+    name: str
+    time_zone: str
+    currency: str
+    locale: str
+    live: bool
+    retention_days: int | None
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A verified credential. `subject_id` is the customer or the member of staff, None for keys."""
+
+    kind: CallerKind
+    credential_id: UUID
+    """The key, or for tokens the session: what idempotency keys are scoped to."""
+    subject_id: UUID | None = None
+    role: Role | None = None
+    scopes: frozenset[str] = frozenset()
+    channel: str = "web"
+
+    @property
+    def is_customer(self) -> bool:
+        return self.kind == "customer"
+
+    def has_role(self, least: Role) -> bool:
+        return self.role is not None and ROLE_RANK[self.role] >= ROLE_RANK[least]
+
+    def may(self, scope: str, role: Role) -> bool:
+        """Whether a secret key has the scope, or a member of staff at least the role."""
+        return scope in self.scopes if self.kind == "key" else self.has_role(role)
+
+
+@dataclasses.dataclass(slots=True)
+class Context:
+    """One request or job. `now` is read once, so that everything in it happens at one moment."""
+
+    db: Connection
+    org: Organisation
+    caller: Caller
+    now: datetime
+    settings: Settings
+    vault: Vault
+    caches: dict[str, Any]
+    """The process's bounded caches, by capability."""
+    base_url: str = ""
+    request_id: str = ""
+    language: str = "en"
+    languages: tuple[str, ...] = ("en",)
+    """Wanted by the reader, most wanted first, the organisation's own last."""
+    reply: Any = None
+    """The answer that `core.http.writing` stores and sends; see `core.http.Reply`."""
+
+    @property
+    def org_id(self) -> UUID:
+        return self.org.org_id

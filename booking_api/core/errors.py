@@ -1,0 +1,157 @@
+"""Every refusal there is, as RFC 9457 problem details.
+
+Operations and rules raise a `DomainError`; `core.http` turns it into `application/problem+json` in one place.
+Expected outcomes (a scan's verdict, one line of a batch) are data and don't pass through here.
+"""
+
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field of the request."""
+
+    pointer: str
+    """RFC 6901 pointer into the body; `/query/<name>` for a query parameter, `/headers/<name>` for a header."""
+    detail: str
+
+
+class DomainError(Exception):
+    """A refusal with a stable `code`. `members` become members of the problem document."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+    explanation: ClassVar[str] = ""
+    """What an app, a customer and an operator should do; shown at the problem's `type` URL."""
+    retryable: ClassVar[bool] = False
+    member_types: ClassVar[dict[str, Any]] = {}
+    """The problem's extra members and their types, for the OpenAPI document."""
+
+    def __init__(
+        self, detail: str = "", *, errors: list[FieldError] | None = None, retry_after_seconds: int | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = errors
+        self.retry_after_seconds = retry_after_seconds
+        self.members = members
+
+
+class Invalid(DomainError):
+    code, status, title = "invalid", 400, "The request is not valid"
+    explanation = "Each of `errors` points at a field. Correct it and send the request again; nothing was changed."
+
+
+class Unprocessable(Invalid):
+    status = 422
+    title = "The request is well-formed but can't be carried out"
+
+
+def invalid(pointer: str, detail: str) -> Invalid:
+    """The usual way to refuse one field of the input's form (400)."""
+    return Invalid(detail, errors=[FieldError(pointer, detail)])
+
+
+def unprocessable(pointer: str, detail: str) -> Unprocessable:
+    """The usual way to refuse one field's meaning (422): well-formed, but not for this thing."""
+    return Unprocessable(detail, errors=[FieldError(pointer, detail)])
+
+
+class TooLarge(DomainError):
+    code, status, title = "too_large", 413, "The request body is too large"
+    explanation = "A body may have 256 KiB."
+
+
+class UnsupportedMediaType(DomainError):
+    code, status, title = "unsupported_media_type", 415, "The request body must be application/json"
+
+
+class MethodNotAllowed(DomainError):
+    code, status, title = "method_not_allowed", 405, "This path does not offer that method"
+
+
+class Unauthenticated(DomainError):
+    code, status, title = "unauthenticated", 401, "A valid credential is needed"
+    explanation = "Send `Authorization: Bearer …` with a key or token of this server."
+
+
+class TokenExpired(DomainError):
+    code, status, title = "token_expired", 401, "The access token has expired"
+    explanation = "Renew it with `POST /v1/tokens` and the refresh token, then repeat the request."
+
+
+class TokenRevoked(DomainError):
+    code, status, title = "token_revoked", 401, "The credential has been revoked"
+    explanation = "Ask the customer to recover their booking, or the organisation for a new key."
+
+
+class Forbidden(DomainError):
+    code, status, title = "forbidden", 403, "This credential may not do that"
+    explanation = "The credential is valid but its kind, role or scopes don't allow the operation."
+
+
+class NotFound(DomainError):
+    code, status, title = "not_found", 404, "There is no such thing here"
+    explanation = "The id is unknown, or the thing belongs to somebody else: both look the same on purpose."
+
+
+class Conflict(DomainError):
+    code, status, title = "conflict", 409, "The request contradicts the current state"
+    explanation = "Get the resource again and look at its `available_actions`."
+
+
+class IdTaken(DomainError):
+    code, status, title = "id_taken", 409, "This id is taken"
+    explanation = "Make a new UUID for a new thing. Its owner gets the existing thing instead of this answer."
+
+
+class IdempotencyMismatch(DomainError):
+    code, status, title = "idempotency_mismatch", 422, "This idempotency key was used with another request"
+    explanation = "A key belongs to one request. Make a new one for a new request."
+
+
+class IdempotencyInProgress(DomainError):
+    code, status, title = "idempotency_in_progress", 409, "The same request is still being worked on"
+    explanation = "Wait as `Retry-After` says and send the very same request again."
+    retryable = True
+
+
+class VersionConflict(DomainError):
+    code, status, title = "version_conflict", 412, "The resource has changed since you read it"
+    explanation = "Get it again, look at what changed, and repeat with its new ETag."
+
+
+class Gone(DomainError):
+    code, status, title = "gone", 410, "This is no longer available"
+
+
+class RateLimited(DomainError):
+    code, status, title = "rate_limited", 429, "Too many requests"
+    explanation = "Wait as `Retry-After` says."
+    retryable = True
+
+
+class Overloaded(DomainError):
+    code, status, title = "overloaded", 503, "The service can't answer right now"
+    explanation = "Nothing was changed, or the change can be repeated safely with the same idempotency key or id."
+    retryable = True
+
+
+class Internal(DomainError):
+    code, status, title = "internal", 500, "Something went wrong on our side"
+    explanation = "The request can be repeated safely with the same idempotency key or id. Tell us the `request_id`."
+    retryable = True
+
+
+def known_errors() -> dict[str, type[DomainError]]:
+    """Every error class by code, the capabilities' included once they are imported."""
+    found: dict[str, type[DomainError]] = {}
+    waiting = [DomainError]
+    while waiting:
+        for cls in waiting.pop().__subclasses__():
+            found.setdefault(cls.code, cls)
+            waiting.append(cls)
+    return found

@@ -1,0 +1,573 @@
+"""How HTTP comes in and goes out: endpoints, bodies, transactions, answers, problems.
+
+`endpoint` declares an operation with all that the OpenAPI document says of it; `reading` and `writing` open its
+context; `send` answers. There is no dependency injection: three injected dependencies cost half the throughput.
+"""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler, route
+
+from booking_api.core import queries
+from booking_api.core.clock import utc_now
+from booking_api.core.context import Caller, Context, Organisation, Role
+from booking_api.core.errors import (
+    Conflict,
+    DomainError,
+    FieldError,
+    IdempotencyInProgress,
+    IdempotencyMismatch,
+    Internal,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+    invalid,
+)
+from booking_api.core.log import log
+from booking_api.core.runtime import Runtime
+from booking_api.core.secrets import content_etag, fingerprint
+from booking_api.core.texts import accepted, choose_language
+
+T = TypeVar("T")
+Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+HANDLER_TRIES = 4
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Which callers an operation admits. Nobody may, unless a field says so."""
+
+    anonymous: bool = False
+    app: bool = False
+    customer: bool = False
+    staff: Role | None = None
+    """The least role."""
+    scope: str | None = None
+    """The scope that a secret key needs."""
+
+    def admits(self, caller: Caller) -> bool:
+        match caller.kind:
+            case "app":
+                return self.app
+            case "customer":
+                return self.customer
+            case "staff":
+                return self.staff is not None and caller.has_role(self.staff)
+            case "key":
+                return self.scope is not None and self.scope in caller.scopes
+            case _:
+                return self.anonymous
+
+
+class Binary(msgspec.Struct, frozen=True):
+    """An answer that isn't JSON, for the OpenAPI document."""
+
+    media_type: str
+    description: str
+    is_text: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An operation as the OpenAPI document describes it and as the guard enforces it."""
+
+    method: Method
+    path: str
+    name: str
+    tag: str
+    summary: str
+    description: str
+    access: Access
+    body: Any
+    body_optional: bool
+    query: Any
+    answers: Mapping[int, Any]
+    answer_descriptions: Mapping[int, str]
+    errors: tuple[type[DomainError], ...]
+    conditional: bool
+    """Whether GET answers with an ETag and honours If-None-Match, or an edit honours If-Match."""
+
+    @property
+    def operation_id(self) -> str:
+        first, *rest = self.name.split("_")
+        return first + "".join(word.capitalize() for word in rest)
+
+
+def endpoint(
+    method: Method,
+    path: str,
+    *,
+    tag: str,
+    access: Access,
+    answers: Mapping[int, Any],
+    body: Any = None,
+    body_optional: bool = False,
+    query: Any = None,
+    answer_descriptions: Mapping[int, str] | None = None,
+    errors: tuple[type[DomainError], ...] = (),
+    conditional: bool = False,
+) -> Callable[[Callable[..., Awaitable[Response[bytes]]]], HTTPRouteHandler]:
+    """Declares an operation. The function's docstring is its summary (first line) and description.
+
+    An unsafe operation is run again when PostgreSQL resolved a deadlock against it: its transaction was rolled back
+    whole, so that nothing of the first run is left.
+    """
+
+    def declare(function: Callable[..., Awaitable[Response[bytes]]]) -> HTTPRouteHandler:
+        summary, _, description = (function.__doc__ or "").strip().partition("\n")
+        described = Endpoint(
+            method=method,
+            path=path,
+            name=function.__name__,
+            tag=tag,
+            summary=summary.rstrip("."),
+            description=" ".join(description.split()),
+            access=access,
+            body=body,
+            body_optional=body_optional,
+            query=query,
+            answers=answers,
+            answer_descriptions=answer_descriptions or {},
+            errors=errors,
+            conditional=conditional,
+        )
+        run = function if method == "GET" else _again_after_deadlock(function)
+        return route(path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False)(run)
+
+    return declare
+
+
+def _again_after_deadlock(function: Callable[..., Awaitable[Response[bytes]]]) -> Callable[..., Awaitable[Response[bytes]]]:
+    import functools
+
+    @functools.wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Response[bytes]:
+        for _ in range(HANDLER_TRIES - 1):
+            try:
+                return await function(*args, **kwargs)
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                continue
+        return await function(*args, **kwargs)
+
+    return run
+
+
+# requests ---------------------------------------------------------------------------------------------------------
+
+_PATH_IN_MESSAGE = re.compile(r"^(?P<detail>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_FIELD_IN_DETAIL = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def _field_error(error: msgspec.ValidationError, prefix: str = "") -> FieldError:
+    """msgspec's `$.items[0].unit` as a JSON pointer."""
+    found = _PATH_IN_MESSAGE.match(str(error))
+    detail, path = (found["detail"], found["path"] or "$") if found else (str(error), "$")
+    steps = [name or ("" if index == "..." else index) for name, index in _STEP.findall(path)]
+    if named := _FIELD_IN_DETAIL.search(detail):
+        steps.append(named["name"])
+    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps if step)
+    return FieldError(prefix + pointer, detail)
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional: bool = False) -> T:
+    """The JSON body as a Struct. Raises `Invalid` with a pointer to the field for anything that doesn't fit."""
+    raw = await request.body()
+    if not raw.strip() and optional:
+        raw = b"{}"
+    elif (content_type := request.headers.get("content-type", JSON).partition(";")[0].strip().lower()) != JSON:
+        raise UnsupportedMediaType(f"Send application/json, not {content_type[:60]!r}.")
+    decoder = _decoders.get(into)
+    if decoder is None:
+        decoder = _decoders[into] = msgspec.json.Decoder(into)
+    try:
+        value = decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        field = _field_error(error)
+        raise Invalid(field.detail, errors=[field]) from None
+    except RecursionError:
+        raise invalid("", "The JSON is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise invalid("", "The body is not valid UTF-8.") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise invalid("", str(error)) from None
+    if _NUL.search(raw):
+        raise invalid("", "A string contains the character NUL, which no text here may.")
+    return value
+
+
+def read_query(request: Request[Any, Any, Any], into: type[T]) -> T:
+    """The query string as a Struct. Raises `Invalid` with a pointer `/query/<name>`."""
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise invalid(f"/query/{name}", "The parameter is given twice.")
+        if "\0" in value or "\ufffd" in value:
+            raise invalid(f"/query/{name}", "The value is not text without NUL in valid UTF-8.")
+        given[name] = value
+    try:
+        return msgspec.convert(given, into, strict=False)
+    except msgspec.ValidationError as error:
+        field = _field_error(error, "/query")
+        raise Invalid(field.detail, errors=[field]) from None
+
+
+# answers ----------------------------------------------------------------------------------------------------------
+
+encode = msgspec.json.Encoder().encode
+
+
+class Reply:
+    """An answer, serialised at once, so that what is stored for a replay is what is sent."""
+
+    __slots__ = ("body", "etag", "headers", "media_type", "status", "tokens_for")
+
+    def __init__(
+        self,
+        value: Any = None,
+        status: int = 200,
+        *,
+        etag: str | None = None,
+        headers: dict[str, str] | None = None,
+        tokens_for: UUID | None = None,
+        media_type: str = JSON,
+    ) -> None:
+        self.status = status
+        self.body: bytes = value if isinstance(value, bytes) else b"" if value is None else encode(value)
+        self.etag = etag
+        self.headers = headers or {}
+        self.tokens_for = tokens_for
+        """A customer who gets tokens with this answer. They are minted anew on a replay and never stored."""
+        self.media_type = media_type
+
+
+class Replayed(Exception):
+    """Not an error: the idempotency key was answered before, and this is the answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
+
+
+def version_etag(version: int) -> str:
+    """The ETag of a versioned resource."""
+    return f'"{version}"'
+
+
+def expected_version(request: Request[Any, Any, Any]) -> int | None:
+    """The version in `If-Match`, None where it is absent or `*`."""
+    given = request.headers.get("if-match", "*").strip()
+    if given == "*":
+        return None
+    if not re.fullmatch(r'(W/)?"\d{1,9}"', given):
+        raise invalid("/headers/If-Match", "This is not an ETag of this resource.")
+    return int(given.strip('W/"'))
+
+
+def send(request: Request[Any, Any, Any], ctx: Context) -> Response[bytes]:
+    """The HTTP answer for `ctx.reply`; 304 where the client has it already."""
+    reply: Reply = ctx.reply
+    headers = dict(reply.headers)
+    headers.setdefault("Content-Language", ctx.language)
+    headers.setdefault("Cache-Control", "no-store")
+    body = reply.body
+    if reply.tokens_for is not None:
+        # The tokens join the object as its last members: `{…}` and `{"access_token": …}` become one object.
+        tokens = encode(runtime_of(request).mint(ctx.org, reply.tokens_for, ctx.caller.channel, ctx.now))
+        body = body[:-1] + (b"," if len(body) > 2 else b"") + tokens[1:]
+    if reply.etag is not None:
+        headers["ETag"] = reply.etag
+        if request.method == "GET" and _etag_matches(request.headers.get("if-none-match"), reply.etag):
+            return Response(b"", status_code=304, headers=headers)
+    return Response(body, status_code=reply.status, headers=headers, media_type=reply.media_type if body else None)
+
+
+def _etag_matches(given: str | None, etag: str) -> bool:
+    return given is not None and (given.strip() == "*" or any(part.strip().removeprefix("W/") == etag for part in given.split(",")))
+
+
+def body_etag(reply: Reply) -> Reply:
+    """Gives a reply the ETag of its content: for answers that don't depend on the minute."""
+    reply.etag = content_etag(reply.body)
+    reply.headers.setdefault("Cache-Control", "private, no-cache")
+    reply.headers.setdefault("Vary", "Accept-Language, Authorization")
+    return reply
+
+
+# contexts ---------------------------------------------------------------------------------------------------------
+
+
+def runtime_of(request: Request[Any, Any, Any]) -> Runtime:
+    return request.app.state.runtime
+
+
+_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
+
+
+def base_url_of(request: Request[Any, Any, Any]) -> str:
+    """The server's public URL: the setting, else as the client reached it."""
+    settings = runtime_of(request).settings
+    if settings.base_url:
+        return settings.base_url.rstrip("/")
+    host = request.headers.get("host", "")
+    return f"{request.scope['scheme']}://{host if _HOST.fullmatch(host) else f'{settings.host}:{settings.port}'}"
+
+
+def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
+    auth: tuple[Organisation, Caller] | None = request.scope.get("auth")
+    if auth is None:
+        raise Unauthenticated
+    org, caller = auth
+    runtime = runtime_of(request)
+    header = request.headers.get("accept-language", "")
+    return Context(
+        db=db,
+        org=org,
+        caller=caller,
+        now=utc_now(),
+        settings=runtime.settings,
+        vault=runtime.vault,
+        caches=runtime.caches,
+        base_url=base_url_of(request),
+        request_id=request.scope.get("request_id", ""),
+        language=choose_language(header, org.locale),
+        languages=(*accepted(header), org.locale.split("-")[0].lower()),
+    )
+
+
+@asynccontextmanager
+async def acquire(runtime: Runtime) -> Any:
+    """A connection of the pool. Raises `Overloaded` when none is free in time or the server can't be reached."""
+    try:
+        connection = await runtime.pool.acquire(timeout=runtime.settings.pool_wait_seconds)
+    except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError) as error:
+        raise Overloaded(retry_after_seconds=1) from error
+    try:
+        yield connection
+    finally:
+        await runtime.pool.release(connection)
+
+
+@asynccontextmanager
+async def reading(request: Request[Any, Any, Any]) -> Any:
+    """A context that only reads; no transaction, so each statement sees the latest commit."""
+    async with acquire(runtime_of(request)) as db:
+        yield make_context(request, db)
+
+
+class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a verb where it is used
+    """A context in one transaction that commits before the answer is sent.
+
+    With an `Idempotency-Key`, entering raises `Replayed` with the stored answer, `IdempotencyMismatch` for another
+    body, and `IdempotencyInProgress` while a twin is under way; leaving stores `ctx.reply` in the same transaction.
+    An exception rolls everything back and stores nothing, so that a refusal may be tried again.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any]) -> None:
+        self.request = request
+
+    async def __aenter__(self) -> Context:
+        request = self.request
+        key = request.headers.get("idempotency-key")
+        key_hash = digest = b""
+        auth = request.scope.get("auth")
+        if auth is None:
+            raise Unauthenticated
+        if key is not None:
+            _check_idempotency_key(key, auth[1])
+            target = f"{request.method} {request.scope['path']}\0{key}"
+            key_hash = hashlib.sha256(target.encode()).digest()
+            digest = fingerprint(request.scope["query_string"], await request.body())
+        self.key_hash, self.digest = key_hash, digest
+        self._acquired = acquire(runtime_of(request))
+        db = await self._acquired.__aenter__()
+        try:
+            self.ctx = ctx = make_context(request, db)
+            self.transaction = db.transaction()
+            await self.transaction.start()
+            if key is not None:
+                await self._find_earlier(ctx)
+        except BaseException:
+            await self._leave_after(failed=True)
+            raise
+        return ctx
+
+    async def _find_earlier(self, ctx: Context) -> None:
+        lock = int.from_bytes(fingerprint(ctx.org_id.bytes, ctx.caller.credential_id.bytes, self.key_hash)[:8], "big", signed=True)
+        found = await queries.find_answer(ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, lock)
+        if found.body is not None and found.status is not None:
+            if found.fingerprint != self.digest:
+                raise IdempotencyMismatch
+            reply = Reply(found.body, found.status, headers={"Idempotency-Replayed": "true"}, tokens_for=found.customer_id)
+            if found.status >= 400:
+                reply.media_type = PROBLEM
+            raise Replayed(reply)
+        if not found.locked:
+            raise IdempotencyInProgress(retry_after_seconds=1)
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            if error is None and self.key_hash and self.ctx.reply is not None:
+                ctx, reply = self.ctx, self.ctx.reply
+                try:
+                    await queries.insert_answer(
+                        ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, self.digest,
+                        reply.status, reply.body, reply.tokens_for, ctx.now,
+                    )
+                except asyncpg.UniqueViolationError:
+                    raise IdempotencyInProgress(retry_after_seconds=1) from None
+        except BaseException:
+            await self._leave_after(failed=True)
+            raise
+        await self._leave_after(failed=error is not None)
+
+    async def _leave_after(self, *, failed: bool) -> None:
+        try:
+            if hasattr(self, "transaction"):
+                if failed:
+                    try:
+                        await self.transaction.rollback()
+                    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                        # The connection is gone, and with it the transaction; what failed first is what matters.
+                        log.debug("rollback.skipped")
+                else:
+                    await self.transaction.commit()
+        finally:
+            await self._acquired.__aexit__(None, None, None)
+
+
+def _check_idempotency_key(key: str, caller: Caller) -> None:
+    if not 16 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
+        raise invalid("/headers/Idempotency-Key", "An idempotency key has 16 to 255 printable ASCII characters.")
+    if caller.kind == "app":
+        try:
+            random = UUID(key).version in {4, 7}
+        except ValueError:
+            random = False
+        if not random:
+            raise invalid(
+                "/headers/Idempotency-Key",
+                "Under a publishable key, which all phones share, an idempotency key must be a random UUID.",
+            )
+
+
+# problems ---------------------------------------------------------------------------------------------------------
+
+
+class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """RFC 9457 problem details. Apps branch on `code`; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    retryable: bool | msgspec.UnsetType = msgspec.UNSET
+    errors: list[FieldError] | None = None
+
+
+CONSTRAINTS: dict[str, Callable[[], DomainError]] = {}
+"""Constraint name → the refusal it means. Capabilities add theirs where their statements stand."""
+
+
+def to_domain_error(error: BaseException) -> DomainError:
+    """Anything that was raised, as a refusal. What isn't foreseen is `Internal`, and logged with its traceback."""
+    match error:
+        case DomainError():
+            return error
+        case HTTPException(status_code=404):
+            return NotFound("There is nothing at this path.")
+        case HTTPException(status_code=405):
+            return MethodNotAllowed()
+        case HTTPException(status_code=413):
+            return TooLarge()
+        case HTTPException(status_code=415):
+            return UnsupportedMediaType()
+        case HTTPException(status_code=status) if 400 <= status < 500:
+            return Invalid(str(error.detail))
+        case asyncpg.IntegrityConstraintViolationError():
+            name = getattr(error, "constraint_name", None) or ""
+            if make := CONSTRAINTS.get(name):
+                return make()
+            log.warning("constraint.violated", constraint=name, sqlstate=error.sqlstate)
+            return Conflict("The change contradicts something that is already there.")
+        case asyncpg.DataError():
+            return Invalid("A value is outside of what can be stored.")
+        case (
+            asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.TooManyConnectionsError()
+            | asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError() | asyncpg.OperatorInterventionError()
+            | asyncpg.DeadlockDetectedError() | asyncpg.SerializationError() | asyncpg.InsufficientResourcesError()
+            | asyncpg.InterfaceError() | asyncpg.InternalClientError() | asyncpg.ReadOnlySQLTransactionError()
+            | asyncpg.IdleInTransactionSessionTimeoutError() | OSError() | TimeoutError()
+        ):  # fmt: skip
+            log.warning("database.unavailable", error=type(error).__name__)
+            return Overloaded(retry_after_seconds=1)
+        case _:
+            log.error("request.failed", exc_info=error)
+            return Internal()
+
+
+def problem_body(error: DomainError, base_url: str, request_id: str) -> bytes:
+    """The problem document of a refusal, its own members last."""
+    problem = {
+        "type": f"{base_url}/problems/{quote(error.code)}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+        "retryable": error.retryable,
+    }
+    if error.errors:
+        problem["errors"] = error.errors
+    return encode({**problem, **error.members})
+
+
+def problem_reply(ctx: Context, error: DomainError) -> Reply:
+    """A refusal that changed something and must be kept, such as a declined payment."""
+    reply = Reply(problem_body(error, ctx.base_url, ctx.request_id), error.status, media_type=PROBLEM)
+    if error.retry_after_seconds is not None:
+        reply.headers["Retry-After"] = str(error.retry_after_seconds)
+    return reply
+
+
+def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The one place where what was raised becomes an answer."""
+    if isinstance(error, Replayed):
+        reply = error.reply
+        auth = request.scope.get("auth")
+        assert auth is not None
+        ctx = make_context(request, None)
+        ctx.reply = reply
+        return send(request, ctx)
+    refusal = to_domain_error(error)
+    headers = {"Cache-Control": "no-store"}
+    if refusal.retry_after_seconds is not None:
+        headers["Retry-After"] = str(refusal.retry_after_seconds)
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}"'
+    if isinstance(error, HTTPException) and error.status_code == 405 and error.headers and "Allow" in error.headers:
+        headers["Allow"] = error.headers["Allow"]
+    body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""))
+    return Response(body, status_code=refusal.status, headers=headers, media_type=PROBLEM)

@@ -1,0 +1,173 @@
+"""All SQL of the core: events, idempotency keys, worker heartbeats."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    org_id: UUID
+    id: UUID
+    type: str
+    subject_id: UUID
+    data: dict[str, Any]
+    created_at: datetime
+
+
+class StoredAnswer(msgspec.Struct, frozen=True):
+    """What an idempotency key was answered with. `fresh` is false while a twin holds the lock."""
+
+    locked: bool
+    fingerprint: bytes | None
+    status: int | None
+    body: bytes | None
+    customer_id: UUID | None
+
+
+async def insert_events(db: Connection, event_columns: list[list[Any]]) -> None:
+    await execute(
+        db,
+        """
+        insert into event (org_id, id, type, subject_id, data, created_at)
+        select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::timestamptz[])
+        """,
+        *event_columns,
+    )
+
+
+async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> list[StoredEvent]:
+    """Marks up to `limit` events as relayed and returns them; across organisations, for the relay alone."""
+    return await fetch_all(
+        db,
+        StoredEvent,
+        """
+        update event set relayed_at = $1
+        where (org_id, id) in (
+          select org_id, id from event where relayed_at is null order by created_at limit $2 for update skip locked
+        )
+        returning org_id, id, type, subject_id, data, created_at
+        """,
+        now,
+        limit,
+    )
+
+
+async def delete_relayed_events(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes relayed events older than `before`, at most `limit` at a time, so that no lock lasts."""
+    return await execute(
+        db,
+        """
+        delete from event where (org_id, id) in (
+          select org_id, id from event where relayed_at is not null and created_at < $1
+          order by created_at limit $2 for update skip locked
+        )
+        """,
+        before,
+        limit,
+    )
+
+
+async def find_answer(db: Connection, org_id: UUID, credential_id: UUID, key_hash: bytes, lock: int) -> StoredAnswer:
+    """Tries the lock that twins share, and reads what the key was answered with before.
+
+    The lock is only a hint that a twin is under way; the truth of a key is its primary key.
+    """
+    found = await fetch_one(
+        db,
+        StoredAnswer,
+        """
+        select l.locked, k.fingerprint, k.status, k.body, k.customer_id
+        from (select pg_try_advisory_xact_lock($4) as locked) l
+        left join idempotency_key k on k.org_id = $1 and k.credential_id = $2 and k.key_hash = $3
+        """,
+        org_id,
+        credential_id,
+        key_hash,
+        lock,
+    )
+    assert found is not None
+    return found
+
+
+async def insert_answer(
+    db: Connection,
+    org_id: UUID,
+    credential_id: UUID,
+    key_hash: bytes,
+    fingerprint: bytes,
+    status: int,
+    body: bytes,
+    customer_id: UUID | None,
+    now: datetime,
+) -> None:
+    """Stores an answer. Raises `asyncpg.UniqueViolationError` if a twin stored its own first."""
+    await execute(
+        db,
+        """
+        insert into idempotency_key
+          (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        org_id,
+        credential_id,
+        key_hash,
+        fingerprint,
+        status,
+        body,
+        customer_id,
+        now,
+    )
+
+
+async def delete_answers(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes stored answers older than `before`, at most `limit` at a time."""
+    return await execute(
+        db,
+        """
+        delete from idempotency_key where (org_id, credential_id, key_hash) in (
+          select org_id, credential_id, key_hash from idempotency_key where created_at < $1
+          order by created_at limit $2 for update skip locked
+        )
+        """,
+        before,
+        limit,
+    )
+
+
+async def beat(db: Connection, worker_id: UUID, now: datetime, stale_before: datetime) -> None:
+    """Says that a worker is alive and forgets those long gone."""
+    await execute(db, "delete from worker_heartbeat where seen_at < $1", stale_before)
+    await execute(
+        db,
+        """
+        insert into worker_heartbeat (worker_id, seen_at) values ($1, $2)
+        on conflict (worker_id) do update set seen_at = excluded.seen_at
+        """,
+        worker_id,
+        now,
+    )
+
+
+class Liveness(msgspec.Struct, frozen=True):
+    workers: int
+    oldest_unrelayed_at: datetime | None
+
+
+async def liveness(db: Connection, seen_after: datetime) -> Liveness:
+    """How many workers were seen since, and the oldest event that still waits for the relay."""
+    found = await fetch_one(
+        db,
+        Liveness,
+        """
+        select
+          (select count(*)::int from worker_heartbeat where seen_at > $1) as workers,
+          (select min(created_at) from event where relayed_at is null) as oldest_unrelayed_at
+        """,
+        seen_after,
+    )
+    assert found is not None
+    return found

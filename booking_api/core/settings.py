@@ -1,0 +1,65 @@
+"""Settings, read once from the environment.
+
+Every setting is a variable `BOOKING_<NAME>`, except `DATABASE_URL`. Durations carry their unit in the name.
+"""
+
+import os
+from typing import Any
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an installation may decide. Organisations decide the rest in their own row."""
+
+    database_url: str = ""
+    secret_key: str = ""
+    """Master secret, at least 32 characters. Comma-separated, newest first: the first encrypts and signs, all verify."""
+    base_url: str = ""
+    """Public URL without a trailing slash. Empty: taken from each request's Host header."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    pool_size: int = 8
+    """Connections of one process. More makes a hot row slower, not faster."""
+    pool_wait_seconds: float = 3.0
+    statement_timeout_seconds: float = 10.0
+    shutdown_seconds: int = 20
+    log_format: str = "auto"
+    """`json`, `console`, or `auto`: readable in a terminal, JSON elsewhere."""
+    log_level: str = "info"
+    hold_seconds: int = 600
+    hold_limit_seconds: int = 1800
+    """How long a hold may live in all, its extensions included."""
+    pending_seconds: int = 1800
+    """How long capacity is kept while a payment is under way."""
+    access_token_seconds: int = 900
+    staff_token_seconds: int = 43_200
+    refresh_token_days: int = 180
+    code_seconds: int = 600
+    retention_days: int = 0
+    """Contacts and answers are erased this many days after the visit; 0 keeps them. An organisation may override it."""
+    test_provider_url: str = ""
+    """Where the `test` payment provider listens. Empty: the provider is not offered."""
+    webhook_secret: str = ""
+    """Shared with the `test` provider, which signs its webhooks with it. Empty: derived from `secret_key`."""
+    credential_cache_seconds: float = 2.0
+    """How long a verified credential is trusted before its row is read again; bounds how late a revocation bites."""
+    rate_limit_per_minute: int = 300
+    """For one token subject."""
+    key_rate_limit_per_minute: int = 60_000
+    address_rate_limit_per_minute: int = 6_000
+    """For one address under a publishable key. High, because an airport's Wi-Fi shares one address."""
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads the environment. Raises `msgspec.ValidationError` naming the variable that doesn't fit."""
+    given: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        variable = "DATABASE_URL" if field.name == "database_url" else f"BOOKING_{field.name.upper()}"
+        if (value := os.environ.get(variable)) is not None:
+            try:
+                given[field.name] = msgspec.convert(value, field.type, strict=False)
+            except msgspec.ValidationError as error:
+                raise msgspec.ValidationError(f"{variable}: {error}") from None
+    return Settings(**{**given, **overrides})
