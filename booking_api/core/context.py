@@ -70,6 +70,10 @@ class Context:
     """Wanted by the reader, most wanted first, the organisation's own last."""
     reply: Any = None
     """The answer that `core.http.writing` stores and sends; see `core.http.Reply`."""
+    begun: UUID | None = None
+    """What a request in two transactions made in its first; see `core.http.writing`."""
+    resumes: UUID | None = None
+    """What an earlier try of this request made, when its idempotency key is still unfinished."""
 
     @property
     def org_id(self) -> UUID:

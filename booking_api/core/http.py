@@ -5,9 +5,11 @@ context; `send` answers. There is no dependency injection: three injected depend
 """
 
 import dataclasses
+import functools
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -18,6 +20,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, route
+from litestar.params import FromPath
 
 from booking_api.core import queries
 from booking_api.core.clock import utc_now
@@ -48,6 +51,8 @@ Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 HANDLER_TRIES = 4
+UNFINISHED = 102
+"""The status under which a key is stored while its request is between its two transactions."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -109,6 +114,9 @@ class Endpoint:
         return first + "".join(word.capitalize() for word in rest)
 
 
+_PATH_PARAMETER = re.compile(r"\{(\w+):\w+\}")
+
+
 def endpoint(
     method: Method,
     path: str,
@@ -137,7 +145,7 @@ def endpoint(
             name=function.__name__,
             tag=tag,
             summary=summary.rstrip("."),
-            description=" ".join(description.split()),
+            description=textwrap.dedent(description).strip(),
             access=access,
             body=body,
             body_optional=body_optional,
@@ -147,15 +155,19 @@ def endpoint(
             errors=errors,
             conditional=conditional,
         )
+        for name in _PATH_PARAMETER.findall(path):
+            function.__annotations__[name] = FromPath[function.__annotations__[name]]
         run = function if method == "GET" else _again_after_deadlock(function)
-        return route(path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False)(run)
+        return route(path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False)(
+            run
+        )
 
     return declare
 
 
-def _again_after_deadlock(function: Callable[..., Awaitable[Response[bytes]]]) -> Callable[..., Awaitable[Response[bytes]]]:
-    import functools
-
+def _again_after_deadlock(
+    function: Callable[..., Awaitable[Response[bytes]]],
+) -> Callable[..., Awaitable[Response[bytes]]]:
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Response[bytes]:
         for _ in range(HANDLER_TRIES - 1):
@@ -170,7 +182,7 @@ def _again_after_deadlock(function: Callable[..., Awaitable[Response[bytes]]]) -
 
 # requests ---------------------------------------------------------------------------------------------------------
 
-_PATH_IN_MESSAGE = re.compile(r"^(?P<detail>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_PATH_IN_MESSAGE = re.compile(r"^(?P<detail>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD_IN_DETAIL = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -240,7 +252,7 @@ encode = msgspec.json.Encoder().encode
 class Reply:
     """An answer, serialised at once, so that what is stored for a replay is what is sent."""
 
-    __slots__ = ("body", "etag", "headers", "media_type", "status", "tokens_for")
+    __slots__ = ("body", "etag", "headers", "media_type", "secrets", "status", "tokens_for")
 
     def __init__(
         self,
@@ -250,6 +262,7 @@ class Reply:
         etag: str | None = None,
         headers: dict[str, str] | None = None,
         tokens_for: UUID | None = None,
+        secrets: Any = None,
         media_type: str = JSON,
     ) -> None:
         self.status = status
@@ -258,6 +271,8 @@ class Reply:
         self.headers = headers or {}
         self.tokens_for = tokens_for
         """A customer who gets tokens with this answer. They are minted anew on a replay and never stored."""
+        self.secrets = secrets
+        """An object whose members join the answer as it is sent and are never stored; see `writing`'s `renew`."""
         self.media_type = media_type
 
 
@@ -292,18 +307,26 @@ def send(request: Request[Any, Any, Any], ctx: Context) -> Response[bytes]:
     headers.setdefault("Cache-Control", "no-store")
     body = reply.body
     if reply.tokens_for is not None:
-        # The tokens join the object as its last members: `{…}` and `{"access_token": …}` become one object.
-        tokens = encode(runtime_of(request).mint(ctx.org, reply.tokens_for, ctx.caller.channel, ctx.now))
-        body = body[:-1] + (b"," if len(body) > 2 else b"") + tokens[1:]
+        body = _join(body, runtime_of(request).mint(ctx.org, reply.tokens_for, ctx.caller.channel, ctx.now))
+    if reply.secrets is not None:
+        body = _join(body, reply.secrets)
     if reply.etag is not None:
         headers["ETag"] = reply.etag
-        if request.method == "GET" and _etag_matches(request.headers.get("if-none-match"), reply.etag):
+        if request.method == "GET" and etag_matches(request.headers.get("if-none-match"), reply.etag):
             return Response(b"", status_code=304, headers=headers)
     return Response(body, status_code=reply.status, headers=headers, media_type=reply.media_type if body else None)
 
 
-def _etag_matches(given: str | None, etag: str) -> bool:
-    return given is not None and (given.strip() == "*" or any(part.strip().removeprefix("W/") == etag for part in given.split(",")))
+def _join(body: bytes, members: Any) -> bytes:
+    """Members that come last in the object: `{…}` and `{"access_token": …}` become one object."""
+    return body[:-1] + (b"," if len(body) > 2 else b"") + encode(members)[1:]
+
+
+def etag_matches(given: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names the ETag (RFC 9110 §13.1.2: the weak comparison)."""
+    return given is not None and (
+        given.strip() == "*" or any(part.strip().removeprefix("W/") == etag for part in given.split(","))
+    )
 
 
 def body_etag(reply: Reply) -> Reply:
@@ -356,11 +379,17 @@ def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
 
 
 @asynccontextmanager
-async def acquire(runtime: Runtime) -> Any:
+async def acquire(runtime: Runtime) -> AsyncIterator[Any]:
     """A connection of the pool. Raises `Overloaded` when none is free in time or the server can't be reached."""
     try:
         connection = await runtime.pool.acquire(timeout=runtime.settings.pool_wait_seconds)
-    except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError) as error:
+    except (
+        TimeoutError,
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.InterfaceError,
+    ) as error:
         raise Overloaded(retry_after_seconds=1) from error
     try:
         yield connection
@@ -369,10 +398,13 @@ async def acquire(runtime: Runtime) -> Any:
 
 
 @asynccontextmanager
-async def reading(request: Request[Any, Any, Any]) -> Any:
+async def reading(request: Request[Any, Any, Any]) -> AsyncIterator[Context]:
     """A context that only reads; no transaction, so each statement sees the latest commit."""
     async with acquire(runtime_of(request)) as db:
         yield make_context(request, db)
+
+
+Renew = Callable[[Context, bytes], Awaitable[Any]]
 
 
 class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a verb where it is used
@@ -381,10 +413,17 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
     With an `Idempotency-Key`, entering raises `Replayed` with the stored answer, `IdempotencyMismatch` for another
     body, and `IdempotencyInProgress` while a twin is under way; leaving stores `ctx.reply` in the same transaction.
     An exception rolls everything back and stores nothing, so that a refusal may be tried again.
+
+    A request in two transactions with a network call between them sets `ctx.begun` in the first to what it made;
+    a repeat of its key then finds that in `ctx.resumes` instead of making another one.
+
+    Secrets are never stored. `renew` makes those of a replay, from its context and the stored answer; without it a
+    replay has none.
     """
 
-    def __init__(self, request: Request[Any, Any, Any]) -> None:
+    def __init__(self, request: Request[Any, Any, Any], renew: Renew | None = None) -> None:
         self.request = request
+        self.renew = renew
 
     async def __aenter__(self) -> Context:
         request = self.request
@@ -413,33 +452,50 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
         return ctx
 
     async def _find_earlier(self, ctx: Context) -> None:
-        lock = int.from_bytes(fingerprint(ctx.org_id.bytes, ctx.caller.credential_id.bytes, self.key_hash)[:8], "big", signed=True)
+        lock = int.from_bytes(
+            fingerprint(ctx.org_id.bytes, ctx.caller.credential_id.bytes, self.key_hash)[:8], "big", signed=True
+        )
         found = await queries.find_answer(ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, lock)
         if found.body is not None and found.status is not None:
             if found.fingerprint != self.digest:
                 raise IdempotencyMismatch
-            reply = Reply(found.body, found.status, headers={"Idempotency-Replayed": "true"}, tokens_for=found.customer_id)
+            if found.status == UNFINISHED:
+                ctx.resumes = UUID(bytes=found.body)
+                return
+            reply = Reply(
+                found.body, found.status, headers={"Idempotency-Replayed": "true"}, tokens_for=found.customer_id
+            )
             if found.status >= 400:
                 reply.media_type = PROBLEM
+            elif self.renew is not None:
+                reply.secrets = await self.renew(ctx, found.body)
             raise Replayed(reply)
         if not found.locked:
             raise IdempotencyInProgress(retry_after_seconds=1)
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
-            if error is None and self.key_hash and self.ctx.reply is not None:
-                ctx, reply = self.ctx, self.ctx.reply
-                try:
-                    await queries.insert_answer(
-                        ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, self.digest,
-                        reply.status, reply.body, reply.tokens_for, ctx.now,
-                    )
-                except asyncpg.UniqueViolationError:
-                    raise IdempotencyInProgress(retry_after_seconds=1) from None
+            if error is None and self.key_hash:
+                await self._store(self.ctx)
         except BaseException:
             await self._leave_after(failed=True)
             raise
         await self._leave_after(failed=error is not None)
+
+    async def _store(self, ctx: Context) -> None:
+        reply: Reply | None = ctx.reply
+        if reply is not None:
+            status, body, customer_id = reply.status, reply.body, reply.tokens_for
+        elif ctx.begun is not None:
+            status, body, customer_id = UNFINISHED, ctx.begun.bytes, None
+        else:
+            return
+        stored = await queries.store_answer(
+            ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, self.digest, status, body, customer_id, ctx.now,
+            UNFINISHED,
+        )  # fmt: skip
+        if not stored:
+            raise IdempotencyInProgress(retry_after_seconds=1)
 
     async def _leave_after(self, *, failed: bool) -> None:
         try:

@@ -93,33 +93,32 @@ async def find_answer(db: Connection, org_id: UUID, credential_id: UUID, key_has
     return found
 
 
-async def insert_answer(
-    db: Connection,
-    org_id: UUID,
-    credential_id: UUID,
-    key_hash: bytes,
-    fingerprint: bytes,
-    status: int,
-    body: bytes,
-    customer_id: UUID | None,
-    now: datetime,
-) -> None:
-    """Stores an answer. Raises `asyncpg.UniqueViolationError` if a twin stored its own first."""
-    await execute(
-        db,
-        """
-        insert into idempotency_key
-          (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
-        """,
-        org_id,
-        credential_id,
-        key_hash,
-        fingerprint,
-        status,
-        body,
-        customer_id,
-        now,
+async def store_answer(
+    db: Connection, org_id: UUID, credential_id: UUID, key_hash: bytes, fingerprint: bytes, status: int, body: bytes,
+    customer_id: UUID | None, now: datetime, unfinished: int,
+) -> bool:  # fmt: skip
+    """Stores an answer, or finishes an unfinished one. False if a twin stored its own first."""
+    return bool(
+        await execute(
+            db,
+            """
+            insert into idempotency_key
+              (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            on conflict (org_id, credential_id, key_hash) do update
+              set status = excluded.status, body = excluded.body, customer_id = excluded.customer_id
+              where idempotency_key.status = $9 and idempotency_key.fingerprint = excluded.fingerprint
+            """,
+            org_id,
+            credential_id,
+            key_hash,
+            fingerprint,
+            status,
+            body,
+            customer_id,
+            now,
+            unfinished,
+        )
     )
 
 
@@ -150,6 +149,11 @@ async def beat(db: Connection, worker_id: UUID, now: datetime, stale_before: dat
         worker_id,
         now,
     )
+
+
+async def forget_worker(db: Connection, worker_id: UUID) -> None:
+    """Says that a worker has stopped, so that nobody waits to find out."""
+    await execute(db, "delete from worker_heartbeat where worker_id = $1", worker_id)
 
 
 class Liveness(msgspec.Struct, frozen=True):

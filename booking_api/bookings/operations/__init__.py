@@ -1,0 +1,1 @@
+"""The verbs of orders and bookings, one file each."""

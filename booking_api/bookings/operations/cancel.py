@@ -1,0 +1,123 @@
+"""Cancelling a hold or a confirmed booking, and letting holds end."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from booking_api.bookings import queries, rules
+from booking_api.bookings.operations.facts import Facts, load
+from booking_api.bookings.operations.write import announce, move, save, save_items
+from booking_api.bookings.refusals import NotCancellable, PriceChanged
+from booking_api.bookings.schemas import BookingRow, Cancellation
+from booking_api.core.context import Context
+from booking_api.core.money import Money
+from booking_api.inventory import operations as inventory
+from booking_api.passes import operations as passes
+from booking_api.payments import operations as payments
+
+
+async def cancel(ctx: Context, facts: Facts, wish: Cancellation, only: BookingRow | None = None) -> None:
+    """Cancels the locked order, or one confirmed booking of it. Repeating it in the final state changes nothing.
+
+    Raises `NotCancellable`, and `PriceChanged` when the refund isn't the one the app showed.
+    """
+    order = facts.order
+    chosen = [booking for booking in ([only] if only else facts.bookings) if booking.status != "cancelled"]
+    if not chosen or order.status == "cancelled":
+        return
+    for booking in chosen:
+        slot = facts.slot(booking)
+        status = rules.shown_status(order, booking.status, ctx.now)
+        if status == "expired":
+            raise NotCancellable("The hold has ended; there is nothing to cancel.")
+        if not rules.may_cancel(status, slot.starts_at, slot.status, ctx.now):
+            raise NotCancellable
+    refunds = {booking.id: _refund_of(ctx, facts, booking) for booking in chosen}
+    total = Money(sum(refunds.values()), chosen[0].price.total.currency)
+    if wish.expected_refund is not None and wish.expected_refund != total:
+        raise PriceChanged(
+            "The refund is not the one you expected.", refund=total,
+            price=rules.sum_prices([booking.price for booking in chosen]),
+        )  # fmt: skip
+    was_confirmed = order.status == "confirmed"
+    for booking in chosen:
+        booking.cancel_reason = wish.reason
+        if was_confirmed and refunds[booking.id] > 0:
+            booking.refund_amount = refunds[booking.id]
+            await _give_money_back(ctx, facts, booking, refunds[booking.id])
+    remaining = [booking for booking in facts.live if booking not in chosen]
+    if remaining:
+        for booking in chosen:
+            booking.status = "cancelled"
+    else:
+        move(facts, "cancel")
+        for booking in chosen:
+            booking.status = "cancelled"
+    await _release(ctx, facts, chosen)
+    await announce(ctx, "booking.cancelled", chosen)
+
+
+def _refund_of(ctx: Context, facts: Facts, booking: BookingRow) -> int:
+    slot = facts.slot(booking)
+    paid = facts.paid(booking)
+    terms = rules.cancellation_terms(booking.status, facts.option(booking), slot.starts_at, slot.status, paid, ctx.now)
+    return terms.refund.amount
+
+
+async def _give_money_back(ctx: Context, facts: Facts, booking: BookingRow, amount: int) -> None:
+    """Through the provider what came through it; what was paid on site is for staff to give back."""
+    currency = booking.price.total.currency
+    by_card = min(amount, booking.price.due_now.amount) if facts.paid_by_intent else 0
+    if by_card and facts.intent is not None:
+        await payments.open_refund(
+            ctx,
+            facts.intent.id,
+            facts.order.id,
+            booking.id,
+            Money(by_card, currency),
+            "cancelled",
+            refund_id=booking.id,
+        )
+    if amount > by_card:
+        await announce(ctx, "refund.due_on_site", [booking], amount=amount - by_card, currency=currency)
+
+
+async def _release(ctx: Context, facts: Facts, bookings: Sequence[BookingRow]) -> None:
+    """Gives places and seats back, revokes passes, writes the rows."""
+    await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in bookings])
+    items = [item for booking in bookings for item in facts.items[booking.id]]
+    for item in items:
+        item.status, item.seat = "cancelled", None
+        facts.passes.pop(item.id, None)
+    await save_items(ctx, items)
+    await passes.revoke(ctx.db, ctx.org_id, [item.id for item in items], ctx.now)
+    facts.order.expires_at = None if facts.order.status == "cancelled" else facts.order.expires_at
+    await save(ctx, facts, bookings)
+
+
+async def expire(ctx: Context, order_ids: Sequence[UUID]) -> int:
+    """Ends locked holds of one organisation whose time is over; the number of orders."""
+    orders = await queries.list_orders(ctx.db, ctx.org_id, order_ids)
+    for facts in await load(ctx, orders):
+        if not rules.has_ended(facts.order, ctx.now):
+            continue
+        move(facts, "expire")
+        await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
+        seated = [item for booking in facts.bookings for item in facts.items[booking.id] if item.seat is not None]
+        for item in seated:
+            item.seat = None
+        await save_items(ctx, seated)
+        await save(ctx, facts)
+        await announce(ctx, "booking.expired", facts.bookings)
+    return len(orders)
+
+
+async def abandon(ctx: Context, facts: Facts) -> None:
+    """Ends a locked order whose payment had no outcome in time. Should it succeed later, `settle` takes over."""
+    if facts.order.status != "pending" or facts.order.pending_until is None or facts.order.pending_until > ctx.now:
+        return
+    move(facts, "abandon")
+    facts.order.pending_until = None
+    await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
+    await payments.give_up(ctx, [facts.order.id])
+    await save(ctx, facts)
+    await announce(ctx, "booking.rejected", facts.bookings, reason="payment_undecided")

@@ -1,0 +1,258 @@
+"""Everything there is to know about orders, read in as many statements as there are tables, and shown as answers."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from booking_api.bookings import queries, rules
+from booking_api.bookings.schemas import Booking, BookingItem, BookingRow, ItemRow, Order, OrderRow, Status
+from booking_api.catalog import operations as catalog
+from booking_api.catalog.answers import option_brief, product_brief
+from booking_api.catalog.operations import Version
+from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
+from booking_api.core.context import Context
+from booking_api.core.errors import NotFound
+from booking_api.core.money import Money
+from booking_api.core.texts import pick
+from booking_api.feedback import operations as feedback
+from booking_api.feedback.schemas import FeedbackPrompt
+from booking_api.inventory import queries as inventory_queries
+from booking_api.inventory.rules import slot_answer
+from booking_api.inventory.schemas import SlotRow
+from booking_api.passes import operations as passes
+from booking_api.passes.schemas import PassRow
+from booking_api.payments import operations as payments
+from booking_api.payments.rules import payment_answer
+from booking_api.payments.schemas import Intent
+
+
+@dataclasses.dataclass(slots=True)
+class Facts:
+    """An order with all that its answers are made of. Operations change the rows and write them back."""
+
+    order: OrderRow
+    bookings: list[BookingRow]
+    items: dict[UUID, list[ItemRow]]
+    """By booking."""
+    slots: dict[UUID, SlotRow]
+    definitions: dict[Version, ProductDefinition]
+    passes: dict[UUID, PassRow] = dataclasses.field(default_factory=dict)
+    """By item."""
+    intent: Intent | None = None
+    settled: dict[UUID, int] = dataclasses.field(default_factory=dict)
+    """Paid on site by booking, in minor units."""
+
+    def definition(self, booking: BookingRow) -> ProductDefinition:
+        return self.definitions[booking.product_id, booking.product_version]
+
+    def option(self, booking: BookingRow) -> OptionDefinition:
+        option = self.definition(booking).option(booking.option_id)
+        assert option is not None, "a booking's option is part of the version it was made under"
+        return option
+
+    def slot(self, booking: BookingRow) -> SlotRow:
+        return self.slots[booking.slot_id]
+
+    def booking(self, booking_id: UUID) -> BookingRow:
+        return next(booking for booking in self.bookings if booking.id == booking_id)
+
+    @property
+    def live(self) -> list[BookingRow]:
+        """The bookings that hold places, as far as the order knows."""
+        return [booking for booking in self.bookings if booking.status in rules.HOLDS_PLACES]
+
+    @property
+    def of_several(self) -> bool:
+        return len(self.bookings) > 1
+
+    @property
+    def paid_by_intent(self) -> bool:
+        return self.intent is not None and self.intent.status == "succeeded"
+
+    def paid(self, booking: BookingRow) -> Money:
+        """What was paid for a booking, by card and on site."""
+        now = booking.price.due_now.amount if self.paid_by_intent else 0
+        return Money(now + self.settled.get(booking.id, 0), booking.price.total.currency)
+
+
+async def load(ctx: Context, orders: Sequence[OrderRow], bookings: Sequence[BookingRow] | None = None) -> list[Facts]:
+    """The facts of these orders, in the same order. `bookings` spares reading them again."""
+    db, org_id = ctx.db, ctx.org_id
+    order_ids = [order.id for order in orders]
+    if not order_ids:
+        return []
+    if bookings is None:
+        bookings = await queries.list_bookings_of_orders(db, org_id, order_ids)
+    of_order: dict[UUID, list[BookingRow]] = defaultdict(list)
+    for booking in bookings:
+        of_order[booking.order_id].append(booking)
+    ids = [booking.id for booking in bookings]
+    items: dict[UUID, list[ItemRow]] = defaultdict(list)
+    for item in await queries.list_items(db, org_id, ids):
+        items[item.booking_id].append(item)
+    slots = {s.id: s for s in await inventory_queries.find_slots(db, org_id, list({b.slot_id for b in bookings}))}
+    definitions = await catalog.load_definitions(
+        db, ctx.caches, org_id, [(booking.product_id, booking.product_version) for booking in bookings]
+    )
+    confirmed = [item.id for booking in bookings if booking.status == "confirmed" for item in items[booking.id]]
+    live_passes = await passes.find_passes(db, org_id, confirmed) if confirmed else {}
+    paying = [order.id for order in orders if order.intent_id is not None]
+    intents = await payments.latest_intents(db, org_id, paying) if paying else {}
+    on_site = [booking.id for booking in bookings if booking.price.due_on_site.amount]
+    settled = await payments.settled_amounts(db, org_id, on_site) if on_site else {}
+    return [
+        Facts(
+            order=order,
+            bookings=of_order[order.id],
+            items={booking.id: items[booking.id] for booking in of_order[order.id]},
+            slots=slots,
+            definitions=definitions,
+            passes=live_passes,
+            intent=intents.get(order.id),
+            settled=settled,
+        )
+        for order in orders
+    ]
+
+
+def may_see(ctx: Context, order: OrderRow) -> bool:
+    """Customers see what is theirs; staff and integrators all of their organisation."""
+    return not ctx.caller.is_customer or order.customer_id == ctx.caller.subject_id
+
+
+async def load_order(ctx: Context, order_id: UUID, *, lock: bool = False) -> Facts:
+    """One order. Raises `NotFound` for somebody else's as for none."""
+    find = queries.lock_order if lock else queries.find_order
+    order = await find(ctx.db, ctx.org_id, order_id)
+    if order is None or not may_see(ctx, order):
+        raise NotFound
+    return (await load(ctx, [order]))[0]
+
+
+async def load_order_of(ctx: Context, booking_id: UUID, *, lock: bool = False) -> Facts:
+    """The order that a booking belongs to. Raises `NotFound`."""
+    found = await queries.find_booking_order_id(ctx.db, ctx.org_id, booking_id)
+    if found is None:
+        raise NotFound
+    return await load_order(ctx, found.id, lock=lock)
+
+
+# answers ----------------------------------------------------------------------------------------------------------
+
+
+def show_booking(ctx: Context, facts: Facts, booking: BookingRow, prompt: FeedbackPrompt | None = None) -> Booking:
+    """A booking as its reader sees it at this moment."""
+    order, definition, option, slot = facts.order, facts.definition(booking), facts.option(booking), facts.slot(booking)
+    items = facts.items[booking.id]
+    status = rules.shown_status(order, booking.status, ctx.now)
+    paid = facts.paid(booking)
+    terms = rules.cancellation_terms(status, option, slot.starts_at, slot.status, paid, ctx.now)
+    open_hold = status == "on_hold"
+    companions = definition.units
+    settled = facts.settled.get(booking.id, 0)
+    is_paid = booking.price.due_on_site.amount <= settled
+    titles = {unit.id: pick(unit.title, ctx.languages) for unit in companions}
+    codes = {unit.id: unit.code for unit in companions}
+    currency = booking.price.total.currency
+    return Booking(
+        id=booking.id,
+        reference=booking.reference,
+        order_id=booking.order_id,
+        status=status,
+        version=booking.version,
+        updated_at=booking.updated_at,
+        expires_at=order.expires_at if open_hold else None,
+        pending_until=order.pending_until if status == "pending" else None,
+        slot=slot_answer(slot, definition, option),
+        product=product_brief(definition, ctx.languages),
+        option=option_brief(option, currency, ctx.languages),
+        contact=booking.contact,
+        answers=booking.answers,
+        items=[
+            BookingItem(
+                id=item.id,
+                unit_id=item.unit_id,
+                unit=codes.get(item.unit_id, ""),
+                title=titles.get(item.unit_id, ""),
+                name=item.name,
+                seat=item.seat,
+                answers=item.answers,
+                status=item.status,
+                price=Money(item.amount, currency),
+                companion_item_id=item.companion_item_id,
+                pass_=passes.pass_answer(ctx, facts.passes[item.id], is_paid) if item.id in facts.passes else None,
+            )
+            for item in items
+        ],
+        price=booking.price,
+        payment=payment_answer(
+            due_now=booking.price.due_now,
+            due_on_site=booking.price.due_on_site,
+            intent=facts.intent,
+            refunded=booking.refund_amount or 0,
+            settled=settled,
+            cancelled=status in rules.FINAL,
+        ),
+        cancellation=terms,
+        missing=rules.missing_details(booking, items, definition) if open_hold else [],
+        available_actions=rules.booking_actions(
+            status,
+            of_several=facts.of_several,
+            can_extend=_can_extend(order),
+            can_cancel=rules.may_cancel(status, slot.starts_at, slot.status, ctx.now),
+            has_seats=slot.seat_layout_id is not None,
+            started=slot.starts_at <= ctx.now,
+        ),
+        feedback_prompt=prompt,
+    )
+
+
+def _can_extend(order: OrderRow) -> bool:
+    return order.expires_at is not None and order.expires_at < order.hold_limit_at
+
+
+def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None) -> Order:
+    """An order as its reader sees it. A due prompt rides in its first booking."""
+    order = facts.order
+    status: Status = rules.shown_status(order, order.status, ctx.now)
+    price = rules.sum_prices([booking.price for booking in facts.bookings])
+    refunded = sum(booking.refund_amount or 0 for booking in facts.bookings)
+    can_cancel = any(
+        rules.may_cancel(b.status, facts.slot(b).starts_at, facts.slot(b).status, ctx.now) for b in facts.bookings
+    )
+    return Order(
+        id=order.id,
+        status=status,
+        expires_at=order.expires_at if status == "on_hold" else None,
+        pending_until=order.pending_until if status == "pending" else None,
+        price=price,
+        payment=payment_answer(
+            due_now=price.due_now,
+            due_on_site=price.due_on_site,
+            intent=facts.intent,
+            refunded=refunded,
+            settled=sum(facts.settled.get(booking.id, 0) for booking in facts.bookings),
+            cancelled=status in rules.FINAL,
+        ),
+        bookings=[
+            show_booking(ctx, facts, booking, prompt if index == 0 else None)
+            for index, booking in enumerate(facts.bookings)
+        ],
+        available_actions=rules.order_actions(status, can_extend=_can_extend(order), can_cancel=can_cancel),
+    )
+
+
+async def due_prompt(ctx: Context, facts: Facts, booking: BookingRow) -> FeedbackPrompt | None:
+    """The question that is due with an answer about this booking: customers alone are asked."""
+    if not ctx.caller.is_customer:
+        return None
+    status = rules.shown_status(facts.order, booking.status, ctx.now)
+    items = facts.items[booking.id]
+    missing = bool(rules.missing_details(booking, items, facts.definition(booking)))
+    step = rules.feedback_step(status, details_missing=missing, visit_over=facts.slot(booking).ends_at <= ctx.now)
+    if step is None:
+        return None
+    return await feedback.due_prompt(
+        ctx, step, facts.order.customer_id, booking.id, booking.product_id, ctx.caller.channel
+    )

@@ -1,0 +1,59 @@
+"""A repeated request to make something: recognised by the id that the client chose, where no header says it."""
+
+import hashlib
+from uuid import UUID
+
+from booking_api.bookings import queries
+from booking_api.bookings.operations.facts import Facts, load
+from booking_api.core import queries as core_queries
+from booking_api.core.context import Context
+from booking_api.core.errors import IdTaken
+from booking_api.core.http import UNFINISHED
+from booking_api.core.secrets import fingerprint
+
+CREATED = 201
+
+
+def _key(thing_id: UUID) -> bytes:
+    return hashlib.sha256(b"id\0" + thing_id.bytes).digest()
+
+
+async def remember_id(ctx: Context, thing_id: UUID, body: bytes, customer_id: UUID) -> None:
+    """Notes who made a thing under a publishable key, which is no proof by itself: the same body must come again."""
+    await core_queries.store_answer(
+        ctx.db, ctx.org_id, ctx.caller.credential_id, _key(thing_id), fingerprint(body), CREATED, b"", customer_id,
+        ctx.now, UNFINISHED,
+    )  # fmt: skip
+
+
+async def find_earlier(ctx: Context, order_id: UUID | None, booking_id: UUID | None, body: bytes) -> Facts | None:
+    """The order that an earlier try of this request made, locked; None when this is the first.
+
+    Raises `IdTaken` when the id belongs to somebody else.
+    """
+    thing_id = order_id or booking_id
+    found_id = ctx.resumes or order_id
+    if found_id is None and booking_id is not None:
+        found = await queries.find_booking_order_id(ctx.db, ctx.org_id, booking_id)
+        found_id = None if found is None else found.id
+    if found_id is None:
+        return None
+    order = await queries.lock_order(ctx.db, ctx.org_id, found_id)
+    if order is None:
+        return None
+    if ctx.resumes is None and thing_id is not None and not await _is_owner(ctx, thing_id, order.customer_id, body):
+        raise IdTaken
+    return (await load(ctx, [order]))[0]
+
+
+async def _is_owner(ctx: Context, thing_id: UUID, customer_id: UUID, body: bytes) -> bool:
+    match ctx.caller.kind:
+        case "customer":
+            return customer_id == ctx.caller.subject_id
+        case "app":
+            key = _key(thing_id)
+            lock = int.from_bytes(key[:8], "big", signed=True)
+            stored = await core_queries.find_answer(ctx.db, ctx.org_id, ctx.caller.credential_id, key, lock)
+            return stored.fingerprint == fingerprint(body) and stored.customer_id == customer_id
+        case _:
+            return True

@@ -1,0 +1,68 @@
+"""Watching bookings: one poll per process for all event streams, so that a thousand watchers cost one statement."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from booking_api.bookings import queries
+from booking_api.core.errors import Overloaded
+from booking_api.core.http import acquire
+from booking_api.core.log import log
+from booking_api.core.runtime import Runtime
+
+POLL_SECONDS = 0.25
+MAX_WATCHERS = 5_000
+WATCH = "bookings.watch"
+Key = tuple[UUID, UUID]
+
+
+class Watch:
+    """Who watches what in this process, and the task that looks while anybody does."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.signals: dict[Key, set[asyncio.Event]] = {}
+        self.versions: dict[Key, int] = {}
+        self.count = 0
+        self.task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def on(self, org_id: UUID, booking_id: UUID, version: int) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever the booking's version is another one. Raises `Overloaded` beyond the bound."""
+        if self.count >= MAX_WATCHERS:
+            raise Overloaded("Too many event streams are open.", retry_after_seconds=5)
+        key, signal = (org_id, booking_id), asyncio.Event()
+        self.signals.setdefault(key, set()).add(signal)
+        self.versions[key] = min(version, self.versions.get(key, version))
+        self.count += 1
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(self._look())
+        try:
+            yield signal
+        finally:
+            self.count -= 1
+            self.signals[key].discard(signal)
+            if not self.signals[key]:
+                del self.signals[key], self.versions[key]
+
+    async def _look(self) -> None:
+        while self.signals:
+            keys = list(self.signals)
+            try:
+                async with acquire(self.runtime) as db:
+                    rows = await queries.list_versions(db, [org for org, _ in keys], [booking for _, booking in keys])
+            except Exception as error:  # noqa: BLE001 - a watcher outlives a database that is away for a while
+                log.warning("watch.failed", error=type(error).__name__)
+                rows = []
+            for row in rows:
+                key = (row.org_id, row.id)
+                if key in self.signals and self.versions[key] != row.version:
+                    self.versions[key] = row.version
+                    for signal in self.signals[key]:
+                        signal.set()
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def watch_of(runtime: Runtime) -> Watch:
+    return runtime.caches.setdefault(WATCH, Watch(runtime))

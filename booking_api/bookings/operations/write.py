@@ -1,0 +1,58 @@
+"""Writing facts back: what every verb ends with."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from booking_api.bookings import queries
+from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.rules import Action, next_status
+from booking_api.bookings.schemas import BookingRow, ItemRow
+from booking_api.core.context import Context
+from booking_api.core.db import columns
+from booking_api.core.errors import Conflict
+from booking_api.core.events import Event, publish
+
+
+def move(facts: Facts, action: Action) -> None:
+    """Moves an order and those of its bookings that are where it is. Raises `Conflict` where the table has no way."""
+    before = facts.order.status
+    after = next_status(before, action)
+    if after is None:
+        raise Conflict(f"An order that is {before} can't {action}.")
+    for booking in facts.bookings:
+        if booking.status == before:
+            booking.status = after
+    facts.order.status = after
+
+
+async def save(ctx: Context, facts: Facts, bookings: Sequence[BookingRow] | None = None) -> None:
+    """Writes the order and these bookings (by default all), raising the bookings' versions."""
+    changed = facts.bookings if bookings is None else bookings
+    await queries.update_order(ctx.db, ctx.org_id, facts.order, ctx.now)
+    rows = [
+        (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at)
+        for b in changed
+    ]
+    if rows:
+        await queries.update_bookings(ctx.db, ctx.org_id, columns(rows, 8), ctx.now)
+    for booking in changed:
+        booking.version += 1
+        booking.updated_at = ctx.now
+
+
+async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:
+    if items:
+        rows = [(item.id, item.name, item.seat, item.answers, item.status) for item in items]
+        await queries.update_items(ctx.db, ctx.org_id, columns(rows, 5))
+
+
+async def announce(ctx: Context, event_type: str, bookings: Sequence[BookingRow], **data: Any) -> None:
+    """Publishes one event per booking."""
+    await publish(ctx.db, [booking_event(ctx.org_id, event_type, b, ctx.now, **data) for b in bookings])
+
+
+def booking_event(org_id: UUID, event_type: str, booking: BookingRow, now: datetime, **data: Any) -> Event:
+    facts = {"order_id": booking.order_id, "slot_id": booking.slot_id, "customer_id": booking.customer_id, **data}
+    return Event(org_id, event_type, booking.id, facts, now)

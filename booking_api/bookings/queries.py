@@ -1,0 +1,515 @@
+"""All SQL of orders and bookings. Every change of a booking raises its version and notes its transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from booking_api.bookings.schemas import BookingRow, ItemRow, OrderRow
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+
+# orders -----------------------------------------------------------------------------------------------------------
+
+
+async def insert_order(db: Connection, org_id: UUID, order: OrderRow) -> None:
+    """Raises a unique violation of `booking_order_pkey` when the client's id is taken."""
+    await execute(
+        db,
+        """
+        insert into booking_order (org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+        """,
+        org_id, order.id, order.customer_id, order.status, order.expires_at, order.hold_limit_at, order.channel,
+        order.created_at,
+    )  # fmt: skip
+
+
+async def find_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow | None:
+    return await fetch_one(
+        db,
+        OrderRow,
+        """
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        from booking_order where org_id = $1 and id = $2
+        """,
+        org_id,
+        order_id,
+    )
+
+
+async def lock_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow | None:
+    """Locks an order until the transaction ends: whoever changes anything of it comes through here."""
+    return await fetch_one(
+        db,
+        OrderRow,
+        """
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        from booking_order where org_id = $1 and id = $2 for update
+        """,
+        org_id,
+        order_id,
+    )
+
+
+async def list_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> list[OrderRow]:
+    return await fetch_all(
+        db,
+        OrderRow,
+        """
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        from booking_order where org_id = $1 and id = any($2::uuid[])
+        """,
+        org_id,
+        order_ids,
+    )
+
+
+async def update_order(db: Connection, org_id: UUID, order: OrderRow, now: datetime) -> None:
+    await execute(
+        db,
+        """
+        update booking_order set status = $3, expires_at = $4, pending_until = $5, intent_id = $6, updated_at = $7
+        where org_id = $1 and id = $2
+        """,
+        org_id, order.id, order.status, order.expires_at, order.pending_until, order.intent_id, now,
+    )  # fmt: skip
+
+
+class DueOrder(msgspec.Struct, frozen=True):
+    org_id: UUID
+    id: UUID
+
+
+async def lock_ended_holds(db: Connection, now: datetime, limit: int) -> list[DueOrder]:
+    """Holds that are over, of any organisation, for the sweep alone; skips what somebody is working on."""
+    return await fetch_all(
+        db,
+        DueOrder,
+        """
+        select org_id, id from booking_order where status = 'on_hold' and expires_at <= $1
+        order by expires_at limit $2 for update skip locked
+        """,
+        now,
+        limit,
+    )
+
+
+async def lock_ended_holds_on(
+    db: Connection, org_id: UUID, slot_ids: Sequence[UUID], now: datetime, limit: int
+) -> list[DueOrder]:
+    """Holds on these slots that are over; skips what somebody is working on, so that no buyer waits."""
+    return await fetch_all(
+        db,
+        DueOrder,
+        """
+        select o.org_id, o.id from booking_order o
+        where o.org_id = $1 and o.status = 'on_hold' and o.expires_at <= $3 and exists (
+          select from claim c join booking b on b.org_id = c.org_id and b.id = c.id
+          where c.org_id = $1 and c.slot_id = any($2::uuid[]) and c.expires_at <= $3 and b.order_id = o.id
+        )
+        order by o.expires_at limit $4 for update of o skip locked
+        """,
+        org_id,
+        slot_ids,
+        now,
+        limit,
+    )
+
+
+async def list_undecided_orders(db: Connection, now: datetime, limit: int) -> list[DueOrder]:
+    """Orders whose payment had no outcome in time, of any organisation, for the sweep alone."""
+    return await fetch_all(
+        db,
+        DueOrder,
+        """
+        select org_id, id from booking_order where status = 'pending' and pending_until <= $1
+        order by pending_until limit $2
+        """,
+        now,
+        limit,
+    )
+
+
+# bookings ---------------------------------------------------------------------------------------------------------
+
+
+class NewReference(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def insert_bookings(db: Connection, org_id: UUID, booking_columns: list[list[Any]]) -> list[NewReference]:
+    """The bookings that were inserted; one whose reference is taken is left out, to be tried with another.
+
+    Raises a unique violation of `booking_pkey` when a client's id is taken.
+    """
+    return await fetch_all(
+        db,
+        NewReference,
+        """
+        insert into booking (
+          org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
+          status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, changed_xid
+        )
+        select $1, b.id, b.order_id, b.position, b.customer_id, b.reference, b.slot_id, b.product_id, b.product_version,
+          b.option_id, 'on_hold', 1, b.contact, b.answers, b.price, b.total, b.channel, b.visit_ends_at, b.created_at,
+          b.created_at, pg_current_xact_id()::text::bigint
+        from unnest(
+          $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::int[], $10::uuid[],
+          $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bigint[], $15::text[], $16::timestamptz[], $17::timestamptz[]
+        ) as b (
+          id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
+          contact, answers, price, total, channel, visit_ends_at, created_at
+        )
+        on conflict (org_id, reference) do nothing
+        returning id
+        """,
+        org_id,
+        *booking_columns,
+    )
+
+
+async def insert_items(db: Connection, org_id: UUID, item_columns: list[list[Any]]) -> None:
+    await execute(
+        db,
+        """
+        insert into item (
+          org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
+        )
+        select $1, i.*
+        from unnest(
+          $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[], $8::text[], $9::jsonb[], $10::text[],
+          $11::bigint[], $12::uuid[]
+        ) as i
+        """,
+        org_id,
+        *item_columns,
+    )
+
+
+async def find_booking_order_id(db: Connection, org_id: UUID, booking_id: UUID) -> DueOrder | None:
+    """The order that a booking belongs to."""
+    return await fetch_one(
+        db, DueOrder, "select org_id, order_id as id from booking where org_id = $1 and id = $2", org_id, booking_id
+    )
+
+
+async def list_bookings_of_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> list[BookingRow]:
+    return await fetch_all(
+        db,
+        BookingRow,
+        """
+        select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
+          version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
+          updated_at, confirmed_at, erased_at
+        from booking where org_id = $1 and order_id = any($2::uuid[]) order by order_id, position
+        """,
+        org_id,
+        order_ids,
+    )
+
+
+async def list_customer_bookings(
+    db: Connection, org_id: UUID, customer_id: UUID, status: str | None, before: UUID | None, limit: int
+) -> list[BookingRow]:
+    """A customer's bookings, newest first: the id is time-ordered."""
+    return await fetch_all(
+        db,
+        BookingRow,
+        """
+        select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
+          version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
+          updated_at, confirmed_at, erased_at
+        from booking
+        where org_id = $1 and customer_id = $2 and ($3::text is null or status = $3) and ($4::uuid is null or id < $4)
+        order by id desc limit $5
+        """,
+        org_id,
+        customer_id,
+        status,
+        before,
+        limit,
+    )
+
+
+async def list_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[ItemRow]:
+    return await fetch_all(
+        db,
+        ItemRow,
+        """
+        select id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
+        from item where org_id = $1 and booking_id = any($2::uuid[]) order by booking_id, position
+        """,
+        org_id,
+        booking_ids,
+    )
+
+
+async def update_bookings(db: Connection, org_id: UUID, booking_columns: list[list[Any]], now: datetime) -> None:
+    """Writes what may change of bookings, and raises their versions."""
+    await execute(
+        db,
+        """
+        update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
+          cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
+          version = booking.version + 1, updated_at = $9, changed_xid = pg_current_xact_id()::text::bigint
+        from unnest(
+          $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::text[], $8::bigint[], $10::timestamptz[]
+        ) as c (id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at)
+        where booking.org_id = $1 and booking.id = c.id
+        """,
+        org_id,
+        *booking_columns[:7],
+        now,
+        booking_columns[7],
+    )
+
+
+async def touch_bookings(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: datetime) -> None:
+    """Raises the versions of bookings whose order changed."""
+    await execute(
+        db,
+        """
+        update booking set version = version + 1, updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
+        where org_id = $1 and id = any($2::uuid[])
+        """,
+        org_id,
+        booking_ids,
+        now,
+    )
+
+
+async def update_items(db: Connection, org_id: UUID, item_columns: list[list[Any]]) -> None:
+    await execute(
+        db,
+        """
+        update item set name = c.name, seat = c.seat, answers = c.answers, status = c.status
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) as c (id, name, seat, answers, status)
+        where item.org_id = $1 and item.id = c.id
+        """,
+        org_id,
+        *item_columns,
+    )
+
+
+class FoundReference(msgspec.Struct, frozen=True):
+    id: UUID
+    customer_id: UUID
+    email: str | None
+    phone: str | None
+
+
+async def find_reference(db: Connection, org_id: UUID, reference: str) -> FoundReference | None:
+    """A booking by its reference, with what its owner can be reached by."""
+    return await fetch_one(
+        db,
+        FoundReference,
+        """
+        select id, customer_id, contact ->> 'email' as email, contact ->> 'phone' as phone
+        from booking where org_id = $1 and reference = $2
+        """,
+        org_id,
+        reference,
+    )
+
+
+# sync and stream --------------------------------------------------------------------------------------------------
+
+
+class Horizon(msgspec.Struct, frozen=True):
+    oldest: int
+    newest: int
+
+
+async def transaction_horizon(db: Connection) -> Horizon:
+    """The oldest transaction that may still commit, and the next one that would begin."""
+    found = await fetch_one(
+        db,
+        Horizon,
+        """
+        select pg_snapshot_xmin(s)::text::bigint as oldest, pg_snapshot_xmax(s)::text::bigint as newest
+        from pg_current_snapshot() as s
+        """,
+    )
+    assert found is not None
+    return found
+
+
+class Change(msgspec.Struct, frozen=True):
+    changed_xid: int
+    id: UUID
+    order_id: UUID | None
+    type: str
+
+
+async def list_changes(
+    db: Connection, org_id: UUID, customer_id: UUID, after_xid: int, after_id: UUID, limit: int
+) -> list[Change]:
+    """A customer's bookings and tombstones by the transaction that last touched them."""
+    return await fetch_all(
+        db,
+        Change,
+        """
+        (
+          select changed_xid, id, order_id, 'booking' as type from booking
+          where org_id = $1 and customer_id = $2 and (changed_xid, id) > ($3, $4)
+          order by changed_xid, id limit $5
+        )
+        union all
+        (
+          select changed_xid, id, null::uuid, type from tombstone
+          where org_id = $1 and customer_id = $2 and (changed_xid, id) > ($3, $4)
+          order by changed_xid, id limit $5
+        )
+        order by changed_xid, id limit $5
+        """,
+        org_id,
+        customer_id,
+        after_xid,
+        after_id,
+        limit,
+    )
+
+
+class VersionRow(msgspec.Struct, frozen=True):
+    org_id: UUID
+    id: UUID
+    version: int
+    status: str
+
+
+async def list_versions(db: Connection, org_ids: Sequence[UUID], booking_ids: Sequence[UUID]) -> list[VersionRow]:
+    """The versions of the bookings that somebody is watching."""
+    return await fetch_all(
+        db,
+        VersionRow,
+        """
+        select b.org_id, b.id, b.version, b.status
+        from unnest($1::uuid[], $2::uuid[]) as w (org_id, id)
+        join booking b on b.org_id = w.org_id and b.id = w.id
+        """,
+        org_ids,
+        booking_ids,
+    )
+
+
+# retention --------------------------------------------------------------------------------------------------------
+
+
+class Erased(msgspec.Struct, frozen=True):
+    id: UUID
+    customer_id: UUID
+
+
+async def erase_bookings(
+    db: Connection, org_id: UUID, visit_before: datetime, now: datetime, limit: int
+) -> list[Erased]:
+    """Erases contact and answers of bookings whose visit ended before a moment."""
+    return await fetch_all(
+        db,
+        Erased,
+        """
+        update booking set contact = null, answers = null, erased_at = $3, version = version + 1, updated_at = $3,
+          changed_xid = pg_current_xact_id()::text::bigint
+        where org_id = $1 and id in (
+          select id from booking where org_id = $1 and visit_ends_at < $2 and erased_at is null
+          order by visit_ends_at limit $4 for update skip locked
+        )
+        returning id, customer_id
+        """,
+        org_id,
+        visit_before,
+        now,
+        limit,
+    )
+
+
+class IdleCustomer(msgspec.Struct, frozen=True):
+    customer_id: UUID
+
+
+async def list_idle_customers(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> list[IdleCustomer]:
+    """Those of the customers who have no booking left that is not erased."""
+    return await fetch_all(
+        db,
+        IdleCustomer,
+        """
+        select distinct c.customer_id from unnest($2::uuid[]) as c (customer_id)
+        where not exists (
+          select from booking b where b.org_id = $1 and b.customer_id = c.customer_id and b.erased_at is null
+        )
+        """,
+        org_id,
+        customer_ids,
+    )
+
+
+async def erase_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> None:
+    await execute(
+        db,
+        "update item set name = null, answers = null where org_id = $1 and booking_id = any($2::uuid[])",
+        org_id,
+        booking_ids,
+    )
+
+
+class DeadOrder(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def list_dead_orders(db: Connection, org_id: UUID, before: datetime, limit: int) -> list[DeadOrder]:
+    """Expired orders that nobody came back to, without any payment; their rows needn't be kept."""
+    return await fetch_all(
+        db,
+        DeadOrder,
+        """
+        select id from booking_order
+        where org_id = $1 and status = 'expired' and intent_id is null and updated_at < $2
+        order by updated_at limit $3 for update skip locked
+        """,
+        org_id,
+        before,
+        limit,
+    )
+
+
+async def bury_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID], now: datetime) -> None:
+    """Deletes orders with all that is theirs and leaves a tombstone for each booking, so that phones forget it."""
+    await execute(
+        db,
+        """
+        insert into tombstone (org_id, customer_id, type, id, deleted_at, changed_xid)
+        select org_id, customer_id, 'booking', id, $3, pg_current_xact_id()::text::bigint
+        from booking where org_id = $1 and order_id = any($2::uuid[])
+        on conflict (org_id, customer_id, type, id) do nothing
+        """,
+        org_id,
+        order_ids,
+        now,
+    )
+    await execute(
+        db,
+        """
+        delete from item where org_id = $1 and booking_id in (
+          select id from booking where org_id = $1 and order_id = any($2::uuid[])
+        )
+        """,
+        org_id,
+        order_ids,
+    )
+    await execute(db, "delete from booking where org_id = $1 and order_id = any($2::uuid[])", org_id, order_ids)
+    await execute(db, "delete from booking_order where org_id = $1 and id = any($2::uuid[])", org_id, order_ids)
+
+
+async def delete_tombstones(db: Connection, before: datetime, limit: int) -> int:
+    return await execute(
+        db,
+        """
+        delete from tombstone where (org_id, customer_id, type, id) in (
+          select org_id, customer_id, type, id from tombstone where deleted_at < $1 limit $2
+        )
+        """,
+        before,
+        limit,
+    )

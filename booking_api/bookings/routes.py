@@ -1,0 +1,416 @@
+"""Orders and bookings over HTTP."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from litestar import Request, Response
+
+from booking_api.bookings.operations import cancel as cancelling
+from booking_api.bookings.operations import confirm as confirming
+from booking_api.bookings.operations import edit as editing
+from booking_api.bookings.operations.expire import end_holds_on
+from booking_api.bookings.operations.facts import Facts, due_prompt, load_order, load_order_of, show_booking, show_order
+from booking_api.bookings.operations.hold import place_hold
+from booking_api.bookings.operations.repeat import find_earlier, remember_id
+from booking_api.bookings.refusals import (
+    DetailsMissing,
+    HoldExpired,
+    NotCancellable,
+    PaymentDeclined,
+    PriceChanged,
+    SalesClosed,
+    SoldOut,
+    UseOrder,
+)
+from booking_api.bookings.schemas import (
+    Booking,
+    BookingEdit,
+    BookingWithTokens,
+    Cancellation,
+    Confirmation,
+    Contact,
+    NewBooking,
+    NewBookingOfOrder,
+    NewOrder,
+    OnSitePayment,
+    Order,
+)
+from booking_api.catalog.rules import PartyNotAllowed
+from booking_api.core.context import Context
+from booking_api.core.errors import Conflict, IdTaken, NotFound, VersionConflict
+from booking_api.core.http import (
+    CONSTRAINTS,
+    Access,
+    Reply,
+    endpoint,
+    expected_version,
+    problem_reply,
+    read_body,
+    reading,
+    runtime_of,
+    send,
+    version_etag,
+    writing,
+)
+from booking_api.core.ids import new_id
+from booking_api.identity import operations as identity
+from booking_api.inventory.operations import SeatTaken
+from booking_api.payments import operations as payments
+
+TAG = "Bookings"
+ANYONE = Access(app=True, customer=True, staff="agent", scope="bookings:write")
+OWNER = Access(customer=True, staff="agent", scope="bookings:write")
+READER = Access(customer=True, staff="agent", scope="bookings:read")
+STAFF = Access(staff="agent", scope="bookings:write")
+PENDING_RETRY_SECONDS = "2"
+HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, PriceChanged, PartyNotAllowed, IdTaken)
+CONFIRM_ERRORS = (HoldExpired, PriceChanged, DetailsMissing, PaymentDeclined, Conflict)
+OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
+CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
+CONSTRAINTS["slot_taken_within_capacity"] = CONSTRAINTS["quota_taken_within_capacity"] = SoldOut
+AnyRequest = Request[Any, Any, Any]
+Show = Callable[[Context, Facts], Awaitable[Any]]
+
+
+async def _as_order(ctx: Context, facts: Facts) -> Order:
+    return show_order(ctx, facts, await due_prompt(ctx, facts, facts.bookings[0]))
+
+
+def _as_booking(booking_id: UUID | None) -> Show:
+    async def show(ctx: Context, facts: Facts) -> Booking:
+        booking = facts.bookings[0] if booking_id is None else facts.booking(booking_id)
+        return show_booking(ctx, facts, booking, await due_prompt(ctx, facts, booking))
+
+    return show
+
+
+# holding ----------------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    "POST", "/v1/orders", tag=TAG, access=ANYONE, body=NewOrder, answers={201: Order, 200: Order, 202: Order},
+    answer_descriptions={200: "It was made before, with this id.", 202: "Held, and the payment is under way."},
+    errors=(*HOLD_ERRORS, *CONFIRM_ERRORS),
+)  # fmt: skip
+async def create_order(request: AnyRequest) -> Response[bytes]:
+    """Hold several bookings, all or none.
+
+    The places are kept until `expires_at`. With `confirm` the order is confirmed at once. The first order under a
+    publishable key makes a customer and answers with their tokens.
+    """
+    return await _place(request, await read_body(request, NewOrder), _as_order, booking_id=None)
+
+
+@endpoint(
+    "POST", "/v1/bookings", tag=TAG, access=ANYONE, body=NewBooking,
+    answers={201: BookingWithTokens, 200: BookingWithTokens, 202: BookingWithTokens},
+    answer_descriptions={200: "It was made before, with this id.", 202: "Held, and the payment is under way."},
+    errors=(*HOLD_ERRORS, *CONFIRM_ERRORS),
+)  # fmt: skip
+async def create_booking(request: AnyRequest) -> Response[bytes]:
+    """Hold one booking, the short way.
+
+    With `confirm: true` and a contact (a returning customer's is known) it is the express booking: one request from
+    a known slot to a pass. The first booking under a publishable key answers with the new customer's tokens.
+    """
+    wish = await read_body(request, NewBooking)
+    booking = NewBookingOfOrder(
+        id=wish.id, slot_id=wish.slot_id, option_id=wish.option_id, items=wish.items, answers=wish.answers
+    )
+    order = NewOrder(
+        bookings=[booking],
+        contact=wish.contact,
+        confirm=wish.confirm,
+        payment=wish.payment,
+        expected_total=wish.expected_total,
+    )
+    return await _place(request, order, _as_booking(wish.id), booking_id=wish.id)
+
+
+async def _place(request: AnyRequest, wanted: NewOrder, show: Show, *, booking_id: UUID | None) -> Response[bytes]:
+    """Places once, and once more when ended holds stood in the way or a twin with the same id came first."""
+    try:
+        return await _place_once(request, wanted, show, booking_id)
+    except (SoldOut, SeatTaken):
+        org = request.scope["auth"][0]
+        if not await end_holds_on(runtime_of(request), org.org_id, [booking.slot_id for booking in wanted.bookings]):
+            raise
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name not in OUR_IDS:
+            raise
+    return await _place_once(request, wanted, show, booking_id)
+
+
+async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking_id: UUID | None) -> Response[bytes]:
+    body = await request.body()
+    async with writing(request) as ctx:
+        facts = await find_earlier(ctx, wanted.id, booking_id, body)
+        is_new = facts is None
+        if facts is None:
+            customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
+            customer_id = customer_id or new_id()
+            contact = await _contact(ctx, wanted.contact, customer_id) if wanted.confirm else wanted.contact
+            facts = await place_hold(ctx, wanted, customer_id, contact)
+            thing_id = wanted.id or booking_id
+            if ctx.caller.kind == "app" and thing_id is not None:
+                await remember_id(ctx, thing_id, body, customer_id)
+        tokens_for = facts.order.customer_id if ctx.caller.kind == "app" else None
+        intent_id = None
+        if wanted.confirm and (is_new or ctx.resumes):
+            wish = Confirmation(contact=wanted.contact, payment=wanted.payment)
+            intent_id = await confirming.begin(ctx, facts, wish)
+        if intent_id is None:
+            ctx.reply = _held(ctx, facts, await show(ctx, facts), 201 if is_new or ctx.resumes else 200, tokens_for)
+        else:
+            ctx.begun = facts.order.id
+    if intent_id is not None:
+        return await _pay(request, facts.order.id, intent_id, show, status=201, tokens_for=tokens_for)
+    return send(request, ctx)
+
+
+def _held(ctx: Context, facts: Facts, answer: Any, status: int, tokens_for: UUID | None) -> Reply:
+    headers = {"Location": f"{ctx.base_url}/v1/orders/{facts.order.id}"}
+    if isinstance(answer, Booking):
+        headers = {"Location": f"{ctx.base_url}/v1/bookings/{answer.id}", "ETag": version_etag(answer.version)}
+    return Reply(answer, status, headers=headers, tokens_for=tokens_for)
+
+
+async def _contact(ctx: Context, given: Contact | None, customer_id: UUID) -> Contact | None:
+    """The contact given, else a returning customer's last one."""
+    if given is not None or not ctx.caller.is_customer:
+        return given
+    known = await identity.customer_contact(ctx.db, ctx.org_id, customer_id)
+    if known is None or not known.name or not known.email:
+        return None
+    return Contact(name=known.name, email=known.email, phone=known.phone)
+
+
+async def _pay(
+    request: AnyRequest, order_id: UUID, intent_id: UUID, show: Show, *, status: int, tokens_for: UUID | None = None
+) -> Response[bytes]:
+    """Between two transactions: asks the provider, then settles. Whatever dies here, the reconciler finishes."""
+    org = request.scope["auth"][0]
+    outcome = await payments.call_provider(runtime_of(request), org.org_id, intent_id)
+    async with writing(request) as ctx:
+        facts = await load_order(ctx, order_id, lock=True)
+        intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
+        await confirming.settle(ctx, facts, intent)
+        if facts.order.status == "on_hold":
+            declined = PaymentDeclined(order_id=str(order_id), decline_code=intent.error_code or "declined")
+            ctx.reply = problem_reply(ctx, declined)
+            ctx.reply.tokens_for = tokens_for
+        elif facts.order.status == "pending":
+            ctx.reply = Reply(
+                await show(ctx, facts), 202, headers={"Retry-After": PENDING_RETRY_SECONDS}, tokens_for=tokens_for
+            )
+        else:
+            ctx.reply = _held(ctx, facts, await show(ctx, facts), status, tokens_for)
+    return send(request, ctx)
+
+
+# reading ----------------------------------------------------------------------------------------------------------
+
+
+@endpoint("GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,))
+async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+    """Get an order with its bookings."""
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await _as_order(ctx, await load_order(ctx, order_id)))
+    return send(request, ctx)
+
+
+@endpoint(
+    "GET",
+    "/v1/bookings/{booking_id:uuid}",
+    tag=TAG,
+    access=READER,
+    answers={200: Booking},
+    errors=(NotFound,),
+    conditional=True,
+)
+async def get_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Get a booking.
+
+    Its ETag is its version. A booking on hold depends on the minute and is never answered with 304.
+    """
+    async with reading(request) as ctx:
+        booking = await _as_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
+        etag = version_etag(booking.version)
+        on_the_move = booking.status in {"on_hold", "pending"} or booking.feedback_prompt is not None
+        headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
+        ctx.reply = (
+            Reply(booking, headers={"ETag": etag}) if on_the_move else Reply(booking, etag=etag, headers=headers)
+        )
+        if booking.status == "pending":
+            ctx.reply.headers["Retry-After"] = PENDING_RETRY_SECONDS
+    return send(request, ctx)
+
+
+# changing ---------------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, body=BookingEdit, answers={200: Booking},
+    errors=(NotFound, VersionConflict, HoldExpired, SeatTaken, Conflict), conditional=True,
+)  # fmt: skip
+async def edit_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Change details of a booking.
+
+    Absent means untouched, null clears. Items match by id. Save piece by piece, so that an interrupted customer
+    resumes anywhere. With `If-Match`, only if nothing changed meanwhile.
+    """
+    change = await read_body(request, BookingEdit)
+    expected = expected_version(request)
+    async with writing(request) as ctx:
+        facts = await load_order_of(ctx, booking_id, lock=True)
+        booking = facts.booking(booking_id)
+        await editing.edit(ctx, facts, booking, change, expected)
+        ctx.reply = _changed(booking.version, await _as_booking(booking_id)(ctx, facts))
+    return send(request, ctx)
+
+
+def _changed(version: int, answer: Any) -> Reply:
+    return Reply(answer, headers={"ETag": version_etag(version)})
+
+
+async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
+    wish = await read_body(request, Confirmation, optional=True)
+    async with writing(request) as ctx:
+        facts = await _find(ctx, order_id, booking_id)
+        contact = wish.contact or facts.bookings[0].contact or await _contact(ctx, None, facts.order.customer_id)
+        wish = Confirmation(contact=contact, payment=wish.payment, expected_total=wish.expected_total)
+        intent_id = await confirming.begin(ctx, facts, wish)
+        if intent_id is None:
+            ctx.reply = Reply(await show(ctx, facts))
+        else:
+            ctx.begun = facts.order.id
+    if intent_id is not None:
+        return await _pay(request, facts.order.id, intent_id, show, status=200)
+    return send(request, ctx)
+
+
+async def _find(ctx: Context, order_id: UUID | None, booking_id: UUID | None) -> Facts:
+    """The locked order; by a booking only where that is all of the order. Raises `UseOrder`."""
+    if order_id is not None:
+        return await load_order(ctx, order_id, lock=True)
+    assert booking_id is not None
+    facts = await load_order_of(ctx, booking_id, lock=True)
+    if facts.of_several:
+        raise UseOrder(order_id=str(facts.order.id))
+    return facts
+
+
+@endpoint(
+    "POST", "/v1/orders/{order_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
+    answers={200: Order, 202: Order}, errors=(NotFound, *CONFIRM_ERRORS),
+    answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
+)  # fmt: skip
+async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+    """Confirm an order.
+
+    With a payment that needs a second step the answer is 202 with `payment.next_action`. A decline is 402 and keeps
+    the hold. Repeating it in the final state is 200.
+    """
+    return await _confirm(request, order_id, None, _as_order)
+
+
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
+    answers={200: Booking, 202: Booking}, errors=(NotFound, UseOrder, *CONFIRM_ERRORS),
+    answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
+)  # fmt: skip
+async def confirm_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Confirm the order of a single booking.
+
+    The same as confirming its order. In an order of several it is 409 `use_order`.
+    """
+    return await _confirm(request, None, booking_id, _as_booking(booking_id))
+
+
+async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
+    async with writing(request) as ctx:
+        facts = await _find(ctx, order_id, booking_id)
+        await editing.extend(ctx, facts)
+        ctx.reply = Reply(await show(ctx, facts))
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST", "/v1/orders/{order_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Order},
+    errors=(NotFound, HoldExpired, Conflict),
+)  # fmt: skip
+async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+    """Give a hold its full time again, up to its limit."""
+    return await _extend(request, order_id, None, _as_order)
+
+
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Booking},
+    errors=(NotFound, UseOrder, HoldExpired, Conflict),
+)  # fmt: skip
+async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Give the hold of a single booking its full time again, up to its limit."""
+    return await _extend(request, None, booking_id, _as_booking(booking_id))
+
+
+@endpoint(
+    "POST", "/v1/orders/{order_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
+    answers={200: Order}, errors=(NotFound, NotCancellable, PriceChanged),
+)  # fmt: skip
+async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+    """Cancel an order, held or confirmed.
+
+    Places are back at once, passes are revoked, and what `cancellation` said is refunded. Repeating it is 200.
+    """
+    wish = await read_body(request, Cancellation, optional=True)
+    async with writing(request) as ctx:
+        facts = await load_order(ctx, order_id, lock=True)
+        await cancelling.cancel(ctx, facts, wish)
+        ctx.reply = Reply(await _as_order(ctx, facts))
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
+    answers={200: Booking}, errors=(NotFound, UseOrder, NotCancellable, PriceChanged),
+)  # fmt: skip
+async def cancel_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Cancel one booking.
+
+    In an order of several, a held booking can't be cancelled by itself (409 `use_order`), a confirmed one can.
+    """
+    wish = await read_body(request, Cancellation, optional=True)
+    async with writing(request) as ctx:
+        facts = await load_order_of(ctx, booking_id, lock=True)
+        booking = facts.booking(booking_id)
+        if facts.of_several and facts.order.status == "on_hold":
+            raise UseOrder(order_id=str(facts.order.id))
+        await cancelling.cancel(ctx, facts, wish, only=booking)
+        ctx.reply = _changed(booking.version, await _as_booking(booking_id)(ctx, facts))
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/payments", tag=TAG, access=STAFF, body=OnSitePayment, answers={200: Booking},
+    errors=(NotFound, Conflict),
+)  # fmt: skip
+async def settle_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Settle on site.
+
+    Staff note the cash or card money taken for a booking that is `due_on_site`; its passes are paid from then on.
+    """
+    payment = await read_body(request, OnSitePayment)
+    async with writing(request) as ctx:
+        facts = await load_order_of(ctx, booking_id, lock=True)
+        booking = facts.booking(booking_id)
+        await editing.settle_on_site(ctx, facts, booking, payment)
+        ctx.reply = _changed(booking.version, await _as_booking(booking_id)(ctx, facts))
+    return send(request, ctx)
+
+
+ROUTES = [
+    create_order, create_booking, get_order, get_booking, edit_booking, confirm_order, confirm_booking, extend_order,
+    extend_booking, cancel_order, cancel_booking, settle_booking,
+]  # fmt: skip

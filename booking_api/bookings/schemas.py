@@ -1,0 +1,320 @@
+"""Requests, answers and rows of orders and bookings."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from booking_api.catalog.schemas import OptionBrief, Price, ProductBrief
+from booking_api.core.money import Money
+from booking_api.core.paging import Cursor, Limit
+from booking_api.feedback.schemas import FeedbackPrompt
+from booking_api.inventory.schemas import SlotAnswer
+from booking_api.passes.schemas import PassAnswer
+from booking_api.payments.schemas import NewPayment, PaymentAnswer
+
+Status = Literal["on_hold", "pending", "confirmed", "cancelled", "expired", "rejected"]
+STATUSES = "x-extensible-enum: on_hold, pending, confirmed, cancelled, expired, rejected"
+AnswerValue = str | int | float | bool | None
+Answers = Annotated[
+    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1000)] | int | float | bool | None],
+    Meta(max_length=50, description="Question code → answer. In a PATCH, null clears an answer."),
+]
+Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Ada Lovelace"])]
+Seat = Annotated[str, Meta(min_length=1, max_length=8, examples=["12A"])]
+
+
+class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whom to reach about the booking."""
+
+    name: Name
+    email: Annotated[
+        str, Meta(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$", max_length=254, examples=["ada@example.org"])
+    ]
+    phone: Annotated[str, Meta(pattern=r"^\+?[0-9 ()/.\-]{5,30}$", examples=["+49 30 1234567"])] | None = None
+
+
+# requests ---------------------------------------------------------------------------------------------------------
+
+
+class NewItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One person, bike or other unit. `unit_id` or `unit` (its code), not both."""
+
+    unit_id: UUID | None = None
+    unit: Annotated[str, Meta(min_length=1, max_length=64, examples=["adult"])] | None = None
+    seat: Seat | None = None
+    name: Name | None = None
+    answers: Answers | None = None
+
+
+class NewBookingOfOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One party on one slot and option."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that a repeated request makes nothing twice."""
+    slot_id: UUID
+    option_id: UUID
+    items: Annotated[list[NewItem], Meta(min_length=1, max_length=20)]
+    answers: Answers | None = None
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several bookings that are held, paid and confirmed as one."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that a repeated request makes nothing twice."""
+    bookings: Annotated[list[NewBookingOfOrder], Meta(min_length=1, max_length=10)]
+    contact: Contact | None = None
+    confirm: bool = False
+    """Confirm at once: the express booking."""
+    payment: NewPayment | None = None
+    expected_total: Money | None = None
+    """What the app showed. A different price is refused as `price_changed`."""
+
+
+class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One booking in an order of its own."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that a repeated request makes nothing twice."""
+    slot_id: UUID
+    option_id: UUID
+    items: Annotated[list[NewItem], Meta(min_length=1, max_length=20)]
+    answers: Answers | None = None
+    contact: Contact | None = None
+    confirm: bool = False
+    """Confirm at once: the express booking."""
+    payment: NewPayment | None = None
+    expected_total: Money | None = None
+    """What the app showed. A different price is refused as `price_changed`."""
+
+
+class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is still needed to confirm. A known customer's last contact is used where none is given."""
+
+    contact: Contact | None = None
+    payment: NewPayment | None = None
+    expected_total: Money | None = None
+    """What the app showed. A different price is refused as `price_changed`."""
+
+
+class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Annotated[str, Meta(max_length=500)] | None = None
+    expected_refund: Money | None = None
+    """What the app showed. A different refund is refused as `price_changed`."""
+
+
+class ItemEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes of one item. Absent means untouched, null clears."""
+
+    id: UUID
+    name: Name | None | UnsetType = UNSET
+    seat: Seat | None | UnsetType = UNSET
+    answers: Answers | None | UnsetType = UNSET
+
+
+class BookingEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes of a booking's details. Absent means untouched, null clears."""
+
+    contact: Contact | None | UnsetType = UNSET
+    answers: Answers | None | UnsetType = UNSET
+    items: Annotated[list[ItemEdit], Meta(max_length=20)] | UnsetType = UNSET
+
+
+class OnSitePayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Money taken at the counter or the gate."""
+
+    method: Literal["cash", "terminal"]
+    amount: Money
+
+
+class BookingsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    status: Status | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class SyncQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    since: Cursor | None = None
+    """`next_since` of the answer before. Absent: from the start."""
+    limit: Limit = 50
+
+
+# answers ----------------------------------------------------------------------------------------------------------
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """Something that must be given before the booking can be confirmed."""
+
+    pointer: str
+    """JSON pointer into the booking, to be filled by PATCH or, for `/contact` and `/payment`, by confirm."""
+    code: Annotated[
+        str, Meta(description="x-extensible-enum: contact_required, name_required, answer_required, payment_required")
+    ]
+
+
+class CancellationTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What cancelling now would mean."""
+
+    until: datetime | None = None
+    """Until when these terms hold; absent where they don't end before the booking can't be cancelled any more."""
+    fee: Money
+    refund: Money
+
+
+class BookingItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One unit on a booking: one person, one seat, one pass."""
+
+    id: UUID
+    unit_id: UUID
+    unit: str
+    """The unit's code."""
+    title: str
+    name: str | None = None
+    seat: str | None = None
+    answers: dict[str, AnswerValue] | None = None
+    status: Annotated[str, Meta(description="x-extensible-enum: active, cancelled")]
+    price: Money
+    companion_item_id: UUID | None = None
+    """The item this one travels with: a lap infant's adult."""
+    pass_: PassAnswer | None = msgspec.field(default=None, name="pass")
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One party on one slot and option, self-sufficient: an app shows it without another call."""
+
+    id: UUID
+    reference: Annotated[str, Meta(examples=["7K3QX9AB"])]
+    order_id: UUID
+    status: Annotated[str, Meta(description=STATUSES)]
+    version: int
+    updated_at: datetime
+    expires_at: datetime | None = None
+    """When the hold ends. Count down from it minus the answer's `Date`."""
+    pending_until: datetime | None = None
+    """Until when capacity is kept for a payment under way."""
+    slot: SlotAnswer
+    product: ProductBrief
+    option: OptionBrief
+    contact: Contact | None = None
+    answers: dict[str, AnswerValue] | None = None
+    items: list[BookingItem]
+    price: Price
+    payment: PaymentAnswer
+    cancellation: CancellationTerms
+    missing: list[Missing]
+    available_actions: Annotated[
+        list[str],
+        Meta(description="x-extensible-enum: edit, choose_seat, extend, confirm, cancel, resume, show_pass"),
+    ]
+    feedback_prompt: FeedbackPrompt | None = None
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Bookings that are held, paid and confirmed as one."""
+
+    id: UUID
+    status: Annotated[str, Meta(description=STATUSES)]
+    expires_at: datetime | None = None
+    pending_until: datetime | None = None
+    price: Price
+    payment: PaymentAnswer
+    bookings: list[Booking]
+    available_actions: Annotated[list[str], Meta(description="x-extensible-enum: extend, confirm, cancel")]
+    access_token: str | None = None
+    """With the first order under a publishable key: the tokens of the new customer."""
+    access_token_expires_at: datetime | None = None
+    refresh_token: str | None = None
+
+
+class BookingWithTokens(Booking, frozen=True, kw_only=True, omit_defaults=True):
+    """A booking, and with the first one under a publishable key the tokens of the new customer."""
+
+    access_token: str | None = None
+    access_token_expires_at: datetime | None = None
+    refresh_token: str | None = None
+
+
+class BookingList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: list[Booking]
+    next_cursor: str | None = None
+
+
+class ResumeCode(msgspec.Struct, frozen=True):
+    """A single-use code with which another device goes on as the same customer: `POST /v1/tokens {grant: code}`."""
+
+    code: str
+    expires_at: datetime
+
+
+class SyncItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A thing as it is now, or the news that it is gone."""
+
+    type: Annotated[str, Meta(description="x-extensible-enum: booking")]
+    id: UUID
+    data: Booking | None = None
+    deleted: bool = False
+
+
+class SyncPage(msgspec.Struct, frozen=True, kw_only=True):
+    items: list[SyncItem]
+    next_since: str
+    has_more: bool
+
+
+# rows -------------------------------------------------------------------------------------------------------------
+
+
+class OrderRow(msgspec.Struct, kw_only=True):
+    id: UUID
+    customer_id: UUID
+    status: Status
+    expires_at: datetime | None
+    hold_limit_at: datetime
+    pending_until: datetime | None
+    intent_id: UUID | None
+    channel: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class BookingRow(msgspec.Struct, kw_only=True):
+    id: UUID
+    order_id: UUID
+    position: int
+    customer_id: UUID
+    reference: str
+    slot_id: UUID
+    product_id: UUID
+    product_version: int
+    option_id: UUID
+    status: Status
+    version: int
+    contact: Contact | None
+    answers: dict[str, Any] | None
+    price: Price
+    total: int
+    cancel_reason: str | None
+    refund_amount: int | None
+    channel: str
+    visit_ends_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    confirmed_at: datetime | None
+    erased_at: datetime | None
+
+
+class ItemRow(msgspec.Struct, kw_only=True):
+    id: UUID
+    booking_id: UUID
+    slot_id: UUID
+    position: int
+    unit_id: UUID
+    name: str | None
+    seat: str | None
+    answers: dict[str, Any] | None
+    status: Literal["active", "cancelled"]
+    amount: int
+    companion_item_id: UUID | None

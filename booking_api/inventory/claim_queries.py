@@ -1,0 +1,209 @@
+"""The SQL that takes and gives back: slots before quotas, always in id order, so that nothing deadlocks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.db import Connection, execute, fetch_all
+
+
+class FreeSlot(msgspec.Struct, frozen=True):
+    id: UUID
+    free: int
+    status: str
+
+
+async def lock_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[FreeSlot]:
+    """Locks the slots until the transaction ends; their free places as of the lock."""
+    return await fetch_all(
+        db,
+        FreeSlot,
+        """
+        select id, capacity - taken as free, status from slot
+        where org_id = $1 and id = any($2::uuid[]) order by id for update
+        """,
+        org_id,
+        slot_ids,
+    )
+
+
+class FreeQuota(msgspec.Struct, frozen=True):
+    slot_id: UUID
+    option_id: UUID
+    free: int
+
+
+async def lock_quotas(
+    db: Connection, org_id: UUID, slot_ids: Sequence[UUID], option_ids: Sequence[UUID]
+) -> list[FreeQuota]:
+    """Locks the quotas of these slots' options; an option without a row has no limit of its own."""
+    return await fetch_all(
+        db,
+        FreeQuota,
+        """
+        select slot_id, option_id, capacity - taken as free from quota
+        where org_id = $1 and slot_id = any($2::uuid[]) and option_id = any($3::uuid[])
+        order by slot_id, option_id for update
+        """,
+        org_id,
+        slot_ids,
+        option_ids,
+    )
+
+
+async def move_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID], places: Sequence[int]) -> None:
+    """Adds `places` (negative: gives back) to what is taken. Raises a check violation beyond the capacity."""
+    await execute(
+        db,
+        """
+        update slot set taken = slot.taken + moved.places
+        from unnest($2::uuid[], $3::int[]) as moved (id, places)
+        where slot.org_id = $1 and slot.id = moved.id
+        """,
+        org_id,
+        slot_ids,
+        places,
+    )
+
+
+async def move_quotas(
+    db: Connection, org_id: UUID, slot_ids: Sequence[UUID], option_ids: Sequence[UUID], places: Sequence[int]
+) -> None:
+    await execute(
+        db,
+        """
+        update quota set taken = quota.taken + moved.places
+        from unnest($2::uuid[], $3::uuid[], $4::int[]) as moved (slot_id, option_id, places)
+        where quota.org_id = $1 and quota.slot_id = moved.slot_id and quota.option_id = moved.option_id
+        """,
+        org_id,
+        slot_ids,
+        option_ids,
+        places,
+    )
+
+
+async def insert_claims(db: Connection, org_id: UUID, claim_columns: list[list[Any]], now: datetime) -> None:
+    await execute(
+        db,
+        """
+        insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
+        select $1, c.*, $9
+        from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[]) as c
+        """,
+        org_id,
+        *claim_columns,
+        now,
+    )
+
+
+class Released(msgspec.Struct, frozen=True):
+    slot_id: UUID
+    option_id: UUID
+    places: int
+    quota_places: int
+
+
+async def delete_seats_of(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> None:
+    await execute(db, "delete from seat_claim where org_id = $1 and claim_id = any($2::uuid[])", org_id, claim_ids)
+
+
+async def delete_claims(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> list[Released]:
+    """Only who deletes a claim's row may give its places back, which is why nothing is given back twice."""
+    return await fetch_all(
+        db,
+        Released,
+        """
+        delete from claim where org_id = $1 and id = any($2::uuid[])
+        returning slot_id, option_id, places, quota_places
+        """,
+        org_id,
+        claim_ids,
+    )
+
+
+async def set_claims_expiry(
+    db: Connection, org_id: UUID, claim_ids: Sequence[UUID], expires_at: datetime | None
+) -> int:
+    """The number of claims that were still there to be kept or extended."""
+    return await execute(
+        db,
+        "update claim set expires_at = $3 where org_id = $1 and id = any($2::uuid[])",
+        org_id,
+        claim_ids,
+        expires_at,
+    )
+
+
+class SeatCode(msgspec.Struct, frozen=True):
+    row: int
+    seat: str
+
+
+async def list_layout_seats(db: Connection, org_id: UUID, layout_id: UUID) -> list[SeatCode]:
+    """A layout's seats in order, each with the running number of its row over all decks."""
+    return await fetch_all(
+        db,
+        SeatCode,
+        """
+        select (deck.place * 1000 + line.place)::int as row, seat.value ->> 'code' as seat
+        from seat_layout l,
+          jsonb_array_elements(l.layout -> 'decks') with ordinality as deck (value, place),
+          jsonb_array_elements(deck.value -> 'rows') with ordinality as line (value, place),
+          jsonb_array_elements(line.value -> 'seats') with ordinality as seat (value, place)
+        where l.org_id = $1 and l.id = $2
+        order by deck.place, line.place, seat.place
+        """,
+        org_id,
+        layout_id,
+    )
+
+
+class TakenSeat(msgspec.Struct, frozen=True):
+    seat: str
+    item_id: UUID
+
+
+async def list_taken_seats(db: Connection, org_id: UUID, slot_id: UUID) -> list[TakenSeat]:
+    return await fetch_all(
+        db, TakenSeat, "select seat, item_id from seat_claim where org_id = $1 and slot_id = $2", org_id, slot_id
+    )
+
+
+async def delete_item_seats(db: Connection, org_id: UUID, slot_id: UUID, item_ids: Sequence[UUID]) -> None:
+    await execute(
+        db,
+        "delete from seat_claim where org_id = $1 and slot_id = $2 and item_id = any($3::uuid[])",
+        org_id,
+        slot_id,
+        item_ids,
+    )
+
+
+class SeatRow(msgspec.Struct, frozen=True):
+    seat: str
+
+
+async def insert_seats(
+    db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, seats: Sequence[str], item_ids: Sequence[UUID]
+) -> list[SeatRow]:
+    """The seats that were free; the primary key decides. In seat order, so that two parties don't deadlock."""
+    return await fetch_all(
+        db,
+        SeatRow,
+        """
+        insert into seat_claim (org_id, slot_id, seat, claim_id, item_id)
+        select $1, $2, wished.seat, $3, wished.item_id
+        from unnest($4::text[], $5::uuid[]) as wished (seat, item_id) order by wished.seat
+        on conflict (org_id, slot_id, seat) do nothing
+        returning seat
+        """,
+        org_id,
+        slot_id,
+        claim_id,
+        seats,
+        item_ids,
+    )

@@ -1,0 +1,152 @@
+"""The verbs of the inventory: take, keep, extend, give back, sit.
+
+Each takes a list and runs in its caller's transaction; one is a list of one. Capacity moves only here.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from booking_api.core.cache import BoundedCache
+from booking_api.core.db import Connection, columns
+from booking_api.core.errors import DomainError
+from booking_api.inventory import claim_queries as queries
+from booking_api.inventory.claim_rules import choose_seats, first_fit
+from booking_api.inventory.schemas import ClaimRequest, SeatWish, Taken
+
+LAYOUTS = "inventory.layouts"
+SEAT_TRIES = 8
+
+
+class SeatTaken(DomainError):
+    code, status, title = "seat_taken", 409, "The seat is taken"
+    explanation = "Get the slot's seats again and choose another one, or none: one is assigned at confirmation."
+    member_types: ClassVar[dict[str, Any]] = {"seats": list[str]}
+
+
+async def take(db: Connection, org_id: UUID, claims: Sequence[ClaimRequest], now: datetime) -> list[Taken]:
+    """Takes places for each claim that fits, in the order given; the others are reported, not raised.
+
+    Locks the slots in id order, then their quotas, decides first-fit on what the locks show, and writes. The named
+    check constraints stand behind it.
+    """
+    slots = await queries.lock_slots(db, org_id, sorted({claim.slot_id for claim in claims}))
+    free = {slot.id: slot.free for slot in slots if slot.status == "open"}
+    limited = [claim for claim in claims if claim.quota_places]
+    quotas = (
+        await queries.lock_quotas(
+            db, org_id, [claim.slot_id for claim in limited], [claim.option_id for claim in limited]
+        )
+        if limited
+        else []
+    )
+    outcomes = first_fit(claims, free, {(quota.slot_id, quota.option_id): quota.free for quota in quotas})
+    won = [claim for claim, outcome in zip(claims, outcomes, strict=True) if outcome.ok]
+    if won:
+        has_quota = {(quota.slot_id, quota.option_id) for quota in quotas}
+        await _move(db, org_id, [(c.slot_id, c.option_id, c.places, c.quota_places) for c in won], has_quota)
+        rows = [(c.id, c.slot_id, c.option_id, c.holder_id, c.places, c.quota_places, c.expires_at) for c in won]
+        await queries.insert_claims(db, org_id, columns(rows, 7), now)
+    return outcomes
+
+
+async def _move(
+    db: Connection, org_id: UUID, moves: Sequence[tuple[UUID, UUID, int, int]], quotas: set[tuple[UUID, UUID]]
+) -> None:
+    """Adds up what moves per slot and per quota, and writes each once."""
+    slots: dict[UUID, int] = defaultdict(int)
+    options: dict[tuple[UUID, UUID], int] = defaultdict(int)
+    for slot_id, option_id, places, quota_places in moves:
+        slots[slot_id] += places
+        if (slot_id, option_id) in quotas:
+            options[slot_id, option_id] += quota_places
+    await queries.move_slots(db, org_id, list(slots), list(slots.values()))
+    if options:
+        await queries.move_quotas(
+            db, org_id, [slot for slot, _ in options], [option for _, option in options], list(options.values())
+        )
+
+
+async def give_back(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> int:
+    """Gives the places and seats of these claims back, once; the number of claims that were live."""
+    await queries.delete_seats_of(db, org_id, claim_ids)
+    released = await queries.delete_claims(db, org_id, claim_ids)
+    if released:
+        slot_ids = sorted({row.slot_id for row in released})
+        await queries.lock_slots(db, org_id, slot_ids)
+        limited = [row for row in released if row.quota_places]
+        quotas = (
+            await queries.lock_quotas(db, org_id, [row.slot_id for row in limited], [row.option_id for row in limited])
+            if limited
+            else []
+        )
+        await _move(
+            db, org_id, [(r.slot_id, r.option_id, -r.places, -r.quota_places) for r in released],
+            {(quota.slot_id, quota.option_id) for quota in quotas},
+        )  # fmt: skip
+    return len(released)
+
+
+async def keep(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> bool:
+    """Keeps claims for good. False when one of them is gone already."""
+    return await queries.set_claims_expiry(db, org_id, claim_ids, None) == len(claim_ids)
+
+
+async def extend(db: Connection, org_id: UUID, claim_ids: Sequence[UUID], expires_at: datetime) -> bool:
+    """Moves the end of claims. False when one of them is gone already."""
+    return await queries.set_claims_expiry(db, org_id, claim_ids, expires_at) == len(claim_ids)
+
+
+# seats ------------------------------------------------------------------------------------------------------------
+
+
+async def layout_rows(db: Connection, caches: dict[str, Any], org_id: UUID, layout_id: UUID) -> list[list[str]]:
+    """The seat codes of a layout, row by row. Layouts never change, so what was read once is kept."""
+    cache: BoundedCache[tuple[UUID, UUID], list[list[str]]] = caches.setdefault(LAYOUTS, BoundedCache(512))
+    if (rows := cache.get((org_id, layout_id))) is None:
+        grouped: dict[int, list[str]] = defaultdict(list)
+        for found in await queries.list_layout_seats(db, org_id, layout_id):
+            grouped[found.row].append(found.seat)
+        rows = list(grouped.values())
+        cache.put((org_id, layout_id), rows)
+    return rows
+
+
+async def take_seats(db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, wishes: Sequence[SeatWish]) -> None:
+    """Gives each item the seat it wishes, instead of the one it had. Raises `SeatTaken` naming those that are gone."""
+    await queries.delete_item_seats(db, org_id, slot_id, [wish.item_id for wish in wishes])
+    got = await queries.insert_seats(
+        db, org_id, slot_id, claim_id, [wish.seat for wish in wishes], [wish.item_id for wish in wishes]
+    )
+    lost = {wish.seat for wish in wishes} - {row.seat for row in got}
+    if lost or len(got) < len(wishes):
+        raise SeatTaken(f"Taken: {', '.join(sorted(lost))}.", seats=sorted(lost))
+
+
+async def leave_seats(db: Connection, org_id: UUID, slot_id: UUID, item_ids: Sequence[UUID]) -> None:
+    """Frees the seats of these items."""
+    await queries.delete_item_seats(db, org_id, slot_id, item_ids)
+
+
+async def assign_seats(
+    db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, rows: list[list[str]], item_ids: Sequence[UUID]
+) -> Mapping[UUID, str]:
+    """Seats a party together where possible. Items that found no seat are left out: the layout had no more.
+
+    Others may choose at the same moment; who loses a seat to them looks again.
+    """
+    seated: dict[UUID, str] = {}
+    for _ in range(SEAT_TRIES):
+        waiting = [item_id for item_id in item_ids if item_id not in seated]
+        if not waiting:
+            break
+        taken = frozenset(row.seat for row in await queries.list_taken_seats(db, org_id, slot_id))
+        chosen = choose_seats(rows, taken, len(waiting))
+        if not chosen:
+            break
+        wished = dict(zip(chosen, waiting, strict=False))
+        got = await queries.insert_seats(db, org_id, slot_id, claim_id, list(wished), list(wished.values()))
+        seated.update({wished[row.seat]: row.seat for row in got})
+    return seated
