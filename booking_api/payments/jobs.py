@@ -1,0 +1,105 @@
+"""What payments do without a request: finishing what was interrupted, giving money back. Both may be killed anywhere."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from booking_api.core.clock import utc_now
+from booking_api.core.errors import DomainError
+from booking_api.core.events import Event, publish
+from booking_api.core.http import acquire
+from booking_api.core.log import log
+from booking_api.core.runtime import Runtime
+from booking_api.payments import queries, rules
+from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
+from booking_api.payments.providers import PROVIDERS
+from booking_api.payments.schemas import Charge, RefundOutcome, RefundRow
+
+BATCH = 20
+"""How many are asked about at once, each by a call of its own."""
+ROUNDS = 10
+CALLS_EACH = 2
+FAILURES = (DomainError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+def _lease(runtime: Runtime) -> timedelta:
+    """How long a thing belongs to the job that took it: its calls, and time to record what came of them."""
+    return timedelta(seconds=CALLS_EACH * runtime.settings.provider_timeout_seconds + 10)
+
+
+async def reconcile_payments(runtime: Runtime, now: datetime | None = None) -> int:
+    """Finishes intents that wait for something; the number that changed.
+
+    An intent that was never called is called now, with its own key; one under way is asked about; one past
+    `give_up_at` is cancelled at the provider, and ends only once that confirms that nothing is charged. An intent
+    taken by a process that died is due again when its lease ends.
+    """
+    changed = 0
+    for _ in range(ROUNDS):
+        at = now or utc_now()
+        async with acquire(runtime) as db:
+            due = await queries.claim_due_intents(db, at, at + _lease(runtime), BATCH)
+        changed += sum(await asyncio.gather(*(_reconcile_one(runtime, charge, at) for charge in due)))
+        if len(due) < BATCH:
+            break
+    return changed
+
+
+async def _reconcile_one(runtime: Runtime, charge: Charge, now: datetime) -> bool:
+    try:
+        ask = cancel_at_provider if charge.give_up_at <= now else ask_provider
+        outcome = await ask(runtime, charge)
+        async with acquire(runtime) as db, db.transaction():
+            intent = await record_outcome(db, charge.org_id, charge.id, outcome, now)
+    except FAILURES as error:
+        log.warning("payment.not_reconciled", intent_id=str(charge.id), error=type(error).__name__)
+        return False
+    return intent.status != charge.status
+
+
+async def execute_refunds(runtime: Runtime, now: datetime | None = None) -> int:
+    """Gives back what was opened by `open_refund`, once for each refund's id; the number that ended."""
+    ended = 0
+    for _ in range(ROUNDS):
+        at = now or utc_now()
+        async with acquire(runtime) as db:
+            due = await queries.claim_due_refunds(db, at, at + _lease(runtime), BATCH)
+        ended += sum(await asyncio.gather(*(_refund_one(runtime, refund, at) for refund in due)))
+        if len(due) < BATCH:
+            break
+    return ended
+
+
+async def _refund_one(runtime: Runtime, refund: RefundRow, now: datetime) -> bool:
+    provider = PROVIDERS.get(refund.provider)
+    try:
+        if provider is None or not provider.is_offered(runtime.settings):
+            log.warning("refund.provider_missing", provider=refund.provider, refund_id=str(refund.id))
+            outcome = RefundOutcome(status="processing")
+        else:
+            outcome = await provider.refund(runtime, refund)
+        async with acquire(runtime) as db, db.transaction():
+            return await _record_refund(db, refund, outcome, now)
+    except FAILURES as error:
+        log.warning("refund.not_executed", refund_id=str(refund.id), error=type(error).__name__)
+        return False
+
+
+async def _record_refund(db: asyncpg.Connection, refund: RefundRow, outcome: RefundOutcome, now: datetime) -> bool:
+    if outcome.status == "processing":
+        at = now + rules.pause(refund.attempts + 1, rules.LONGEST_REFUND_PAUSE_SECONDS)
+        await queries.postpone_refund(db, refund.org_id, refund.id, at, now)
+        return False
+    settled = await queries.settle_refund(db, refund.org_id, refund.id, outcome.status, outcome.provider_reference, now)
+    if not settled:
+        return False
+    if outcome.status == "failed":
+        # Nothing repeats this: a person has to give the money back.
+        log.error("refund.failed", refund_id=str(refund.id), intent_id=str(refund.intent_id), provider=refund.provider)
+    data = {
+        "order_id": refund.order_id, "booking_id": refund.booking_id, "intent_id": refund.intent_id,
+        "refund_id": refund.id, "status": outcome.status,
+    }  # fmt: skip
+    await publish(db, [Event(refund.org_id, "refund.settled", refund.id, data, now)])
+    return True

@@ -1,0 +1,220 @@
+"""The verbs of payments: open an intent, call its provider, record what came of it, give money back."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.context import Context
+from booking_api.core.db import Connection
+from booking_api.core.errors import Conflict, NotFound, unprocessable
+from booking_api.core.events import Event, publish
+from booking_api.core.http import acquire
+from booking_api.core.ids import new_id
+from booking_api.core.log import log
+from booking_api.core.money import Money
+from booking_api.core.runtime import Runtime
+from booking_api.core.settings import Settings
+from booking_api.payments import queries, rules
+from booking_api.payments.providers import PROVIDERS
+from booking_api.payments.schemas import ON_SITE, UNANSWERED, Charge, Intent, Outcome
+
+SCRIPT_SCHEMES = {"javascript", "data", "vbscript", "file", "about", "blob"}
+
+
+def payment_methods(settings: Settings) -> list[str]:
+    """The methods that this installation offers, `on_site` last."""
+    return [*(name for name, provider in PROVIDERS.items() if provider.is_offered(settings)), ON_SITE]
+
+
+async def open_intent(
+    ctx: Context, order_id: UUID, amount: Money, method: str, token: str | None, return_url: str | None
+) -> Intent:
+    """Notes that an order is about to be paid. Runs in the caller's transaction; call the provider after its commit.
+
+    Should the process die before it called, the reconciler calls. Raises `Unprocessable` for a method that isn't
+    offered or has no provider, for a missing token and for a `return_url` that isn't a link.
+    """
+    if method == ON_SITE or method not in payment_methods(ctx.settings):
+        raise unprocessable("/payment/method", f"The method {method!r} is not offered for paying now.")
+    if not token:
+        raise unprocessable("/payment/token", "This method needs the token that the provider's form returned.")
+    if return_url is not None:
+        _check_return_url(return_url)
+    intent = Intent(
+        id=new_id(),
+        order_id=order_id,
+        amount=amount.amount,
+        currency=amount.currency,
+        provider=method,
+        status="created",
+        provider_reference=None,
+        next_action=None,
+        error_code=None,
+        attempts=0,
+        next_check_at=ctx.now + timedelta(seconds=rules.FIRST_CHECK_SECONDS),
+        give_up_at=ctx.now + timedelta(seconds=ctx.settings.pending_seconds),
+        created_at=ctx.now,
+        updated_at=ctx.now,
+    )
+    await queries.insert_intent(ctx.db, ctx.org_id, intent, token, return_url)
+    return intent
+
+
+def _check_return_url(return_url: str) -> None:
+    try:
+        parts = urlsplit(return_url)
+    except ValueError:
+        parts = urlsplit("")
+    if (
+        not parts.scheme
+        or not (parts.netloc or parts.path)
+        or parts.scheme.lower() in SCRIPT_SCHEMES
+        or not (return_url.isascii() and return_url.isprintable() and " " not in return_url)
+    ):
+        raise unprocessable("/payment/return_url", "This is neither an https URL nor a link into an app.")
+
+
+async def call_provider(runtime: Runtime, org_id: UUID, intent_id: UUID) -> Outcome:
+    """Asks the provider to charge the intent, or what became of it. No transaction may be open meanwhile.
+
+    May be repeated and run twice at once: the intent's id is the idempotency key. Failures and time-outs are an
+    outcome `processing`, which the reconciler finishes. Raises `NotFound`, and `Overloaded` without a database.
+    """
+    async with acquire(runtime) as db:
+        charge = await queries.find_charge(db, org_id, intent_id)
+    if charge is None:
+        raise NotFound("There is no such payment.")
+    return await ask_provider(runtime, charge)
+
+
+async def ask_provider(runtime: Runtime, charge: Charge) -> Outcome:
+    """Charges a new intent; asks what became of an older one, and charges it only if the provider never heard of it.
+
+    A provider forgets an idempotency key after a day or so, and so an old charge is looked up before it is repeated.
+    """
+    if charge.status in ("succeeded", "failed", "cancelled"):
+        return Outcome(status=charge.status, provider_reference=charge.provider_reference, error_code=charge.error_code)
+    provider = PROVIDERS.get(charge.provider)
+    if provider is None or not provider.is_offered(runtime.settings):
+        log.warning("payment.provider_missing", provider=charge.provider, intent_id=str(charge.id))
+        return UNANSWERED
+    if charge.status != "created" and (found := await provider.find(runtime, charge)) is not None:
+        return found
+    return await provider.charge(runtime, charge)
+
+
+async def cancel_at_provider(runtime: Runtime, charge: Charge) -> Outcome:
+    """Gives an intent up: `cancelled` only once the provider confirms that it never charges it."""
+    provider = PROVIDERS.get(charge.provider)
+    if provider is None or not provider.is_offered(runtime.settings):
+        log.warning("payment.provider_missing", provider=charge.provider, intent_id=str(charge.id))
+        return UNANSWERED
+    return await provider.cancel(runtime, charge)
+
+
+async def record_outcome(
+    db: Connection, org_id: UUID, intent_id: UUID, outcome: Outcome, now: datetime, *, provider: str | None = None
+) -> Intent:
+    """Brings an intent forward by what its provider said, in the caller's transaction; locks its row.
+
+    Late and repeated news change nothing. Publishes `payment.settled` when the intent succeeded, failed or was
+    cancelled, once again (`late`) when money moved after it had been given up. Raises `NotFound`, also where
+    `provider` says who spoke and the intent is another's.
+    """
+    intent = await queries.lock_intent(db, org_id, intent_id)
+    if intent is None or (provider is not None and provider != intent.provider):
+        raise NotFound("There is no such payment.")
+    believed = rules.believe(intent, outcome)
+    if believed is not outcome:
+        log.error("payment.amount_mismatch", intent_id=str(intent_id), provider=intent.provider)
+    status = rules.next_status(intent.status, believed)
+    if intent.is_settled and status == intent.status:
+        return intent
+    attempts = intent.attempts + 1
+    heard = believed.answered and status == believed.status
+    changed = msgspec.structs.replace(
+        intent,
+        status=status,
+        provider_reference=believed.provider_reference or intent.provider_reference,
+        next_action=(believed.next_action if heard else intent.next_action) if status == "requires_action" else None,
+        error_code=believed.error_code if heard or not believed.answered else intent.error_code,
+        attempts=attempts,
+        next_check_at=rules.next_check(status, attempts, intent.give_up_at, now),
+        updated_at=now,
+    )
+    await queries.update_intent(db, org_id, changed, changed.next_action, erase_token=changed.is_settled)
+    if changed.is_settled:
+        data = {
+            "order_id": intent.order_id, "intent_id": intent_id, "status": status, "late": intent.is_settled,
+        }  # fmt: skip
+        await publish(db, [Event(org_id, "payment.settled", intent_id, data, now)])
+    return changed
+
+
+async def give_up(ctx: Context, order_ids: Sequence[UUID]) -> None:
+    """Asks for the unsettled intents of these orders to be cancelled at their provider, as soon as the job runs.
+
+    Until it confirms, they may still succeed: `payment.settled` says how each ended.
+    """
+    await queries.hurry_intents(ctx.db, ctx.org_id, order_ids, ctx.now)
+
+
+async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, Intent]:
+    """The newest intent of each order; orders without one are absent."""
+    return {intent.order_id: intent for intent in await queries.latest_intents(db, org_id, order_ids)}
+
+
+async def open_refund(
+    ctx: Context, intent_id: UUID, order_id: UUID, booking_id: UUID | None, amount: Money, reason: str,
+    *, refund_id: UUID | None = None,
+) -> None:  # fmt: skip
+    """Notes that money goes back; the job `execute_refunds` does it. Runs in the caller's transaction.
+
+    Never more goes back than was paid: what exceeds it is left out, so that a repeated refund of everything opens
+    nothing. A caller that may be repeated for a part gives `refund_id`, of which there is only ever one. Raises
+    `NotFound`, `Conflict` where nothing was paid, and `ValueError` for another currency.
+    """
+    intent = await queries.lock_intent(ctx.db, ctx.org_id, intent_id)
+    if intent is None or intent.order_id != order_id:
+        raise NotFound("There is no such payment.")
+    if intent.status != "succeeded":
+        raise Conflict("Nothing was paid that could go back.")
+    if amount.currency != intent.currency:
+        raise ValueError(f"a payment in {intent.currency} can't be refunded in {amount.currency}")
+    if refund_id is not None and await queries.refund_exists(ctx.db, ctx.org_id, refund_id):
+        return
+    left = intent.amount - await queries.sum_refunds_of_intent(ctx.db, ctx.org_id, intent_id)
+    given = min(amount.amount, left)
+    if given < amount.amount:
+        log.warning("refund.exceeds_payment", intent_id=str(intent_id), wanted=amount.amount, left=left)
+    if given > 0:
+        await queries.insert_refund(
+            ctx.db, ctx.org_id, refund_id or new_id(), intent_id, order_id, booking_id, Money(given, amount.currency),
+            reason, ctx.now,
+        )  # fmt: skip
+
+
+async def refunded_amounts(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What of each order went back or is about to, in minor units; orders without a refund are absent."""
+    return {row.id: row.amount for row in await queries.sum_refunds(db, org_id, order_ids)}
+
+
+async def add_settlement(ctx: Context, order_id: UUID, booking_id: UUID, method: str, amount: Money) -> None:
+    """Notes what staff took on site (`cash` or `terminal`). The caller has locked the booking and checked what is due."""
+    await queries.insert_settlement(
+        ctx.db, ctx.org_id, new_id(), order_id, booking_id, method, amount,
+        ctx.caller.subject_id or ctx.caller.credential_id, ctx.now,
+    )  # fmt: skip
+
+
+async def settled_amounts(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What was paid on site for each booking, in minor units; bookings without a settlement are absent."""
+    return {row.id: row.amount for row in await queries.sum_settlements(db, org_id, booking_ids)}
+
+
+async def find_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent | None:
+    """An intent as it is now, without locking it."""
+    return await queries.find_intent(db, org_id, intent_id)

@@ -1,0 +1,145 @@
+"""The payment method `test`: an HTTP client of `booking_api.payments.test_provider`."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+import httpx
+import msgspec
+
+from booking_api.core.log import log
+from booking_api.core.money import Money
+from booking_api.core.runtime import Runtime
+from booking_api.core.settings import Settings
+from booking_api.payments.schemas import (
+    UNANSWERED,
+    Charge,
+    NextAction,
+    Outcome,
+    OutcomeStatus,
+    RefundOutcome,
+    RefundRow,
+    WebhookNews,
+)
+from booking_api.payments.webhooks import check_signature, webhook_secrets
+
+T = TypeVar("T")
+CONNECT_SECONDS = 2.0
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, TimeoutError, RuntimeError, ValueError)
+"""What a call over the network may raise; a client that is being closed raises `RuntimeError`."""
+
+
+class ChargeDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A charge as the provider describes it, in answers and webhooks. It may say more than we read."""
+
+    id: str
+    key: str
+    status: OutcomeStatus
+    amount: int
+    currency: str
+    metadata: dict[str, str]
+    next_action: NextAction | None = None
+    error: str | None = None
+
+
+class RefundDocument(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    key: str
+    status: Literal["processing", "succeeded", "failed"]
+
+
+class WebhookDocument(msgspec.Struct, frozen=True):
+    type: str
+    charge: ChargeDocument
+
+
+class HttpTestProvider:
+    """Plays a card provider on a server of its own."""
+
+    def is_offered(self, settings: Settings) -> bool:
+        return bool(settings.test_provider_url)
+
+    async def charge(self, runtime: Runtime, charge: Charge) -> Outcome:
+        body = {
+            "key": str(charge.id),
+            "amount": charge.amount,
+            "currency": charge.currency,
+            "token": charge.token or "",
+            "return_url": charge.return_url,
+            "metadata": {"org_id": str(charge.org_id), "intent_id": str(charge.id), "order_id": str(charge.order_id)},
+        }
+        status, answer = await _call(runtime, "POST", "/charges", body)
+        return _outcome(_read(answer, ChargeDocument) if status == 200 else None)
+
+    async def find(self, runtime: Runtime, charge: Charge) -> Outcome | None:
+        status, answer = await _call(runtime, "GET", f"/charges/{charge.id}")
+        return None if status == 404 else _outcome(_read(answer, ChargeDocument) if status == 200 else None)
+
+    async def cancel(self, runtime: Runtime, charge: Charge) -> Outcome:
+        status, answer = await _call(runtime, "POST", f"/charges/{charge.id}/cancel")
+        return _outcome(_read(answer, ChargeDocument) if status == 200 else None)
+
+    async def refund(self, runtime: Runtime, refund: RefundRow) -> RefundOutcome:
+        body = {"key": str(refund.id), "charge_key": str(refund.intent_id), "amount": refund.amount}
+        status, answer = await _call(runtime, "POST", "/refunds", body)
+        document = _read(answer, RefundDocument) if status in {200, 422} else None
+        if document is None:
+            return RefundOutcome(status="processing")
+        return RefundOutcome(status=document.status, provider_reference=document.id)
+
+    def read_webhook(
+        self, runtime: Runtime, headers: Mapping[str, str], body: bytes, now: datetime
+    ) -> WebhookNews | None:
+        check_signature(webhook_secrets(runtime.settings, runtime.vault), headers, body, now)
+        document = _read(body, WebhookDocument)
+        if document is None or document.type != "charge.updated":
+            return None
+        try:
+            org_id, intent_id = UUID(document.charge.metadata["org_id"]), UUID(document.charge.metadata["intent_id"])
+        except (KeyError, ValueError):
+            return None
+        return WebhookNews(org_id=org_id, intent_id=intent_id, outcome=_outcome(document.charge))
+
+
+def _outcome(document: ChargeDocument | None) -> Outcome:
+    if document is None:
+        return UNANSWERED
+    return Outcome(
+        status=document.status,
+        provider_reference=document.id,
+        next_action=document.next_action,
+        error_code=document.error,
+        charged=Money(document.amount, document.currency),
+    )
+
+
+def _read(answer: bytes, into: type[T]) -> T | None:
+    """The provider's document; None, and a line in the log, for one that can't be understood."""
+    try:
+        return msgspec.json.decode(answer, type=into)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        log.warning("provider.misunderstood", provider="test")
+        return None
+
+
+async def _call(runtime: Runtime, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    """The status and body of the provider's answer; status 0 when none came in time."""
+    seconds = runtime.settings.provider_timeout_seconds
+    try:
+        # httpx bounds each read, not the whole: a provider that drips would be waited for without end.
+        async with asyncio.timeout(seconds):
+            answer = await runtime.http.request(
+                method,
+                runtime.settings.test_provider_url.rstrip("/") + path,
+                content=None if body is None else msgspec.json.encode(body),
+                headers={"content-type": "application/json"},
+                timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
+            )
+    except FAILURES as error:
+        log.warning("provider.unreachable", provider="test", error=type(error).__name__)
+        return 0, b""
+    if answer.status_code >= 500:
+        log.warning("provider.failed", provider="test", status=answer.status_code)
+    return answer.status_code, answer.content

@@ -1,0 +1,51 @@
+"""What payment providers call."""
+
+from typing import Any
+
+from litestar import Request, Response
+
+from booking_api.core.clock import utc_now
+from booking_api.core.errors import NotFound
+from booking_api.core.http import JSON, Access, acquire, encode, endpoint, runtime_of
+from booking_api.payments.operations import record_outcome
+from booking_api.payments.providers import PROVIDERS
+from booking_api.payments.schemas import WebhookReceipt
+from booking_api.payments.webhooks import WebhookForged
+
+
+@endpoint(
+    "POST",
+    "/v1/payments/webhooks/{provider:str}",
+    tag="Payments",
+    access=Access(anonymous=True),
+    body=dict[str, Any],
+    answers={202: WebhookReceipt},
+    answer_descriptions={202: "Understood; repeating it changes nothing."},
+    errors=(WebhookForged, NotFound),
+)
+async def receive_payment_webhook(request: Request[Any, Any, Any], provider: str) -> Response[bytes]:
+    """Take a payment provider's webhook.
+
+    For payment providers, not for apps. The body is the provider's own and must be signed as Standard Webhooks 1.0
+    has it, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`. News about an unknown charge
+    are accepted and ignored; repeated and late news change nothing.
+    """
+    known = PROVIDERS.get(provider)
+    runtime = runtime_of(request)
+    if known is None or not known.is_offered(runtime.settings):
+        raise NotFound("There is no such payment provider.")
+    now = utc_now()
+    news = known.read_webhook(runtime, request.headers, await request.body(), now)
+    recorded = False
+    if news is not None:
+        try:
+            async with acquire(runtime) as db, db.transaction():
+                await record_outcome(db, news.org_id, news.intent_id, news.outcome, now, provider=provider)
+            recorded = True
+        except NotFound:
+            recorded = False
+    headers = {"Cache-Control": "no-store"}
+    return Response(encode(WebhookReceipt(recorded)), status_code=202, media_type=JSON, headers=headers)
+
+
+ROUTES = [receive_payment_webhook]

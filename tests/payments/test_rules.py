@@ -1,0 +1,114 @@
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booking_api.core.ids import new_id
+from booking_api.core.money import Money
+from booking_api.payments import rules
+from booking_api.payments.schemas import Intent, IntentStatus, NextAction, Outcome, OutcomeStatus
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+STATUSES = get_args(IntentStatus)
+outcomes = st.builds(
+    Outcome,
+    status=st.sampled_from(get_args(OutcomeStatus)),
+    charged=st.sampled_from([None, Money(1990, "EUR"), Money(1, "EUR"), Money(1990, "USD")]),
+) | st.just(Outcome(status="processing", answered=False))  # fmt: skip
+
+
+def make_intent(status: IntentStatus = "created", **changes: object) -> Intent:
+    given = {
+        "id": new_id(), "order_id": new_id(), "amount": 1990, "currency": "EUR", "provider": "test", "status": status,
+        "provider_reference": None, "next_action": None, "error_code": None, "attempts": 0, "next_check_at": NOW,
+        "give_up_at": NOW + timedelta(minutes=30), "created_at": NOW, "updated_at": NOW,
+    }  # fmt: skip
+    return Intent(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_table_covers_every_status():
+    assert set(rules.TRANSITIONS) == set(STATUSES)
+    assert {status for status, next_ in rules.TRANSITIONS.items() if "created" in next_} == set()
+
+
+@given(st.lists(outcomes, max_size=12))
+def test_whatever_comes_in_any_order_money_that_moved_is_never_forgotten(news):
+    intent = make_intent()
+    status: IntentStatus = "created"
+    moved = False
+    for outcome in news:
+        believed = rules.believe(intent, outcome)
+        after = rules.next_status(status, believed)
+        assert after == status or after in rules.TRANSITIONS[status]
+        moved |= believed.status == "succeeded"
+        if status in rules.SETTLED:
+            assert after in {status, "succeeded"}
+        status = after
+        assert (status == "succeeded") == moved
+
+
+@given(st.lists(outcomes, max_size=12))
+def test_saying_everything_twice_changes_nothing(news):
+    once = twice = "created"
+    for outcome in news:
+        once = rules.next_status(once, outcome)  # type: ignore[arg-type]
+        twice = rules.next_status(rules.next_status(twice, outcome), outcome)  # type: ignore[arg-type]
+    assert once == twice
+
+
+def test_silence_teaches_nothing():
+    silence = Outcome(status="processing", answered=False)
+    assert rules.next_status("created", silence) == "processing"
+    for status in STATUSES[1:]:
+        assert rules.next_status(status, silence) == status
+
+
+@pytest.mark.parametrize("charged", [Money(1989, "EUR"), Money(1990, "USD"), Money(0, "EUR")])
+def test_success_for_another_amount_is_not_believed(charged):
+    believed = rules.believe(make_intent(), Outcome(status="succeeded", charged=charged))
+    assert (believed.status, believed.answered, believed.error_code) == ("processing", False, "amount_mismatch")
+
+
+@given(st.integers(0, 10_000), st.integers(-3600, 3600))
+def test_next_check_comes_and_is_bounded(attempts, seconds):
+    give_up_at = NOW + timedelta(seconds=seconds)
+    at = rules.next_check("processing", attempts, give_up_at, NOW)
+    assert at is not None
+    assert NOW < at <= NOW + timedelta(seconds=rules.LONGEST_PAUSE_SECONDS)
+    for status in rules.SETTLED:
+        assert rules.next_check(status, attempts, give_up_at, NOW) is None
+
+
+EUR = Money(1990, "EUR")
+ACTION = NextAction(type="redirect", url="https://bank.example/1", expires_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "amount"),
+    [
+        ({"due_now": Money(0, "EUR")}, "none_due", 0),
+        ({"due_now": Money(0, "EUR"), "due_on_site": EUR}, "due_on_site", 1990),
+        ({"due_now": Money(0, "EUR"), "due_on_site": EUR, "settled": 990}, "due_on_site", 1000),
+        ({"due_now": Money(0, "EUR"), "due_on_site": EUR, "settled": 1990}, "succeeded", 1990),
+        ({"due_now": Money(0, "EUR"), "due_on_site": EUR, "cancelled": True}, "none_due", 0),
+        ({"due_now": EUR}, "requires_action", 1990),
+        ({"due_now": EUR, "cancelled": True}, "none_due", 1990),
+        ({"due_now": EUR, "intent": make_intent("created")}, "processing", 1990),
+        ({"due_now": EUR, "intent": make_intent("processing")}, "processing", 1990),
+        ({"due_now": EUR, "intent": make_intent("requires_action", next_action=ACTION)}, "requires_action", 1990),
+        ({"due_now": EUR, "intent": make_intent("succeeded")}, "succeeded", 1990),
+        ({"due_now": EUR, "due_on_site": Money(500, "EUR"), "intent": make_intent("succeeded")}, "due_on_site", 500),
+        ({"due_now": EUR, "intent": make_intent("failed", error_code="card_declined")}, "failed", 1990),
+        ({"due_now": EUR, "intent": make_intent("cancelled")}, "failed", 1990),
+        ({"due_now": EUR, "intent": make_intent("succeeded"), "refunded": 1990}, "refunded", 1990),
+        ({"due_now": EUR, "intent": make_intent("succeeded"), "refunded": 990}, "succeeded", 1990),
+        ({"due_now": EUR, "intent": make_intent("succeeded"), "refunded": 990, "cancelled": True}, "refunded", 990),
+    ],
+)
+def test_what_an_app_is_told(given, status, amount):
+    answer = rules.payment_answer(**given)
+    assert (answer.status, answer.amount) == (status, Money(amount, "EUR"))
+    assert (answer.next_action is not None) == ("intent" in given and status == "requires_action")
+    assert (answer.error is not None) == (status == "failed")
