@@ -1,0 +1,160 @@
+"""The verbs of passes: issue, revoke, find, verify, and show."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from booking_api.core.cache import BoundedCache
+from booking_api.core.context import Context
+from booking_api.core.db import Connection, columns
+from booking_api.core.errors import Forbidden, NotFound, Unauthenticated
+from booking_api.core.ids import new_id
+from booking_api.core.runtime import Runtime
+from booking_api.core.secrets import Vault
+from booking_api.identity import operations as identity
+from booking_api.passes import drawing, queries, rules
+from booking_api.passes.drawing import ImageFormat
+from booking_api.passes.schemas import Claims, PassAnswer, PassRequest, PassRow, VerifiedPass
+
+IMAGES = "passes.images"
+CACHED_IMAGES = 4_096
+"""A picture of a pass has at most 8 KB, so that the cache stays below 32 MB."""
+_IMAGE_PURPOSE = "pass images"
+
+
+async def issue(ctx: Context, requests: Sequence[PassRequest]) -> list[PassRow]:
+    """Issues a pass for each item, in the caller's transaction, and revokes the ones they had.
+
+    The caller holds the lock of the items' booking; should two issue for one item all the same, the later fails
+    with `Conflict`. The rows come in the order of the requests.
+    """
+    if not requests:
+        return []
+    key = await identity.active_signing_key(ctx)
+    item_ids = [request.item_id for request in requests]
+    latest = {row.item_id: row.issued_at for row in await queries.find_latest_issues(ctx.db, ctx.org_id, item_ids)}
+    rows: list[PassRow] = []
+    for request in requests:
+        issued_at = rules.next_issue(ctx.now, latest.get(request.item_id))
+        valid_from, valid_until = rules.whole_seconds(request.valid_from), rules.whole_seconds(request.valid_until)
+        claims = Claims(
+            request.item_id, request.slot_id,
+            int(issued_at.timestamp()), int(valid_from.timestamp()), int(valid_until.timestamp()),
+        )  # fmt: skip
+        code = rules.write_code(claims, key.kid, key.private_key)
+        row = PassRow(
+            new_id(), request.item_id, request.slot_id, request.customer_id, key.kid, code,
+            issued_at, valid_from, valid_until, None,
+        )  # fmt: skip
+        rows.append(row)
+    if latest:
+        await queries.revoke_passes(ctx.db, ctx.org_id, list(latest), ctx.now)
+    values = [
+        (p.id, p.item_id, p.slot_id, p.customer_id, p.kid, p.code, p.issued_at, p.valid_from, p.valid_until)
+        for p in rows
+    ]
+    await queries.insert_passes(ctx.db, ctx.org_id, columns(values, 9))
+    return rows
+
+
+async def revoke(db: Connection, org_id: UUID, item_ids: Sequence[UUID], now: datetime) -> int:
+    """Revokes the live passes of these items; how many there were."""
+    return await queries.revoke_passes(db, org_id, item_ids, now) if item_ids else 0
+
+
+async def find_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, PassRow]:
+    """The live pass of each item that has one."""
+    if not item_ids:
+        return {}
+    return {row.item_id: row for row in await queries.find_live_passes(db, org_id, item_ids)}
+
+
+def pass_answer(ctx: Context, row: PassRow, paid: bool) -> PassAnswer:
+    """A pass as its owner gets it, with URLs of its pictures that need no header."""
+    base = f"{ctx.base_url or ctx.settings.base_url}/v1/passes/{row.id}/qr"
+    return PassAnswer(
+        id=row.id, code=row.code, valid_from=row.valid_from, valid_until=row.valid_until, paid=paid,
+        svg_url=f"{base}.svg?s={sign_image(ctx.vault, ctx.org_id, row.id, 'svg')}",
+        png_url=f"{base}.png?s={sign_image(ctx.vault, ctx.org_id, row.id, 'png')}",
+    )  # fmt: skip
+
+
+async def verify(ctx: Context, code: str) -> VerifiedPass | None:
+    """What a code says if an organisation of this installation signed it; None if it is forged.
+
+    Says nothing about the time, about revocation, or whether the pass is this organisation's: look at `org_id`.
+    """
+    kid = rules.find_kid(code)
+    if kid is None:
+        return None
+    org_id = ctx.org_id
+    public_key = await identity.find_public_key(ctx.db, ctx.caches, org_id, kid)
+    if public_key is None:
+        owner = await queries.find_key_owner(ctx.db, kid)
+        if owner is None:
+            return None
+        org_id = owner
+        public_key = await identity.find_public_key(ctx.db, ctx.caches, org_id, kid)
+    claims = None if public_key is None else rules.read_code(code, public_key)
+    if claims is None:
+        return None
+    return VerifiedPass(
+        org_id, claims.item_id, claims.slot_id, *(
+            datetime.fromtimestamp(second, UTC) for second in (claims.issued_at, claims.valid_from, claims.valid_until)
+        ),
+    )  # fmt: skip
+
+
+# pictures ---------------------------------------------------------------------------------------------------------
+
+
+def sign_image(vault: Vault, org_id: UUID, pass_id: UUID, image_format: ImageFormat) -> str:
+    """The `s` of a picture's URL."""
+    mac = vault.sign(_IMAGE_PURPOSE, rules.image_signature_message(org_id, pass_id, image_format))
+    return rules.write_signature(org_id, mac)
+
+
+def open_signature(vault: Vault, pass_id: UUID, image_format: ImageFormat, signature: str) -> UUID:
+    """The organisation that a picture's URL was signed for. Raises `Unauthenticated` for a forged `s`."""
+    found = rules.read_signature(signature) if signature.isascii() else None
+    if found is None or not vault.verify(
+        _IMAGE_PURPOSE, rules.image_signature_message(found[0], pass_id, image_format), found[1]
+    ):
+        raise Unauthenticated("The signature of this URL is not valid.")
+    return found[0]
+
+
+async def find_pictured(ctx: Context, pass_id: UUID, *, signed: bool) -> PassRow:
+    """The pass to draw. Raises `NotFound` once it is revoked, for a signed URL also once it has ended.
+
+    A customer sees their own, a member of staff or an integration any of the organisation; others are `Forbidden`.
+    """
+    if not signed and ctx.caller.kind != "customer" and not ctx.caller.may("bookings:read", "agent"):
+        raise Forbidden
+    row = await queries.find_pass(ctx.db, ctx.org_id, pass_id)
+    if row is None or row.revoked_at is not None or (signed and row.valid_until <= ctx.now):
+        raise NotFound
+    if not signed and ctx.caller.is_customer and row.customer_id != ctx.caller.subject_id:
+        raise NotFound
+    return row
+
+
+def image_etag(code: str, image_format: ImageFormat) -> str:
+    """The ETag of a picture, known before it is drawn: it depends on nothing but the code."""
+    return f'"{hashlib.sha256(f"{drawing.EDITION} {image_format} {code}".encode()).hexdigest()[:20]}"'
+
+
+async def draw_pass(runtime: Runtime, code: str, image_format: ImageFormat) -> bytes:
+    """The picture of a code, from the cache or drawn in a thread."""
+    caches: dict[str, Any] = runtime.caches
+    cache: BoundedCache[str, bytes] = caches.setdefault(IMAGES, BoundedCache(CACHED_IMAGES))
+    key = image_etag(code, image_format)
+    picture = cache.get(key)
+    if picture is None:
+        loop = asyncio.get_running_loop()
+        picture = await loop.run_in_executor(runtime.threads, drawing.draw, code, image_format)
+        cache.put(key, picture)
+    return picture

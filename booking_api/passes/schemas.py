@@ -1,0 +1,83 @@
+"""Requests, rows and answers of the passes."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+
+class PassRequest(msgspec.Struct, frozen=True):
+    """A pass to be issued. The window is when the gate lets it in; it is cut to whole seconds."""
+
+    item_id: UUID
+    slot_id: UUID
+    customer_id: UUID
+    valid_from: datetime
+    valid_until: datetime
+
+
+class PassRow(msgspec.Struct, frozen=True):
+    """An issued pass. Its times are exactly those inside `code`: whole seconds."""
+
+    id: UUID
+    item_id: UUID
+    slot_id: UUID
+    customer_id: UUID
+    kid: str
+    code: str
+    issued_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+    revoked_at: datetime | None
+
+
+class IssueRow(msgspec.Struct, frozen=True):
+    """The latest `iat` that an item's passes ever had."""
+
+    item_id: UUID
+    issued_at: datetime
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What a code says. The times are seconds since 1970."""
+
+    item_id: UUID
+    slot_id: UUID
+    issued_at: int
+    valid_from: int
+    valid_until: int
+
+
+class VerifiedPass(msgspec.Struct, frozen=True):
+    """What a code with a good signature says, and whose key signed it."""
+
+    org_id: UUID
+    item_id: UUID
+    slot_id: UUID
+    issued_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+
+
+class PassAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A pass as its owner's app shows it, with or without a network."""
+
+    id: UUID
+    code: Annotated[
+        str, msgspec.Meta(description="The text in the QR code: a compact JWT. An app may draw it by itself, offline.")
+    ]
+    valid_from: Annotated[datetime, msgspec.Meta(description="The gate admits from this moment.")]
+    valid_until: Annotated[datetime, msgspec.Meta(description="The gate admits before this moment.")]
+    paid: Annotated[bool, msgspec.Meta(description="False while an amount is to be settled on site.")]
+    svg_url: Annotated[
+        str, msgspec.Meta(description="The QR code as SVG. The URL is signed, needs no header, and ends with the pass.")
+    ]
+    png_url: Annotated[
+        str, msgspec.Meta(description="The QR code as PNG. The URL is signed, needs no header, and ends with the pass.")
+    ]
+
+
+class PassImageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    s: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    """The signature of a signed URL; without it a token is needed."""
