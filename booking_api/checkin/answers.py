@@ -1,0 +1,161 @@
+"""Rows of the gate turned into facts for the verdict and into what the agent sees. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from booking_api.catalog.rules import admission_window
+from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, UnitDefinition
+from booking_api.checkin import rules
+from booking_api.checkin.rules import ADULT_AGE, NOTICES, Facts, Judgement
+from booking_api.checkin.schemas import (
+    Attention,
+    Direction,
+    Expected,
+    GateBooking,
+    GateItem,
+    ItemFacts,
+    LookupBooking,
+    LookupItem,
+    PreviousScan,
+)
+from booking_api.core.money import Money
+from booking_api.core.texts import pick
+from booking_api.inventory.rules import local
+
+NEVER_CONFIRMED = {"on_hold", "pending"}
+LOCATING = {"wrong_gate", "wrong_slot", "too_early", "expired"}
+"""Verdicts after which the agent wants to know what would be right."""
+
+
+def option_of(row: ItemFacts, definition: ProductDefinition) -> OptionDefinition:
+    option = definition.option(row.option_id)
+    assert option is not None, "a booking's option is in its version of the product"
+    return option
+
+
+def unit_of(row: ItemFacts, definition: ProductDefinition) -> UnitDefinition:
+    unit = definition.unit(row.unit_id)
+    assert unit is not None, "an item's unit is in its version of the product"
+    return unit
+
+
+def amount_due(row: ItemFacts) -> int:
+    """What is still to be settled on site, in minor units."""
+    return max(0, row.due_on_site - row.settled) if row.booking_status == "confirmed" else 0
+
+
+def facts_of(
+    row: ItemFacts, definition: ProductDefinition, now: datetime, direction: Direction = "entry", *,
+    gate: str | None = None, serving: UUID | None = None, known: bool = True, revoked: bool = False,
+) -> Facts:  # fmt: skip
+    """What the verdict rests on. The window is the live slot's, so that a delay moves it for every pass."""
+    admission = option_of(row, definition).admission
+    admit_from, admit_until = admission_window(admission, row.starts_at, row.ends_at)
+    status = row.booking_status
+    return Facts(
+        direction=direction, now=now,
+        known=known and status not in NEVER_CONFIRMED,
+        cancelled=row.item_status == "cancelled" or status != "confirmed" or row.slot_status == "cancelled",
+        revoked=revoked, unpaid=amount_due(row) > 0,
+        gate=gate, slot_gate=row.gate, serving=serving, slot=row.slot_id,
+        admit_from=admit_from, admit_until=admit_until,
+        inside=row.inside, entries=row.entries, reentry=admission.reentry,
+    )  # fmt: skip
+
+
+def gate_item(row: ItemFacts, definition: ProductDefinition, languages: Sequence[str]) -> GateItem:
+    unit = unit_of(row, definition)
+    return GateItem(id=row.item_id, unit=unit.code, title=pick(unit.title, languages), name=row.name, seat=row.seat)
+
+
+def gate_booking(
+    row: ItemFacts, definition: ProductDefinition, languages: Sequence[str], checked_in: int
+) -> GateBooking:
+    return GateBooking(
+        id=row.booking_id, reference=row.reference, status=row.booking_status,
+        product=pick(definition.title, languages), option=pick(option_of(row, definition).title, languages),
+        slot_id=row.slot_id, starts_at=local(row.starts_at, row.time_zone), time_zone=row.time_zone, gate=row.gate,
+        party_size=row.party_size, checked_in=checked_in,
+    )  # fmt: skip
+
+
+def previous_scan(row: ItemFacts) -> PreviousScan | None:
+    if row.last_at is None or row.last_direction is None:
+        return None
+    return PreviousScan(at=local(row.last_at, row.time_zone), direction=row.last_direction, gate=row.last_gate)
+
+
+def expected(row: ItemFacts, facts: Facts) -> Expected:
+    return Expected(
+        gate=row.gate, slot_id=row.slot_id, starts_at=local(row.starts_at, row.time_zone),
+        admit_from=local(facts.admit_from, row.time_zone), admit_until=local(facts.admit_until, row.time_zone),
+    )  # fmt: skip
+
+
+def sentence(judgement: Judgement, language: str, row: ItemFacts | None = None, facts: Facts | None = None) -> str:
+    """The reason of a verdict, with the slot's local times in it."""
+    if row is None or facts is None:
+        return rules.reason(judgement.verdict, language)
+
+    def clock(moment: datetime | None) -> str:
+        return "?" if moment is None else f"{local(moment, row.time_zone):%Y-%m-%d %H:%M}"
+
+    return rules.reason(
+        judgement.verdict, language, gate=row.gate or "?", starts=clock(row.starts_at),
+        opens=clock(facts.admit_from), closes=clock(facts.admit_until), last=clock(row.last_at),
+    )  # fmt: skip
+
+
+def attention(row: ItemFacts, definition: ProductDefinition, judgement: Judgement, language: str) -> list[Attention]:
+    """What the agent should notice about an item, the most pressing first."""
+    unit, due = unit_of(row, definition), amount_due(row)
+    noticed = {
+        "amount_due": due > 0,
+        "overridden": judgement.overridden is not None,
+        "reentry": judgement.verdict == "admitted" and row.entries > 0,
+        "minor": unit.max_age is not None and unit.max_age < ADULT_AGE,
+        "companion": unit.requires is not None or row.companion_item_id is not None,
+        "name_missing": definition.requires_names and row.name is None,
+    }
+    return [
+        Attention(
+            code=code, text=NOTICES[code][language], amount=Money(due, row.currency) if code == "amount_due" else None
+        )
+        for code, holds in noticed.items()
+        if holds
+    ]
+
+
+def _pass_state(valid_until: datetime | None, now: datetime) -> str:
+    if valid_until is None:
+        return "none"
+    return "valid" if now < valid_until else "ended"
+
+
+def lookup_item(row: ItemFacts, definition: ProductDefinition, now: datetime, languages: Sequence[str]) -> LookupItem:
+    seen = gate_item(row, definition, languages)
+    may_enter = rules.judge(facts_of(row, definition, now)).admit
+    may_exit = rules.judge(facts_of(row, definition, now, "exit")).admit
+    return LookupItem(
+        id=seen.id, unit=seen.unit, title=seen.title, name=seen.name, seat=seen.seat,
+        status=row.item_status, pass_state=_pass_state(row.pass_valid_until, now), inside=row.inside, entries=row.entries,
+        admitted_at=local(row.first_admitted_at, row.time_zone) if row.first_admitted_at else None,
+        available_actions=[action for action, may in (("enter", may_enter), ("exit", may_exit)) if may],
+    )  # fmt: skip
+
+
+def lookup_booking(
+    rows: Sequence[ItemFacts], definition: ProductDefinition, now: datetime, languages: Sequence[str]
+) -> LookupBooking:
+    """A booking from the rows of its items, of which there is at least one."""
+    row = rows[0]
+    seen, due = gate_booking(row, definition, languages, row.checked_in), amount_due(row)
+    return LookupBooking(
+        id=seen.id, reference=seen.reference, status=seen.status, product=seen.product, option=seen.option,
+        slot_id=seen.slot_id, starts_at=seen.starts_at, time_zone=seen.time_zone, gate=seen.gate,
+        party_size=seen.party_size, checked_in=seen.checked_in, contact_name=row.contact_name,
+        paid=row.booking_status == "confirmed" and due == 0, amount_due=Money(due, row.currency) if due else None,
+        items=[lookup_item(item, definition, now, languages) for item in rows],
+        available_actions=["settle"] if due else [],
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""The gate over HTTP."""
+
+from litestar import Request, Response
+
+from booking_api.checkin import lookup, operations
+from booking_api.checkin.rules import LaterScan
+from booking_api.checkin.schemas import (
+    GateSlotPage,
+    GateSlotsQuery,
+    LookupPage,
+    LookupQuery,
+    NewScan,
+    ScanAnswer,
+    UndoneScan,
+)
+from booking_api.core.errors import NotFound
+from booking_api.core.http import Access, Reply, endpoint, read_body, read_query, reading, send, writing
+
+TAG = "Gate"
+SCANNING = Access(staff="agent", scope="scan")
+LOOKING = Access(staff="agent", scope="gate:read")
+
+
+@endpoint("POST", "/v1/scans", tag=TAG, access=SCANNING, body=NewScan, answers={200: ScanAnswer})
+async def scan_pass(request: Request) -> Response[bytes]:
+    """Scan a pass.
+
+    Judges what was held under the scanner, by the server's clock, and records it, refusals included. The first verdict
+    that holds counts: `forged`, `unknown`, `cancelled`, `revoked`, `unpaid`, `wrong_gate`, `wrong_slot`, `too_early`,
+    `expired`, `already_used`, for exits `exited` or `not_inside`, else `admitted`. An exit isn't refused for what only
+    matters when letting in. Of many scans of one pass at once exactly one admits.
+
+    The `nonce` makes a scan unique in the organisation: sent twice it is one scan with one answer, and with anything
+    else in it the repeat is refused as `idempotency_mismatch`. `party_item_ids` lets more of the same booking through
+    with one pass; a pass that is forged, unknown or revoked admits nobody. `override` lets through against the verdict,
+    with a reason that is recorded.
+    """
+    new = await read_body(request, NewScan)
+    async with writing(request) as ctx:
+        answer, replayed = await operations.scan(ctx, new)
+        ctx.reply = Reply(answer, headers={"Idempotency-Replayed": "true"} if replayed else None)
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST",
+    "/v1/scans/{nonce:str}/undo",
+    tag=TAG,
+    access=SCANNING,
+    answers={200: UndoneScan},
+    errors=(NotFound, LaterScan),
+)
+async def undo_scan(request: Request, nonce: str) -> Response[bytes]:
+    """Undo a scan.
+
+    Whoever was inside before the scan is so again. The scan stays on record together with who undid it. Whoever scanned
+    may undo it for ten minutes, a manager or a key with the scope `scan:override` any scan at any time, as long as no
+    later scan let the item through. Undoing twice is undoing once.
+    """
+    async with writing(request) as ctx:
+        ctx.reply = Reply(await operations.undo(ctx, nonce))
+    return send(request, ctx)
+
+
+@endpoint("GET", "/v1/gate/lookup", tag=TAG, access=LOOKING, query=LookupQuery, answers={200: LookupPage})
+async def look_up_bookings(request: Request) -> Response[bytes]:
+    """Look up bookings at the gate.
+
+    By `reference`, as it is read aloud, or by part of the `name` of the contact or of a traveller on one `slot_id`. An
+    item found here is let through by scanning its `item_id`.
+    """
+    query = read_query(request, LookupQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await lookup.look_up(ctx, query))
+    return send(request, ctx)
+
+
+@endpoint("GET", "/v1/gate/slots", tag=TAG, access=LOOKING, query=GateSlotsQuery, answers={200: GateSlotPage})
+async def list_gate_slots(request: Request) -> Response[bytes]:
+    """List a gate's slots.
+
+    Slots that run between two hours before and six hours after `at`, of one gate or of all, with how many people are
+    expected, were admitted, and are inside.
+    """
+    query = read_query(request, GateSlotsQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await lookup.list_slots(ctx, query))
+    return send(request, ctx)
+
+
+ROUTES = [scan_pass, undo_scan, look_up_bookings, list_gate_slots]

@@ -1,0 +1,159 @@
+"""Pure decisions of the gate: the verdict on an item, what its sentence says, who may undo what."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from booking_api.checkin.schemas import NONCE_PATTERN, Direction
+from booking_api.core.errors import DomainError
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+END = datetime(9999, 12, 31, tzinfo=UTC)
+UNDO_SECONDS = 600
+"""How long whoever scanned may undo it by themselves."""
+
+
+class LaterScan(DomainError):
+    code, status, title = "later_scan", 409, "The scan was followed by another one"
+    explanation = "Only the last scan that let an item through can be undone. Undo the later one first."
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of an item when it is presented. What isn't known yet is as if it were in order."""
+
+    direction: Direction
+    now: datetime
+    genuine: bool = True
+    """The code is a JWT with the signature of a key of this installation; always so for a look-up."""
+    known: bool = True
+    """The pass was issued by this organisation for an item of a booking that was confirmed."""
+    cancelled: bool = False
+    """The item, its booking or its slot."""
+    revoked: bool = False
+    unpaid: bool = False
+    gate: str | None = None
+    """Where the device stands; None: it didn't say."""
+    slot_gate: str | None = None
+    serving: object = None
+    """The slot that the device is admitting to; None: any."""
+    slot: object = None
+    admit_from: datetime = BEGINNING
+    admit_until: datetime = END
+    inside: bool = False
+    entries: int = 0
+    reentry: bool = False
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    verdict: str
+    admit: bool
+    overridden: str | None = None
+    """The verdict that an override set aside."""
+
+
+def _entering(facts: Facts) -> bool:
+    return facts.direction == "entry"
+
+
+def same_gate(one: str, other: str) -> bool:
+    """Whether two names mean one gate: letters' case and surrounding blanks don't count."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def _at_wrong_gate(facts: Facts) -> bool:
+    return facts.gate is not None and facts.slot_gate is not None and not same_gate(facts.gate, facts.slot_gate)
+
+
+def _used_up(facts: Facts) -> bool:
+    return facts.inside or (facts.entries > 0 and not facts.reentry)
+
+
+VERDICTS: tuple[tuple[str, Callable[[Facts], bool]], ...] = (
+    ("forged", lambda facts: not facts.genuine),
+    ("unknown", lambda facts: not facts.known),
+    ("cancelled", lambda facts: facts.cancelled),
+    ("revoked", lambda facts: facts.revoked),
+    # What follows decides about letting in. Whoever wants out isn't held for being late, unpaid or at another gate.
+    ("unpaid", lambda facts: _entering(facts) and facts.unpaid),
+    ("wrong_gate", lambda facts: _entering(facts) and _at_wrong_gate(facts)),
+    ("wrong_slot", lambda facts: _entering(facts) and facts.serving is not None and facts.serving != facts.slot),
+    ("too_early", lambda facts: _entering(facts) and facts.now < facts.admit_from),
+    ("expired", lambda facts: _entering(facts) and facts.now >= facts.admit_until),
+    ("already_used", lambda facts: _entering(facts) and _used_up(facts)),
+    ("exited", lambda facts: not _entering(facts) and facts.inside),
+    ("not_inside", lambda facts: not _entering(facts)),
+    ("admitted", lambda facts: True),  # noqa: ARG005 - the last row of the table holds for everybody
+)
+"""The first that holds is the verdict. The window is half open, as `nbf` and `exp` of a JWT are."""
+
+LETTING_THROUGH = {"admitted", "exited"}
+NEVER_OVERRIDDEN = {"forged", "unknown", "revoked"}
+REFUSES_PARTY = NEVER_OVERRIDDEN
+"""A pass with such a verdict proves nothing, so that nobody else of the booking gets in with it either."""
+
+
+def judge(facts: Facts, *, override: bool = False) -> Judgement:
+    """The verdict. An override lets through against it, unless the pass itself is worth nothing."""
+    verdict = next(name for name, holds in VERDICTS if holds(facts))
+    if verdict in LETTING_THROUGH:
+        return Judgement(verdict, True)
+    if override and verdict not in NEVER_OVERRIDDEN:
+        return Judgement("admitted" if _entering(facts) else "exited", True, verdict)
+    return Judgement(verdict, False)
+
+
+def may_undo_own(scanned_at: datetime, now: datetime) -> bool:
+    """Whether a scan is recent enough to be undone by whoever made it."""
+    return now - scanned_at <= timedelta(seconds=UNDO_SECONDS)
+
+
+def is_nonce(text: str) -> bool:
+    """Whether a scan can have this nonce."""
+    return re.search(NONCE_PATTERN, text) is not None and not text.endswith("\n")
+
+
+def like_pattern(text: str) -> str:
+    """A pattern for `ilike` that finds the text anywhere; its own wildcards are letters like others."""
+    escaped = text.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+# sentences --------------------------------------------------------------------------------------------------------
+
+REASONS: dict[str, dict[str, str]] = {
+    "forged": {"en": "This is not a genuine pass.", "de": "Das ist kein echter Pass."},
+    "unknown": {"en": "This pass is not known here.", "de": "Dieser Pass ist hier nicht bekannt."},
+    "cancelled": {"en": "The booking was cancelled.", "de": "Die Buchung wurde storniert."},
+    "revoked": {
+        "en": "A newer pass exists. Ask for the current one.",
+        "de": "Es gibt einen neueren Pass. Bitte den aktuellen zeigen lassen.",
+    },
+    "unpaid": {"en": "Not paid yet.", "de": "Noch nicht bezahlt."},
+    "wrong_gate": {"en": "Wrong gate. It is gate {gate}.", "de": "Falscher Eingang. Richtig ist {gate}."},
+    "wrong_slot": {
+        "en": "Not for this time. The booking is for {starts}.",
+        "de": "Nicht für diesen Termin. Gebucht ist {starts}.",
+    },
+    "too_early": {"en": "Too early. Admission opens at {opens}.", "de": "Zu früh. Einlass ist ab {opens}."},
+    "expired": {"en": "Too late. Admission ended at {closes}.", "de": "Zu spät. Einlass war bis {closes}."},
+    "already_used": {"en": "Already admitted at {last}.", "de": "Schon eingelassen um {last}."},
+    "exited": {"en": "Out.", "de": "Ausgang erfasst."},
+    "not_inside": {"en": "Not inside.", "de": "Ist nicht drinnen."},
+    "admitted": {"en": "Admitted.", "de": "Einlass."},
+}
+NOTICES: dict[str, dict[str, str]] = {
+    "amount_due": {"en": "An amount is due on site.", "de": "Vor Ort ist noch ein Betrag offen."},
+    "overridden": {"en": "Let through by an override.", "de": "Auf Anweisung durchgelassen."},
+    "reentry": {"en": "Was here before.", "de": "War schon einmal hier."},
+    "minor": {"en": "A minor: check the age.", "de": "Minderjährig: bitte das Alter prüfen."},
+    "companion": {"en": "Travels in an adult's care.", "de": "Reist in Begleitung eines Erwachsenen."},
+    "name_missing": {"en": "No name was given.", "de": "Es wurde kein Name angegeben."},
+}
+ADULT_AGE = 18
+
+
+def reason(verdict: str, language: str, **values: str) -> str:
+    """The sentence of a verdict in one of our languages; `values` fill its places."""
+    return REASONS[verdict][language].format(**values)

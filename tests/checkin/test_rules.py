@@ -1,0 +1,123 @@
+"""The order of the verdicts, whatever else is true of an item."""
+
+from datetime import UTC, datetime, timedelta
+from string import Formatter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booking_api.checkin import rules
+from booking_api.checkin.rules import Facts
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ORDER = [
+    "forged", "unknown", "cancelled", "revoked", "unpaid", "wrong_gate", "wrong_slot", "too_early", "expired", "already_used",
+]  # fmt: skip
+BREAKING = {
+    "forged": {"genuine": False},
+    "unknown": {"known": False},
+    "cancelled": {"cancelled": True},
+    "revoked": {"revoked": True},
+    "unpaid": {"unpaid": True},
+    "wrong_gate": {"gate": "A", "slot_gate": "B"},
+    "wrong_slot": {"serving": 1, "slot": 2},
+    "too_early": {"admit_from": NOW + timedelta(seconds=1)},
+    "expired": {"admit_until": NOW},
+    "already_used": {"inside": True, "entries": 1},
+}
+facts = st.builds(
+    Facts, direction=st.sampled_from(["entry", "exit"]), now=st.just(NOW), genuine=st.booleans(), known=st.booleans(),
+    cancelled=st.booleans(), revoked=st.booleans(), unpaid=st.booleans(), gate=st.sampled_from([None, "A", "B"]),
+    slot_gate=st.sampled_from([None, "A", "a ", "B"]), serving=st.sampled_from([None, 1, 2]), slot=st.sampled_from([1, 2]),
+    admit_from=st.sampled_from([NOW - timedelta(1), NOW, NOW + timedelta(1)]),
+    admit_until=st.sampled_from([NOW - timedelta(1), NOW, NOW + timedelta(1)]), inside=st.booleans(),
+    entries=st.integers(0, 2), reentry=st.booleans(),
+)  # fmt: skip
+
+
+@given(st.sets(st.sampled_from(ORDER)), st.sampled_from(["entry", "exit"]), st.booleans())
+def test_first_match_wins(broken, direction, override):
+    members = {name: value for each in broken for name, value in BREAKING[each].items()}
+    judgement = rules.judge(Facts(direction=direction, now=NOW, **members), override=override)
+    judging = ORDER if direction == "entry" else ORDER[:4]
+    first = next((verdict for verdict in judging if verdict in broken), None)
+    if first is None:
+        first = "admitted" if direction == "entry" else ("exited" if "already_used" in broken else "not_inside")
+    through = "admitted" if direction == "entry" else "exited"
+    if first == through:
+        assert (judgement.verdict, judgement.admit, judgement.overridden) == (through, True, None)
+    elif override and first not in {"forged", "unknown", "revoked"}:
+        assert (judgement.verdict, judgement.admit, judgement.overridden) == (through, True, first)
+    else:
+        assert (judgement.verdict, judgement.admit, judgement.overridden) == (first, False, None)
+
+
+@given(facts, st.booleans())
+def test_every_verdict_has_a_sentence_and_admits_only_as_it_says(facts, override):
+    judgement = rules.judge(facts, override=override)
+    assert judgement.verdict in rules.REASONS
+    assert judgement.admit == (judgement.verdict in rules.LETTING_THROUGH)
+    if judgement.admit:
+        assert facts.genuine
+        assert facts.known
+        assert not facts.revoked or facts.cancelled
+    if not facts.genuine:
+        assert judgement.verdict == "forged"
+
+
+def test_table_is_the_contract():
+    assert [name for name, _ in rules.VERDICTS] == [*ORDER, "exited", "not_inside", "admitted"]
+    assert set(rules.REASONS) == {name for name, _ in rules.VERDICTS}
+
+
+@pytest.mark.parametrize(
+    ("gate", "slot_gate", "verdict"),
+    [("b7 ", "B7", "admitted"), (None, "B7", "admitted"), ("B7", None, "admitted"), ("B8", "B7", "wrong_gate")],
+)
+def test_gate_is_judged_only_where_both_are_known(gate, slot_gate, verdict):
+    assert rules.judge(Facts(direction="entry", now=NOW, gate=gate, slot_gate=slot_gate)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("inside", "entries", "reentry", "entry", "exit_"),
+    [
+        (False, 0, False, "admitted", "not_inside"), (True, 1, False, "already_used", "exited"),
+        (False, 1, False, "already_used", "not_inside"), (False, 1, True, "admitted", "not_inside"),
+        (True, 1, True, "already_used", "exited"),
+    ],
+)  # fmt: skip
+def test_reentry(inside, entries, reentry, entry, exit_):
+    members = {"now": NOW, "inside": inside, "entries": entries, "reentry": reentry}
+    assert rules.judge(Facts(direction="entry", **members)).verdict == entry
+    assert rules.judge(Facts(direction="exit", **members)).verdict == exit_
+
+
+def test_window_is_half_open():
+    window = {"direction": "entry", "admit_from": NOW, "admit_until": NOW + timedelta(seconds=1)}
+    at = lambda moment: rules.judge(Facts(now=moment, **window)).verdict  # noqa: E731
+    assert at(NOW - timedelta(microseconds=1)) == "too_early"
+    assert at(NOW) == "admitted"
+    assert at(NOW + timedelta(seconds=1)) == "expired"
+
+
+@pytest.mark.parametrize("texts", [*rules.REASONS.values(), *rules.NOTICES.values()])
+def test_texts_exist_in_both_languages_with_the_same_places(texts):
+    assert set(texts) == {"en", "de"}
+    places = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in texts.values()]
+    assert places[0] == places[1]
+
+
+@given(st.text())
+def test_like_pattern_has_no_wildcard_of_the_user(text):
+    inner = rules.like_pattern(text)[1:-1]
+    assert inner.replace("\\\\", "").replace("\\%", "").replace("\\_", "").count("%") == 0
+    assert inner.replace("\\\\", "").replace("\\%", "").replace("\\_", "").count("_") == 0
+
+
+@pytest.mark.parametrize(
+    ("nonce", "fine"),
+    [("a", True), ("A-1_.~:z", True), ("", False), ("a b", False), ("a\n", False), ("a" * 129, False), ("ä", False)],
+)
+def test_nonce(nonce, fine):
+    assert rules.is_nonce(nonce) is fine
