@@ -1,0 +1,334 @@
+"""The verbs of feedback: configuring prompts, asking, answering, reading, erasing."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.cache import BoundedCache
+from booking_api.core.context import Context
+from booking_api.core.db import Connection, columns
+from booking_api.core.errors import Conflict, NotFound, unprocessable
+from booking_api.core.events import Event, publish
+from booking_api.core.ids import new_id
+from booking_api.core.log import log
+from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.texts import pick
+from booking_api.feedback import queries, rules
+from booking_api.feedback.schemas import (
+    AlreadyAnswered,
+    DueQuery,
+    Feedback,
+    FeedbackChange,
+    FeedbackPrompt,
+    FeedbackRow,
+    NewAsk,
+    NewFeedback,
+    NewPrompt,
+    NoLongerEditable,
+    Prompt,
+    PromptChange,
+    PromptList,
+    PromptListQuery,
+    PromptRow,
+    TooManyPrompts,
+)
+
+PROMPTS = "feedback.prompts"
+CACHED_ORGANISATIONS = 4_096
+TRUSTED_SECONDS = 5.0
+"""How long a process goes by the prompts it has read; a change made by itself counts at once."""
+MOST_PROMPTS = 200
+REMEMBERED_ASKS = 100
+"""How many of a customer's latest asks are looked at before asking again."""
+
+
+# prompts ----------------------------------------------------------------------------------------------------------
+
+
+def _prompt_cache(ctx: Context) -> BoundedCache[UUID, list[PromptRow]]:
+    return ctx.caches.setdefault(PROMPTS, BoundedCache(CACHED_ORGANISATIONS))
+
+
+def forget_prompts(ctx: Context) -> None:
+    """Makes this process read the organisation's prompts again; to be called once a change is committed."""
+    _prompt_cache(ctx).drop(ctx.org_id)
+
+
+def prompt_answer(row: PromptRow) -> Prompt:
+    return Prompt(**msgspec.structs.asdict(row), available_actions=["edit", "delete"])
+
+
+async def add_prompts(db: Connection, org_id: UUID, new: Sequence[NewPrompt], now: datetime) -> list[PromptRow]:
+    """Configures prompts. Raises `TooManyPrompts` beyond 200 of one organisation."""
+    if await queries.count_prompts(db, org_id) + len(new) > MOST_PROMPTS:
+        raise TooManyPrompts(f"An organisation may have {MOST_PROMPTS} prompts.")
+    rows = [
+        PromptRow(new_id(), p.step, p.kind, p.question, p.share_percent, p.pause_days, p.active, now, now) for p in new
+    ]
+    fields = [(r.id, r.step, r.kind, r.question, r.share_percent, r.pause_days, r.active) for r in rows]
+    await queries.insert_prompts(db, org_id, columns(fields, 7), now)
+    return rows
+
+
+async def list_prompts(ctx: Context, query: PromptListQuery) -> PromptList:
+    """The configured prompts, oldest first."""
+    after = read_cursor(query.cursor, tuple[UUID])[0] if query.cursor else None
+    rows = await queries.list_prompts(ctx.db, ctx.org_id, after, query.limit + 1)
+    page = rows[: query.limit]
+    return PromptList(
+        items=[prompt_answer(row) for row in page],
+        next_cursor=write_cursor(page[-1].id) if len(rows) > query.limit else None,
+    )
+
+
+async def change_prompt(ctx: Context, prompt_id: UUID, change: PromptChange) -> PromptRow:
+    """Changes what is given and leaves the rest. Raises `NotFound`."""
+    row = await queries.lock_prompt(ctx.db, ctx.org_id, prompt_id)
+    if row is None:
+        raise NotFound
+    given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET}
+    changed = msgspec.structs.replace(row, **given)
+    if changed != row:
+        changed = msgspec.structs.replace(changed, updated_at=ctx.now)
+        await queries.update_prompt(ctx.db, ctx.org_id, changed)
+    return changed
+
+
+async def delete_prompt(ctx: Context, prompt_id: UUID) -> None:
+    """Stops asking for good; answers stay. Raises `NotFound`."""
+    if not await queries.delete_prompt(ctx.db, ctx.org_id, prompt_id, ctx.now):
+        raise NotFound
+
+
+def default_prompts() -> list[NewPrompt]:
+    """Prompts to begin with, in English and German. Those without a pause ask once about each booking all the same."""
+    return [
+        NewPrompt(
+            step="details", kind="ces", share_percent=10, pause_days=30,
+            question={
+                "en": "How easy was it to give us your details?",
+                "de": "Wie einfach war es, Ihre Angaben zu machen?",
+            },
+        ),
+        NewPrompt(
+            step="confirmed", kind="csat", share_percent=100, pause_days=0,
+            question={
+                "en": "How satisfied are you with booking in this app?",
+                "de": "Wie zufrieden sind Sie mit der Buchung in dieser App?",
+            },
+        ),
+        NewPrompt(
+            step="visit", kind="csat", share_percent=100, pause_days=0,
+            question={"en": "How satisfied are you with your visit?", "de": "Wie zufrieden sind Sie mit Ihrem Besuch?"},
+        ),
+        NewPrompt(
+            step="visit", kind="text", share_percent=25, pause_days=0,
+            question={"en": "What should we do better?", "de": "Was sollen wir besser machen?"},
+        ),
+    ]  # fmt: skip
+
+
+# asking -----------------------------------------------------------------------------------------------------------
+
+
+async def due_prompt(
+    ctx: Context, step: str, customer_id: UUID, booking_id: UUID | None, product_id: UUID | None, channel: str
+) -> FeedbackPrompt | None:
+    """What to ask this customer now, if anything; records that it was asked.
+
+    Never raises: a failure is logged, leaves the caller's transaction as it was, and nothing is asked. Staff and
+    secret keys are never asked, because the question is the customer's. Costs no statement where no prompt is
+    configured for the step, apart from reading the configuration every few seconds.
+    """
+    if ctx.caller.kind in ("staff", "key"):
+        return None
+    try:
+        cached = _prompt_cache(ctx).get(ctx.org_id, time.monotonic())
+        if cached is not None and not _addressed(cached, step, customer_id):
+            return None
+        # A savepoint, so that a statement which fails here doesn't take the caller's transaction with it.
+        async with ctx.db.transaction() if ctx.db.is_in_transaction() else contextlib.nullcontext():
+            prompts = _addressed(cached if cached is not None else await _read_prompts(ctx), step, customer_id)
+            return await _ask(ctx, prompts, step, customer_id, booking_id, product_id, channel) if prompts else None
+    except Exception as error:  # noqa: BLE001 - whatever fails here must not fail the booking answer it rides in
+        log.warning("feedback.not_asked", error=type(error).__name__)
+        return None
+
+
+async def _read_prompts(ctx: Context) -> list[PromptRow]:
+    prompts = await queries.find_active_prompts(ctx.db, ctx.org_id, MOST_PROMPTS)
+    _prompt_cache(ctx).put(ctx.org_id, prompts, time.monotonic() + TRUSTED_SECONDS)
+    return prompts
+
+
+def _addressed(prompts: Sequence[PromptRow], step: str, customer_id: UUID) -> list[PromptRow]:
+    return [p for p in prompts if p.step == step and rules.in_share(customer_id, p.id, p.share_percent)]
+
+
+async def _ask(
+    ctx: Context, prompts: Sequence[PromptRow], step: str, customer_id: UUID, booking_id: UUID | None,
+    product_id: UUID | None, channel: str,
+) -> FeedbackPrompt | None:  # fmt: skip
+    asks = await queries.latest_asks(ctx.db, ctx.org_id, customer_id, REMEMBERED_ASKS)
+    decision = rules.decide(prompts, asks, step, booking_id, ctx.now)
+    if isinstance(decision, rules.Ask):
+        prompt = decision.prompt
+        ask = NewAsk(
+            id=new_id(), customer_id=customer_id, number=decision.number, prompt_id=prompt.id, step=step, kind=prompt.kind,
+            booking_id=booking_id, product_id=product_id, channel=channel, asked_at=ctx.now,
+        )  # fmt: skip
+        if await queries.insert_ask(ctx.db, ctx.org_id, ask):
+            return _shown(ctx, ask.id, prompt)
+        # Another answer to the same customer asked at the same moment: show what it asked, if it fits here.
+        asks = await queries.latest_asks(ctx.db, ctx.org_id, customer_id, REMEMBERED_ASKS)
+        decision = rules.decide(prompts, asks, step, booking_id, ctx.now)
+    return _shown(ctx, decision.ask.id, decision.prompt) if isinstance(decision, rules.Show) else None
+
+
+def _shown(ctx: Context, asked_id: UUID, prompt: PromptRow) -> FeedbackPrompt:
+    return FeedbackPrompt(
+        id=asked_id,
+        step=prompt.step,
+        kind=prompt.kind,
+        question=pick(prompt.question, ctx.languages),
+        scale=rules.scale_of(prompt.kind, ctx.language),
+    )
+
+
+async def find_due(ctx: Context, query: DueQuery) -> FeedbackPrompt | None:
+    """What to ask the calling customer at a step. Raises `Unprocessable` for a booking that isn't theirs."""
+    customer_id = ctx.caller.subject_id
+    if customer_id is None:
+        return None
+    product_id = None
+    if query.booking_id is not None:
+        subject = await queries.find_subject(ctx.db, ctx.org_id, query.booking_id, customer_id)
+        if subject is None:
+            raise unprocessable("/query/booking_id", "There is no such booking of yours.")
+        product_id = subject.product_id
+    return await due_prompt(ctx, query.step, customer_id, query.booking_id, product_id, ctx.caller.channel)
+
+
+# answers ----------------------------------------------------------------------------------------------------------
+
+
+def feedback_answer(ctx: Context, row: FeedbackRow) -> Feedback:
+    """Feedback as its reader sees it: only its author is told of editing."""
+    editable_until = row.created_at + rules.EDITABLE
+    is_author = row.customer_id is not None and ctx.caller.is_customer and ctx.caller.subject_id == row.customer_id
+    return Feedback(
+        id=row.id,
+        step=row.step,
+        kind=row.kind,
+        score=row.score,
+        text=row.text,
+        booking_id=row.booking_id,
+        product_id=row.product_id,
+        prompt_id=row.asked_id,
+        channel=row.channel,
+        created_at=row.created_at,
+        edited_at=row.edited_at,
+        erased_at=row.erased_at,
+        editable_until=editable_until if is_author else None,
+        available_actions=["edit"] if is_author and ctx.now < editable_until else [],
+    )
+
+
+async def give_feedback(ctx: Context, new: NewFeedback) -> tuple[FeedbackRow, bool]:
+    """Stores feedback, and whether it is new: the same answer to the same prompt again is the stored one.
+
+    Raises `Unprocessable` for a score, booking, product or prompt that doesn't fit, and `AlreadyAnswered`. A low
+    score publishes `feedback.low`.
+    """
+    rules.check_answer(new.kind, new.score, new.text)
+    row = await _attributed(ctx, new)
+    if not await queries.insert_feedback(ctx.db, ctx.org_id, row):
+        earlier = await queries.find_answer(ctx.db, ctx.org_id, row.asked_id) if row.asked_id else None
+        if earlier is None:
+            raise Conflict
+        if (earlier.score, earlier.text) != (row.score, row.text):
+            raise AlreadyAnswered(feedback_id=earlier.id)
+        return earlier, False
+    if rules.is_low(row.kind, row.score):
+        await _publish_low(ctx, row)
+    return row, True
+
+
+async def _attributed(ctx: Context, new: NewFeedback) -> FeedbackRow:
+    """The feedback with whom and what it is about, each of which must be the caller's or the organisation's own."""
+    caller = ctx.caller
+    customer_id = caller.subject_id if caller.is_customer else None
+    booking_id, product_id, channel, retention_from = new.booking_id, new.product_id, caller.channel, ctx.now
+    if new.prompt_id is not None:
+        asked = await queries.find_asked(ctx.db, ctx.org_id, new.prompt_id, customer_id) if customer_id else None
+        if asked is None:
+            raise unprocessable("/prompt_id", "You were asked no such prompt.")
+        for pointer, given, wanted in (("/step", new.step, asked.step), ("/kind", new.kind, asked.kind)):
+            if given != wanted:
+                raise unprocessable(pointer, f"The prompt asked about {wanted}.")
+        if asked.booking_id is not None and booking_id not in (None, asked.booking_id):
+            raise unprocessable("/booking_id", "The prompt asked about another booking.")
+        booking_id = booking_id or asked.booking_id
+        product_id = product_id or asked.product_id
+    if booking_id is not None:
+        # A secret key speaks for the organisation's customers; an app without a customer owns no booking.
+        may_own = customer_id is not None or caller.kind == "key"
+        subject = await queries.find_subject(ctx.db, ctx.org_id, booking_id, customer_id) if may_own else None
+        if subject is None:
+            raise unprocessable("/booking_id", "There is no such booking of yours.")
+        if product_id not in (None, subject.product_id):
+            raise unprocessable("/product_id", "The booking is of another product.")
+        customer_id, product_id, retention_from = subject.customer_id, subject.product_id, subject.visit_ends_at
+    elif product_id is not None and not await queries.product_exists(ctx.db, ctx.org_id, product_id):
+        raise unprocessable("/product_id", "There is no such product.")
+    return FeedbackRow(
+        id=new_id(), customer_id=customer_id, asked_id=new.prompt_id, step=new.step, kind=new.kind, score=new.score,
+        text=_written(new.text), booking_id=booking_id, product_id=product_id, channel=channel,
+        retention_from=retention_from, created_at=ctx.now, edited_at=None, erased_at=None,
+    )  # fmt: skip
+
+
+def _written(text: str | None) -> str | None:
+    """A text of blanks alone says nothing."""
+    return text if text and text.strip() else None
+
+
+async def change_feedback(ctx: Context, feedback_id: UUID, change: FeedbackChange) -> FeedbackRow:
+    """Changes the calling customer's own feedback within an hour.
+
+    Raises `NotFound`, `NoLongerEditable`, and `Unprocessable` for a score that doesn't fit. A score that becomes low
+    publishes `feedback.low`.
+    """
+    customer_id = ctx.caller.subject_id
+    row = await queries.lock_feedback(ctx.db, ctx.org_id, feedback_id, customer_id) if customer_id else None
+    if row is None:
+        raise NotFound
+    score = row.score if change.score is msgspec.UNSET else change.score
+    text = row.text if change.text is msgspec.UNSET else _written(change.text)
+    if (score, text) == (row.score, row.text):
+        return row
+    if ctx.now >= row.created_at + rules.EDITABLE:
+        raise NoLongerEditable
+    rules.check_answer(row.kind, score, text)
+    changed = msgspec.structs.replace(row, score=score, text=text, edited_at=ctx.now)
+    await queries.update_feedback(ctx.db, ctx.org_id, changed)
+    if rules.is_low(row.kind, score) and not rules.is_low(row.kind, row.score):
+        await _publish_low(ctx, changed)
+    return changed
+
+
+async def _publish_low(ctx: Context, row: FeedbackRow) -> None:
+    data = {
+        "step": row.step, "kind": row.kind, "score": row.score, "customer_id": row.customer_id,
+        "booking_id": row.booking_id, "product_id": row.product_id, "channel": row.channel,
+    }  # fmt: skip
+    await publish(ctx.db, [Event(ctx.org_id, "feedback.low", row.id, data, ctx.now)])
+
+
+async def erase_feedback(db: Connection, org_id: UUID, before: datetime, limit: int, *, now: datetime) -> int:
+    """Erases the texts of what concerns visits that ended before then, at most `limit`; scores stay. How many."""
+    return await queries.erase_texts(db, org_id, before, now, limit)

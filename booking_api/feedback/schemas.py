@@ -1,0 +1,384 @@
+"""Requests, answers, rows and refusals of feedback."""
+
+import datetime as dt
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from booking_api.core.errors import DomainError
+from booking_api.core.paging import Cursor, Limit
+
+Step = Literal["search", "hold", "details", "payment", "confirmed", "visit"]
+Kind = Literal["ces", "csat", "nps", "text"]
+Grouping = Literal["step", "product", "channel", "week"]
+
+AnswerStep = Annotated[
+    str, Meta(description="x-extensible-enum: search, hold, details, payment, confirmed, visit", examples=["confirmed"])
+]
+AnswerKind = Annotated[str, Meta(description="x-extensible-enum: ces, csat, nps, text", examples=["csat"])]
+AnswerChannel = Annotated[
+    str, Meta(description="x-extensible-enum: ios, android, web, kiosk, partner", examples=["ios"])
+]
+
+Score = Annotated[
+    int, Meta(ge=0, le=10, description="`ces` 1–7, `csat` 1–5, `nps` 0–10; none for `text`.", examples=[5])
+]
+FeedbackText = Annotated[
+    str, Meta(max_length=2000, description="In the customer's own words.", examples=["Two taps and done."])
+]
+Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$")]
+Question = Annotated[
+    dict[Language, Annotated[str, Meta(min_length=1, max_length=300)]],
+    Meta(
+        min_length=1, max_length=50, description="Language (BCP 47, without a region) → wording.",
+        examples=[{"en": "How easy was booking?", "de": "Wie einfach war das Buchen?"}],
+    ),
+]  # fmt: skip
+SharePercent = Annotated[
+    int, Meta(ge=0, le=100, description="Share of the customers who are asked, in percent.", examples=[25])
+]
+PauseDays = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=3650,
+        description="Days since a customer was last asked anything before this prompt may ask.",
+        examples=[30],
+    ),
+]
+
+
+# refusals ---------------------------------------------------------------------------------------------------------
+
+
+class AlreadyAnswered(DomainError):
+    code, status, title = "already_answered", 409, "This prompt has been answered"
+    explanation = "One answer counts per prompt. It can be changed for an hour with `PATCH /v1/feedback/{feedback_id}`."
+    member_types = {"feedback_id": UUID}  # noqa: RUF012 - declared as ClassVar by the base
+
+
+class NoLongerEditable(DomainError):
+    code, status, title = "no_longer_editable", 409, "This feedback can't be changed any more"
+    explanation = "Feedback can be changed for an hour. Send new feedback instead."
+
+
+class TooManyPrompts(DomainError):
+    code, status, title = "too_many_prompts", 409, "The organisation has as many prompts as it may have"
+    explanation = "Delete prompts that are no longer used."
+
+
+# prompts ----------------------------------------------------------------------------------------------------------
+
+
+class NewPrompt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question that the app is to ask at a step of the journey."""
+
+    step: Step
+    kind: Kind
+    question: Question
+    share_percent: SharePercent = 100
+    pause_days: PauseDays = 30
+    active: bool = True
+
+
+class PromptChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change; absent means untouched. What was asked before keeps its step and kind."""
+
+    step: Step | UnsetType = UNSET
+    kind: Kind | UnsetType = UNSET
+    question: Question | UnsetType = UNSET
+    share_percent: SharePercent | UnsetType = UNSET
+    pause_days: PauseDays | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+
+
+class PromptRow(msgspec.Struct, frozen=True):
+    id: UUID
+    step: str
+    kind: str
+    question: dict[str, str]
+    share_percent: int
+    pause_days: int
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A configured prompt."""
+
+    id: UUID
+    step: AnswerStep
+    kind: AnswerKind
+    question: Question
+    share_percent: SharePercent
+    pause_days: PauseDays
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+    available_actions: Annotated[
+        list[str], Meta(description="x-extensible-enum: edit, delete", examples=[["edit", "delete"]])
+    ]
+
+
+class PromptListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class PromptList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: list[Prompt]
+    next_cursor: str | None = None
+
+
+# asking -----------------------------------------------------------------------------------------------------------
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The scores that may be given; a higher one is always better."""
+
+    min: Annotated[int, Meta(examples=[1])]
+    max: Annotated[int, Meta(examples=[5])]
+    min_label: Annotated[str, Meta(examples=["Very dissatisfied"])] | None = None
+    max_label: Annotated[str, Meta(examples=["Very satisfied"])] | None = None
+
+
+class FeedbackPrompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A question for this customer, now. Send its `id` back as `prompt_id`; `scale` is absent for kind `text`."""
+
+    id: UUID
+    step: AnswerStep
+    kind: AnswerKind
+    question: Annotated[
+        str, Meta(description="In the reader's language.", examples=["How satisfied are you with your booking?"])
+    ]
+    scale: Scale | None = None
+
+
+class DueQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    step: Annotated[Step, Meta(description="Where in the journey the customer is.", examples=["visit"])]
+    booking_id: Annotated[UUID, Meta(description="The customer's booking that the question would be about.")] | None = (
+        None
+    )
+
+
+class AskRow(msgspec.Struct, frozen=True):
+    """One time that a customer was asked."""
+
+    id: UUID
+    number: int
+    prompt_id: UUID
+    step: str
+    kind: str
+    booking_id: UUID | None
+    asked_at: datetime
+    answered: bool
+
+
+class NewAsk(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    customer_id: UUID
+    number: int
+    prompt_id: UUID
+    step: str
+    kind: str
+    booking_id: UUID | None
+    product_id: UUID | None
+    channel: str
+    asked_at: datetime
+
+
+# answers ----------------------------------------------------------------------------------------------------------
+
+
+class NewFeedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A customer's word, asked for (`prompt_id`) or not."""
+
+    step: Annotated[Step, Meta(description="The step of the journey that it is about.", examples=["confirmed"])]
+    kind: Annotated[
+        Kind, Meta(description="Customer effort, satisfaction, recommendation, or words alone.", examples=["csat"])
+    ]
+    score: Score | None = None
+    text: FeedbackText | None = None
+    booking_id: UUID | None = None
+    product_id: UUID | None = None
+    prompt_id: Annotated[UUID, Meta(description="`id` of the `feedback_prompt` that it answers.")] | None = None
+
+
+class FeedbackChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change; absent means untouched, null clears."""
+
+    score: Score | UnsetType | None = UNSET
+    text: FeedbackText | UnsetType | None = UNSET
+
+
+class FeedbackRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    customer_id: UUID | None
+    asked_id: UUID | None
+    step: str
+    kind: str
+    score: int | None
+    text: str | None
+    booking_id: UUID | None
+    product_id: UUID | None
+    channel: str
+    retention_from: datetime
+    created_at: datetime
+    edited_at: datetime | None
+    erased_at: datetime | None
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a customer said. `editable_until` and the action `edit` are its author's."""
+
+    id: UUID
+    step: AnswerStep
+    kind: AnswerKind
+    score: Score | None = None
+    text: FeedbackText | None = None
+    booking_id: UUID | None = None
+    product_id: UUID | None = None
+    prompt_id: UUID | None = None
+    channel: AnswerChannel
+    created_at: datetime
+    edited_at: datetime | None = None
+    erased_at: Annotated[datetime, Meta(description="When its text was erased.")] | None = None
+    editable_until: datetime | None = None
+    available_actions: Annotated[list[str], Meta(description="x-extensible-enum: edit", examples=[["edit"]])]
+
+
+class FeedbackQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    step: Step | None = None
+    product_id: UUID | None = None
+    max_score: Annotated[int, Meta(ge=0, le=10, description="Only scores up to this one.")] | None = None
+    has_text: Annotated[bool, Meta(description="`true`: only what has a text; `false`: only what has none.")] | None = (
+        None
+    )
+    from_: Annotated[date, Meta(description="First local day of the organisation.", examples=["2026-03-01"])] | None = (
+        msgspec.field(name="from", default=None)
+    )
+    to: Annotated[date, Meta(description="Last local day of the organisation.", examples=["2026-03-31"])] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class FeedbackList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: list[Feedback]
+    next_cursor: str | None = None
+
+
+# summary ----------------------------------------------------------------------------------------------------------
+
+
+class SummaryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    from_: (
+        Annotated[
+            date,
+            Meta(
+                description="First local day of the organisation, by default 27 days before `to`.",
+                examples=["2026-03-01"],
+            ),
+        ]
+        | None
+    ) = msgspec.field(name="from", default=None)
+    to: (
+        Annotated[
+            date,
+            Meta(description="Last local day, by default today; at most 400 days in all.", examples=["2026-03-31"]),
+        ]
+        | None
+    ) = None
+    by: Annotated[Grouping, Meta(description="What the groups are.", examples=["step"])] = "step"
+    limit: Annotated[int, Meta(ge=1, le=200, description="How many groups at most.")] = 200
+    cursor: Cursor | None = None
+
+
+class ScoreCount(msgspec.Struct, frozen=True):
+    """How often one score of one kind was given in one local week (its Monday) within one group."""
+
+    key: str
+    kind: str
+    week: date
+    score: int | None
+    count: int
+
+
+class AskCount(msgspec.Struct, frozen=True):
+    key: str
+    kind: str
+    asked: int
+    answered: int
+
+
+class TrendPoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One week of a series. Weeks without feedback are left out."""
+
+    week: Annotated[str, Meta(description="ISO 8601 week of the organisation's zone.", examples=["2026-W13"])]
+    starts_on: Annotated[date, Meta(description="Its Monday.", examples=["2026-03-23"])]
+    count: int
+    mean: float | None = None
+    nps: float | None = None
+
+
+class KindSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One kind within a group; scores of different kinds don't mix."""
+
+    kind: AnswerKind
+    count: Annotated[int, Meta(description="Feedback of the period, asked for or not.")]
+    mean: (
+        Annotated[float, Meta(description="Rounded to two decimals; absent without a score.", examples=[4.25])] | None
+    ) = None
+    distribution: Annotated[
+        dict[str, int], Meta(description="Each score of the scale → how often.", examples=[{"1": 0, "2": 1}])
+    ]
+    nps: (
+        Annotated[
+            float,
+            Meta(
+                description="Net promoter score, −100 to 100: the percentage of 9 and 10 less that of 0 to 6.",
+                examples=[30.0],
+            ),
+        ]
+        | None
+    ) = None
+    asked: Annotated[int, Meta(description="How often it was asked in the period.")]
+    answered: Annotated[int, Meta(description="How many of these asks have been answered since.")]
+    response_rate: (
+        Annotated[float, Meta(description="`answered` of `asked`, 0 to 1; absent if nobody was asked.", examples=[0.4])]
+        | None
+    ) = None
+    trend: list[TrendPoint]
+
+
+class SummaryGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    key: (
+        Annotated[
+            str,
+            Meta(
+                description="The step, product id, channel or ISO week; absent for what is about no product.",
+                examples=["confirmed"],
+            ),
+        ]
+        | None
+    ) = None
+    title: Annotated[str, Meta(description="The product's title.")] | None = None
+    count: int
+    asked: int
+    answered: int
+    response_rate: float | None = None
+    kinds: list[KindSummary]
+
+
+class FeedbackSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Scores of a period. `from` and `to` are inclusive local days in `time_zone`."""
+
+    from_: dt.date = msgspec.field(name="from")
+    to: dt.date
+    time_zone: Annotated[str, Meta(examples=["Europe/Berlin"])]
+    by: Annotated[str, Meta(description="x-extensible-enum: step, product, channel, week", examples=["step"])]
+    items: list[SummaryGroup]
+    next_cursor: str | None = None
