@@ -320,6 +320,8 @@ async def find_reference(db: Connection, org_id: UUID, reference: str) -> FoundR
 class Horizon(msgspec.Struct, frozen=True):
     oldest: int
     newest: int
+    system: int
+    """Which database cluster counts these transactions; a restored dump is counted by another one."""
 
 
 async def transaction_horizon(db: Connection) -> Horizon:
@@ -328,8 +330,9 @@ async def transaction_horizon(db: Connection) -> Horizon:
         db,
         Horizon,
         """
-        select pg_snapshot_xmin(s)::text::bigint as oldest, pg_snapshot_xmax(s)::text::bigint as newest
-        from pg_current_snapshot() as s
+        select pg_snapshot_xmin(s)::text::bigint as oldest, pg_snapshot_xmax(s)::text::bigint as newest,
+          c.system_identifier as system
+        from pg_current_snapshot() as s, pg_control_system() as c
         """,
     )
     assert found is not None
@@ -410,13 +413,14 @@ async def erase_bookings(
         db,
         Erased,
         """
-        update booking set contact = null, answers = null, erased_at = $3, version = version + 1, updated_at = $3,
-          changed_xid = pg_current_xact_id()::text::bigint
-        where org_id = $1 and id in (
+        with due as materialized (
           select id from booking where org_id = $1 and visit_ends_at < $2 and erased_at is null
           order by visit_ends_at limit $4 for update skip locked
         )
-        returning id, customer_id
+        update booking set contact = null, answers = null, erased_at = $3, version = booking.version + 1,
+          updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
+        from due where booking.org_id = $1 and booking.id = due.id
+        returning booking.id, booking.customer_id
         """,
         org_id,
         visit_before,
@@ -506,9 +510,11 @@ async def delete_tombstones(db: Connection, before: datetime, limit: int) -> int
     return await execute(
         db,
         """
-        delete from tombstone where (org_id, customer_id, type, id) in (
-          select org_id, customer_id, type, id from tombstone where deleted_at < $1 limit $2
+        with due as materialized (
+          select org_id, customer_id, type, id from tombstone where deleted_at < $1 limit $2 for update skip locked
         )
+        delete from tombstone t using due
+        where t.org_id = due.org_id and t.customer_id = due.customer_id and t.type = due.type and t.id = due.id
         """,
         before,
         limit,

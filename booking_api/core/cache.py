@@ -1,6 +1,7 @@
 """A bounded cache: least recently used out first, each entry until its own moment."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -34,6 +35,11 @@ class BoundedCache(Generic[K, V]):
 
     def drop(self, key: K) -> None:
         self._entries.pop(key, None)
+
+    def drop_where(self, matches: Callable[[V], bool]) -> None:
+        """Drops every entry whose value matches; looks at all of them."""
+        for key in [key for key, (value, _) in self._entries.items() if matches(value)]:
+            del self._entries[key]
 
     def clear(self) -> None:
         self._entries.clear()

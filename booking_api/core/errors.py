@@ -30,7 +30,11 @@ class DomainError(Exception):
     """The problem's extra members and their types, for the OpenAPI document."""
 
     def __init__(
-        self, detail: str = "", *, errors: list[FieldError] | None = None, retry_after_seconds: int | None = None,
+        self,
+        detail: str = "",
+        *,
+        errors: list[FieldError] | None = None,
+        retry_after_seconds: int | None = None,
         **members: Any,
     ) -> None:
         super().__init__(detail or self.title)
@@ -146,12 +150,12 @@ class Internal(DomainError):
     retryable = True
 
 
-def known_errors() -> dict[str, type[DomainError]]:
-    """Every error class by code, the capabilities' included once they are imported."""
-    found: dict[str, type[DomainError]] = {}
+def known_errors() -> dict[str, list[type[DomainError]]]:
+    """The error classes by code, the capabilities' included once they are imported; the most general one first."""
+    found: dict[str, list[type[DomainError]]] = {}
     waiting = [DomainError]
     while waiting:
-        for cls in waiting.pop().__subclasses__():
-            found.setdefault(cls.code, cls)
+        for cls in waiting.pop(0).__subclasses__():
+            found.setdefault(cls.code, []).append(cls)
             waiting.append(cls)
     return found

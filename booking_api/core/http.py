@@ -66,6 +66,11 @@ class Access(msgspec.Struct, frozen=True):
     scope: str | None = None
     """The scope that a secret key needs."""
 
+    @property
+    def is_public(self) -> bool:
+        """Whether no credential is looked at, rather than one in the URL doing."""
+        return self.anonymous and self.scope is None
+
     def admits(self, caller: Caller) -> bool:
         match caller.kind:
             case "app":

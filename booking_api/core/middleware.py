@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,7 +42,7 @@ def observe(app: ASGIApp) -> ASGIApp:
                 extra: list[Any] = [
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
-                    *scope.get("extra_headers", ()),
+                    *cast("list[Any]", scope.get("extra_headers") or []),
                 ]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
@@ -55,6 +55,8 @@ def observe(app: ASGIApp) -> ASGIApp:
             REQUESTS.labels(scope["method"], path, status).inc()
             DURATIONS.labels(scope["method"], path).observe(seconds)
             if path not in QUIET_PATHS:
-                log.info("request", method=scope["method"], path=path, status=status, duration_ms=round(seconds * 1000, 1))
+                log.info(
+                    "request", method=scope["method"], path=path, status=status, duration_ms=round(seconds * 1000, 1)
+                )
 
     return run

@@ -45,11 +45,12 @@ async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> l
         db,
         StoredEvent,
         """
-        update event set relayed_at = $1
-        where (org_id, id) in (
+        with due as materialized (
           select org_id, id from event where relayed_at is null order by created_at limit $2 for update skip locked
         )
-        returning org_id, id, type, subject_id, data, created_at
+        update event set relayed_at = $1
+        from due where event.org_id = due.org_id and event.id = due.id
+        returning event.org_id, event.id, event.type, event.subject_id, event.data, event.created_at
         """,
         now,
         limit,
@@ -61,10 +62,11 @@ async def delete_relayed_events(db: Connection, before: datetime, limit: int) ->
     return await execute(
         db,
         """
-        delete from event where (org_id, id) in (
+        with due as materialized (
           select org_id, id from event where relayed_at is not null and created_at < $1
           order by created_at limit $2 for update skip locked
         )
+        delete from event using due where event.org_id = due.org_id and event.id = due.id
         """,
         before,
         limit,
@@ -127,10 +129,12 @@ async def delete_answers(db: Connection, before: datetime, limit: int) -> int:
     return await execute(
         db,
         """
-        delete from idempotency_key where (org_id, credential_id, key_hash) in (
+        with due as materialized (
           select org_id, credential_id, key_hash from idempotency_key where created_at < $1
           order by created_at limit $2 for update skip locked
         )
+        delete from idempotency_key k using due
+        where k.org_id = due.org_id and k.credential_id = due.credential_id and k.key_hash = due.key_hash
         """,
         before,
         limit,

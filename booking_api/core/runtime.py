@@ -1,5 +1,6 @@
 """What one process holds open for all its requests and jobs."""
 
+import asyncio
 import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,3 +31,5 @@ class Runtime:
     """Makes the tokens of a customer: (organisation, customer, channel, now). Given by `identity`, which stands above."""
     caches: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Bounded caches of the capabilities, by name, so that each test's runtime begins empty."""
+    closing: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    """Set when the process is about to end, so that event streams end too."""

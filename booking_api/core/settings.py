@@ -22,7 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     pool_size: int = 8
     """Connections of one process. More makes a hot row slower, not faster."""
-    pool_wait_seconds: float = 3.0
+    pool_wait_seconds: float = 15.0
+    """How long a request waits for a connection before it is told to come again (503)."""
     statement_timeout_seconds: float = 10.0
     shutdown_seconds: int = 20
     log_format: str = "auto"
@@ -41,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Contacts and answers are erased this many days after the visit; 0 keeps them. An organisation may override it."""
     test_provider_url: str = ""
     """Where the `test` payment provider listens. Empty: the provider is not offered."""
+    provider_timeout_seconds: float = 8.0
+    """How long one call to a payment provider may take; what comes later is found out by the reconciler."""
     webhook_secret: str = ""
     """Shared with the `test` provider, which signs its webhooks with it. Empty: derived from `secret_key`."""
     credential_cache_seconds: float = 2.0
@@ -50,6 +53,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_rate_limit_per_minute: int = 60_000
     address_rate_limit_per_minute: int = 6_000
     """For one address under a publishable key. High, because an airport's Wi-Fi shares one address."""
+    secret_key_rate_limit_per_minute: int = 0
+    """For one secret key; 0 sets no limit, here and in the other limits."""
+    failure_rate_limit_per_minute: int = 100
+    """Credentials that turn out to be none of ours, from one address."""
+    code_rate_limit_per_minute: int = 20
+    """Recoveries asked for, and wrong codes tried, from one address under a publishable key."""
+    trusted_proxies: int = 0
+    """How many proxies of our own stand in front: the client's address is that many steps from the right end of
+    `X-Forwarded-For`. 0: it is the peer's."""
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -29,7 +29,7 @@ def accepted(header: str) -> list[str]:
 
 def choose_language(header: str, default: str) -> str:
     """One of our languages: the most wanted, else the organisation's, else English."""
-    for tag in [*accepted(header), default.split("-")[0].lower()]:
+    for tag in [*accepted(header), default.split("-", maxsplit=1)[0].lower()]:
         if tag in OURS:
             return tag
     return "en"

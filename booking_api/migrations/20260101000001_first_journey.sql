@@ -42,8 +42,7 @@ create table staff (
   created_at timestamptz not null,
   last_used_at timestamptz,
   revoked_at timestamptz,
-  primary key (org_id, id),
-  constraint staff_email_is_unique unique (org_id, email)
+  primary key (org_id, id)
 );
 
 -- A customer's row appears when the first contact is saved; before that a customer is an id inside a token.
@@ -238,6 +237,7 @@ create table payment_intent (
   error_code text,
   attempts integer not null,
   next_check_at timestamptz,
+  give_up_at timestamptz not null,
   created_at timestamptz not null,
   updated_at timestamptz not null,
   primary key (org_id, id)
@@ -404,8 +404,22 @@ create table scan (
   primary key (org_id, nonce)
 );
 
+-- What a scan meant for each item of the party, and the attendance before it, so that it can be undone.
+create table scan_outcome (
+  org_id uuid not null,
+  nonce text not null,
+  item_id uuid not null,
+  admit boolean not null,
+  verdict text not null,
+  inside_before boolean not null,
+  entries_before integer not null,
+  nonce_before text,
+  primary key (org_id, nonce, item_id)
+);
+
 -- feedback ----------------------------------------------------------------------------------------------------
 
+-- A deleted prompt keeps its row, because what was asked by it points at it.
 create table feedback_prompt (
   org_id uuid not null,
   id uuid not null,
@@ -418,26 +432,35 @@ create table feedback_prompt (
   active boolean not null,
   created_at timestamptz not null,
   updated_at timestamptz not null,
+  deleted_at timestamptz,
   primary key (org_id, id)
 );
 
+-- One row each time that a customer is asked. `number` counts a customer's asks: its unique key is what lets two
+-- answers at once record one ask.
 create table feedback_asked (
   org_id uuid not null,
+  id uuid not null,
   customer_id uuid not null,
+  number integer not null,
   prompt_id uuid not null,
   step text not null,
+  kind text not null,
   booking_id uuid,
   product_id uuid,
   channel text not null,
   asked_at timestamptz not null,
-  primary key (org_id, customer_id, prompt_id, asked_at)
+  primary key (org_id, id),
+  constraint feedback_asked_in_turn unique (org_id, customer_id, number)
 );
 
+-- `customer_id` is null for what an app sends before anyone is known. `retention_from` is the end of the visit, or
+-- the moment of the feedback where it is about no booking.
 create table feedback (
   org_id uuid not null,
   id uuid not null,
-  customer_id uuid not null,
-  prompt_id uuid,
+  customer_id uuid,
+  asked_id uuid,
   step text not null,
   kind text not null,
   score integer,
@@ -445,10 +468,12 @@ create table feedback (
   booking_id uuid,
   product_id uuid,
   channel text not null,
+  retention_from timestamptz not null,
   created_at timestamptz not null,
   edited_at timestamptz,
   erased_at timestamptz,
-  primary key (org_id, id)
+  primary key (org_id, id),
+  constraint feedback_answers_once unique (org_id, asked_id)
 );
 
 -- core --------------------------------------------------------------------------------------------------------
@@ -493,7 +518,9 @@ alter table seat_claim add constraint seat_claim_claim foreign key (org_id, clai
 alter table refund add constraint refund_intent foreign key (org_id, intent_id) references payment_intent (org_id, id);
 alter table booking add constraint booking_order_of foreign key (org_id, order_id) references booking_order (org_id, id);
 alter table item add constraint item_booking foreign key (org_id, booking_id) references booking (org_id, id);
-alter table feedback add constraint feedback_prompt_of foreign key (org_id, prompt_id) references feedback_prompt (org_id, id);
+alter table feedback_asked add constraint feedback_asked_prompt foreign key (org_id, prompt_id) references feedback_prompt (org_id, id);
+alter table feedback add constraint feedback_asked_of foreign key (org_id, asked_id) references feedback_asked (org_id, id);
+alter table scan_outcome add constraint scan_outcome_scan foreign key (org_id, nonce) references scan (org_id, nonce);
 
 -- indexes -----------------------------------------------------------------------------------------------------
 
@@ -520,21 +547,30 @@ create index booking_visit_end on booking (visit_ends_at) where erased_at is nul
 create index item_booking on item (org_id, booking_id);
 create index item_slot on item (org_id, slot_id);
 create index tombstone_changed on tombstone (org_id, customer_id, changed_xid, id);
-create index pass_item on pass (org_id, item_id, issued_at);
+create unique index pass_live on pass (org_id, item_id) where revoked_at is null;
+create unique index pass_issued_once on pass (org_id, item_id, issued_at);
 create index scan_item on scan (org_id, item_id, received_at) where item_id is not null;
+create index scan_answer_age on scan (received_at) where answer <> '';
 create index attendance_slot on attendance (org_id, slot_id);
 create index feedback_created on feedback (org_id, created_at, id);
-create unique index feedback_prompt_once on feedback (org_id, customer_id, prompt_id) where prompt_id is not null;
+create index feedback_retention on feedback (org_id, retention_from) where text is not null;
 create index feedback_asked_at on feedback_asked (org_id, asked_at);
 create index event_unrelayed on event (created_at) where relayed_at is null;
 create index event_subject on event (org_id, subject_id);
 create index event_age on event (created_at);
 create index idempotency_key_age on idempotency_key (created_at);
 create index customer_email on customer (org_id, email) where email is not null;
+create unique index staff_email_is_unique on staff (org_id, email) where revoked_at is null;
+create unique index signing_key_active on signing_key (org_id) where retired_at is null;
+create index signing_key_kid on signing_key (kid);
+create index pass_kid on pass (org_id, kid, valid_until);
+create index single_use_code_age on single_use_code (expires_at);
+create index session_age on session (last_used_at);
+create index mailbox_age on mailbox (created_at);
 
 -- migrate:down
 
-drop table worker_heartbeat, idempotency_key, event, feedback, feedback_asked, feedback_prompt, scan, attendance, pass,
+drop table worker_heartbeat, idempotency_key, event, feedback, feedback_asked, feedback_prompt, scan_outcome, scan, attendance, pass,
   tombstone, item, booking, booking_order, settlement, refund, payment_intent, seat_claim, claim, quota, slot,
   product_version, product, seat_layout, place, mailbox, signing_key, single_use_code, session, customer, staff,
   api_key, organisation;

@@ -51,9 +51,16 @@ async def begin(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
         if wish.payment.method != ON_SITE:
             return await _open_intent(ctx, facts, wish, price.due_now)
         _choose_on_site(facts)
+    if not await _keep(ctx, facts):
+        raise HoldExpired
     move(facts, "confirm")
     await complete(ctx, facts)
     return None
+
+
+async def _keep(ctx: Context, facts: Facts) -> bool:
+    """Keeps the places for good. False when they were given back meanwhile."""
+    return await inventory.keep(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
 
 
 def _require_details(facts: Facts, wish: Confirmation, total: Money) -> None:
@@ -99,15 +106,16 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
     facts.intent = intent if order.intent_id in (None, intent.id) else facts.intent
     is_current = order.intent_id == intent.id
     match intent.status:
-        case "succeeded" if is_current and order.status == "pending":
-            move(facts, "settle")
-            await complete(ctx, facts)
+        case "succeeded" if is_current and order.status in {"pending", "on_hold"}:
+            # On hold: declined first, then charged after all. The hold is still there, so the money is good.
+            if await _keep(ctx, facts):
+                move(facts, "settle")
+                await complete(ctx, facts)
+            else:
+                move(facts, "abandon" if order.status == "pending" else "expire")
+                await _retake_or_refund(ctx, facts, intent)
         case "succeeded" if is_current and order.status in {"expired", "rejected"}:
             await _retake_or_refund(ctx, facts, intent)
-        case "succeeded" if is_current and order.status == "on_hold":
-            # Declined first, then charged after all: the hold is still there, so the money is good.
-            move(facts, "settle")
-            await complete(ctx, facts)
         case "succeeded" if not is_current or order.status == "cancelled":
             await _refund_all(ctx, facts, intent, "superseded")
         case "failed" | "cancelled" if is_current and order.status == "pending":
@@ -161,10 +169,8 @@ async def _refund_all(ctx: Context, facts: Facts, intent: Intent, reason: str) -
 
 
 async def complete(ctx: Context, facts: Facts) -> None:
-    """What makes a booking confirmed: places for good, seats, passes, the customer remembered, the news."""
+    """What makes a booking confirmed, once its places are kept: seats, passes, the customer remembered, the news."""
     order = facts.order
-    if not await inventory.keep(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings]):
-        raise HoldExpired
     order.expires_at = order.pending_until = None
     for booking in facts.bookings:
         booking.confirmed_at = ctx.now

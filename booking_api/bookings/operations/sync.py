@@ -18,21 +18,21 @@ from booking_api.core.paging import read_cursor, write_cursor
 TOMBSTONE_DAYS = 90
 NOTHING = UUID(int=0)
 EVERYTHING = UUID(int=2**128 - 1)
-Position = tuple[int, int, UUID, int]
-"""When it was given out (Unix seconds), the transaction and id after which to go on, the floor of this paging or 0."""
+Position = tuple[int, int, int, UUID, int]
+"""Which cluster counted, when it was given out (Unix seconds), the transaction and id after which to go on, and the
+floor of this paging, 0 between pagings."""
 
 
 async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
     """One page of changes. Raises `SyncExpired` for a position older than the tombstones, `Invalid` for another."""
     horizon = await queries.transaction_horizon(ctx.db)
-    issued, after_xid, after_id, floor = (
-        (int(ctx.now.timestamp()), 0, NOTHING, 0)
+    system, issued, after_xid, after_id, floor = (
+        (horizon.system, int(ctx.now.timestamp()), 0, NOTHING, 0)
         if query.since is None
         else read_cursor(query.since, Position, "/query/since")
     )
     oldest_allowed = ctx.now - timedelta(days=TOMBSTONE_DAYS)
-    # A position from the future of this database's transactions is one from before a restore.
-    if issued < oldest_allowed.timestamp() or not 0 <= after_xid <= horizon.newest or not 0 <= floor <= horizon.newest:
+    if system != horizon.system or issued < oldest_allowed.timestamp():
         raise SyncExpired
     changes = await queries.list_changes(ctx.db, ctx.org_id, customer_id, after_xid, after_id, query.limit + 1)
     has_more, page = len(changes) > query.limit, changes[: query.limit]
@@ -44,14 +44,18 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
         else SyncItem(type=change.type, id=change.id, deleted=True)
         for change in page
     ]
-    return SyncPage(items=items, next_since=_position(ctx.now, page, floor, has_more=has_more), has_more=has_more)
+    return SyncPage(
+        items=items, next_since=_position(horizon, ctx.now, page, floor, has_more=has_more), has_more=has_more
+    )
 
 
-def _position(now: datetime, page: list[queries.Change], floor: int, *, has_more: bool) -> str:
+def _position(
+    horizon: queries.Horizon, now: datetime, page: list[queries.Change], floor: int, *, has_more: bool
+) -> str:
     issued = int(now.timestamp())
     if has_more:
-        return write_cursor(issued, page[-1].changed_xid, page[-1].id, floor)
-    return write_cursor(issued, max(floor - 1, 0), EVERYTHING, 0)
+        return write_cursor(horizon.system, issued, page[-1].changed_xid, page[-1].id, floor)
+    return write_cursor(horizon.system, issued, max(floor - 1, 0), EVERYTHING, 0)
 
 
 async def _show(ctx: Context, changes: list[queries.Change]) -> dict[UUID, Booking]:

@@ -1,0 +1,95 @@
+"""How much somebody may ask for: token buckets in memory, one for each subject, key or address.
+
+A bucket is one number, the moment when it will be full again (the generic cell rate algorithm, ITU-T I.371). Each
+process counts for itself, so that several processes together admit several times the quota: it is a guard against
+abuse, not a quantity that is sold.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+
+import msgspec
+
+BUCKETS = 100_000
+ROUNDING_SECONDS = 1e-6
+"""Sums of many small steps miss the whole by less than this."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """`quota` requests at once; spent ones come back evenly over `window_seconds`."""
+
+    name: str
+    quota: int
+    window_seconds: float = 60.0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a bucket stands after a request."""
+
+    policy: Policy
+    allowed: bool
+    remaining: int
+    full_in_seconds: float
+    retry_in_seconds: float
+    """0 where the request was allowed."""
+
+
+class Limiter:
+    """The buckets of one policy, at most `size`; the least recently used one is forgotten, and thereby full.
+
+    Times are seconds of any clock that doesn't go back.
+    """
+
+    __slots__ = ("_full_at", "_step_seconds", "policy", "size")
+
+    def __init__(self, policy: Policy, size: int = BUCKETS) -> None:
+        if policy.quota < 1 or policy.window_seconds <= 0:
+            raise ValueError(f"The policy {policy.name!r} admits nothing.")
+        self.policy = policy
+        self.size = size
+        self._step_seconds = policy.window_seconds / policy.quota
+        self._full_at: OrderedDict[Hashable, float] = OrderedDict()
+
+    def take(self, key: Hashable, now_seconds: float) -> Standing:
+        """Takes one from a bucket if there is one; a refusal costs nothing."""
+        full_at = max(self._full_at.get(key, now_seconds), now_seconds)
+        spent_seconds = full_at + self._step_seconds - now_seconds
+        room_seconds = self.policy.window_seconds - spent_seconds
+        if room_seconds < -ROUNDING_SECONDS:
+            return Standing(self.policy, False, 0, full_at - now_seconds, -room_seconds)
+        self._full_at[key] = full_at + self._step_seconds
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > self.size:
+            self._full_at.popitem(last=False)
+        return Standing(self.policy, True, self._whole(room_seconds), spent_seconds, 0.0)
+
+    def has_one(self, key: Hashable, now_seconds: float) -> bool:
+        """Whether `take` would be allowed."""
+        spent_seconds = max(self._full_at.get(key, now_seconds) - now_seconds, 0.0)
+        return spent_seconds + self._step_seconds <= self.policy.window_seconds + ROUNDING_SECONDS
+
+    def give_back(self, key: Hashable) -> None:
+        """Puts one back that turned out not to count."""
+        if key in self._full_at:
+            self._full_at[key] -= self._step_seconds
+
+    def _whole(self, room_seconds: float) -> int:
+        return max(0, int((room_seconds + ROUNDING_SECONDS) / self._step_seconds))
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+
+def headers(standings: Iterable[Standing]) -> list[tuple[bytes, bytes]]:
+    """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): quota `q` in `w` seconds; `r` remain,
+    and all of them again in `t` seconds."""
+    policies: list[str] = []
+    states: list[str] = []
+    for standing in standings:
+        policy = standing.policy
+        policies.append(f'"{policy.name}";q={policy.quota};w={math.ceil(policy.window_seconds)}')
+        states.append(f'"{policy.name}";r={standing.remaining};t={math.ceil(standing.full_in_seconds)}')
+    if not policies:
+        return []
+    return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(states).encode())]

@@ -1,0 +1,112 @@
+"""The parts of the OpenAPI document that operations share: headers, header parameters, security schemes."""
+
+from typing import Any
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": (
+            "Makes a repeat safe: 16 to 255 visible ASCII characters, best a new random UUID per intention of the "
+            "user; under a publishable key it must be a UUID. The answer is kept for at least 24 hours, and a repeat "
+            "gets it again with `Idempotency-Replayed: true`."
+        ),
+        "schema": {"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]{16,255}$"},
+        "example": "b1a6f1b4-8f0e-4c5e-9d39-1f6f1c2f7f0a",
+    },
+    "AcceptLanguage": {
+        "name": "Accept-Language",
+        "in": "header",
+        "required": False,
+        "description": "Languages of the reader, most wanted first (RFC 9110). `Content-Language` says which one was chosen.",
+        "schema": {"type": "string"},
+        "example": "de-AT, de;q=0.9, en;q=0.5",
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The `ETag` of what you have: 304 without a body when it is still current.",
+        "schema": {"type": "string"},
+        "example": '"7"',
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": "The `ETag` of what you edit: 412 `version_conflict` when it has changed since.",
+        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,9}")$'},
+        "example": '"7"',
+    },
+}
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "This request in the server's log; tell it to us when something went wrong.",
+        "schema": {"type": "string"},
+        "example": "019aa5c85d607c3e9f214b7d0c6e8a16",
+    },
+    "Content-Language": {
+        "description": "The language of the server's own sentences in this answer.",
+        "schema": {"type": "string"},
+        "example": "en",
+    },
+    "ETag": {
+        "description": "The version of this answer, for `If-None-Match` and `If-Match`.",
+        "schema": {"type": "string"},
+        "example": '"7"',
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 1,
+    },
+    "RateLimit": {
+        "description": "What is left of the limit that is closest to being reached: `r` requests, anew in `t` seconds.",
+        "schema": {"type": "string"},
+        "example": '"subject";r=287;t=42',
+    },
+    "RateLimit-Policy": {
+        "description": "That limit: `q` requests in `w` seconds.",
+        "schema": {"type": "string"},
+        "example": '"subject";q=300;w=60',
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` when this answer was given before to the same idempotency key.",
+        "schema": {"type": "string", "enum": ["true"]},
+        "example": "true",
+    },
+    "WWW-Authenticate": {
+        "description": "The scheme to use (RFC 6750), with the code of the problem.",
+        "schema": {"type": "string"},
+        "example": 'Bearer error="token_expired"',
+    },
+}
+
+SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
+    "publishableKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "pk_test_… or pk_live_…",
+        "description": "One per app and not a secret. Good for the catalogue, availability and starting an order.",
+    },
+    "customerToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A customer's access token, from their first order or from `POST /v1/tokens`. Good for their own things.",
+    },
+    "staffToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A member of staff with the role `agent`, `manager` or `owner`, each allowed what the one before is.",
+    },
+    "secretKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "sk_test_… or sk_live_…",
+        "description": "An integrator's key, for servers only. Good for what its scopes name.",
+    },
+}

@@ -1,0 +1,73 @@
+"""What a process needs to know of its surroundings: why it can't start, and whether its parent still lives."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from booking_api.core.settings import Settings
+
+PARENT_VARIABLE = "BOOKING_PARENT_PID"
+"""Set by the demo for the processes it starts: they end when that process does."""
+PR_SET_PDEATHSIG = 1
+CANT_CONNECT = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)
+
+
+class StartFailed(Exception):
+    """Why a process can't do what it was started for, in one sentence for the person who started it."""
+
+
+def end_with_parent(parent_pid: int) -> None:
+    """Ends this process when its parent dies, by whatever signal, so that no orphan keeps a port or a lock.
+
+    The kernel does it on Linux; elsewhere a thread looks every half second.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent_pid:  # It died before the kernel was asked.
+            os._exit(1)
+    else:
+        threading.Thread(target=_watch_parent, args=(parent_pid,), daemon=True).start()
+
+
+def _watch_parent(parent_pid: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def end_with_supervisor() -> None:
+    """Ends this process with the demo that started it, if one did."""
+    if parent := os.environ.pop(PARENT_VARIABLE, ""):
+        end_with_parent(int(parent))
+
+
+def database_place(database_url: str) -> str:
+    """Where a database is, for a sentence: never its user or password."""
+    try:
+        parts = urlsplit(database_url)
+        host = parts.hostname or next(iter(parse_qs(parts.query).get("host", [])), "localhost")
+        return f"{parts.path.lstrip('/') or 'postgres'} at {host}" + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        return "named by DATABASE_URL"
+
+
+async def connect(settings: Settings, *, name: str) -> asyncpg.Connection:
+    """One connection of a process's own, outside of a pool. Raises `StartFailed`."""
+    if not settings.database_url:
+        raise StartFailed("DATABASE_URL is not set; it names the PostgreSQL database to use.")
+    try:
+        return await asyncpg.connect(
+            settings.database_url,
+            timeout=5,
+            server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+        )
+    except CANT_CONNECT as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        place = database_place(settings.database_url)
+        raise StartFailed(f"The database {place} can't be reached: {why.rstrip('.')}.") from error
