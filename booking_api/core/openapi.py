@@ -23,6 +23,7 @@ PATH_TYPES: dict[str, Schema] = {
     "int": {"type": "integer"},
     "str": {"type": "string", "minLength": 1},
 }
+METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLE_ID = "019aa5c8-5d60-7c3e-9f21-4b7d0c6e8a15"
 EXAMPLE_REQUEST_ID = "019aa5c85d607c3e9f214b7d0c6e8a16"
 AUTOMATIC = {
@@ -94,6 +95,8 @@ def build_document(handlers: Iterable[HTTPRouteHandler], prose: Prose, examples:
     for endpoint in endpoints:
         path = PATH_PARAMETER.sub(r"{\g<name>}", endpoint.path)
         paths.setdefault(path, {})[endpoint.method.lower()] = builder.operation(endpoint)
+    for path, operations in paths.items():
+        paths[path] = {method: operations[method] for method in METHODS if method in operations}
     used = {endpoint.tag for endpoint in endpoints}
     return {
         "openapi": "3.1.0",

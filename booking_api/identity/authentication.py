@@ -1,4 +1,4 @@
-"""The guard of every operation: verifies the credential before the body is read.
+"""The guard of every operation: verifies the credential before the body is read, and holds the caller to limits.
 
 Verified credentials are cached for `credential_cache_seconds`, which bounds how late a revocation made by another
 process is honoured; verifying each time would cost two thirds of a bare handler.
@@ -7,8 +7,8 @@ process is honoured; verifying each time would cost two thirds of a bare handler
 import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 from litestar.connection import ASGIConnection
@@ -16,55 +16,88 @@ from litestar.handlers.base import BaseRouteHandler
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
-from booking_api.core.context import Caller, Organisation
+from booking_api.core.context import Caller, Organisation, Role
 from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
 from booking_api.core.http import Endpoint, acquire
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import hash_secret
-from booking_api.identity import queries, tokens
+from booking_api.identity import limiting, queries, session_queries, tokens
 
 CREDENTIALS = "identity.credentials"
 CACHED_CREDENTIALS = 50_000
 KEY_PREFIXES = {"pk_test_", "pk_live_", "sk_test_", "sk_live_"}
+USE_NOTED_EVERY = timedelta(minutes=1)
 Verified = tuple[Organisation, Caller]
 
 
-def credential_cache(caches: dict[str, Any]) -> BoundedCache[str, Verified]:
-    return caches.setdefault(CREDENTIALS, BoundedCache(CACHED_CREDENTIALS))
+class CredentialCache(BoundedCache[str, Verified]):
+    """Verified credentials. `revocations` counts, so that what was read before one isn't put in after it."""
+
+    __slots__ = ("revocations",)
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.revocations = 0
+
+    def revoke(self, owner_id: UUID) -> None:
+        """Forgets every credential of a key, a session or a member of staff."""
+        self.revocations += 1
+        self.drop_where(lambda verified: owner_id in (verified[1].credential_id, verified[1].subject_id))
+
+
+def credential_cache(caches: dict[str, Any]) -> CredentialCache:
+    cache: CredentialCache | None = caches.get(CREDENTIALS)
+    if cache is None:
+        cache = caches[CREDENTIALS] = CredentialCache(CACHED_CREDENTIALS)
+    return cache
 
 
 async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Litestar guard. Sets `scope["auth"]`. Raises `Unauthenticated`, `TokenExpired`, `TokenRevoked`, `Forbidden`."""
+    """Litestar guard. Sets `scope["auth"]`. Raises `Unauthenticated`, `TokenExpired`, `TokenRevoked`, `Forbidden`,
+    `RateLimited`."""
     described: Endpoint | None = handler.opt.get("endpoint")
-    if described is None:
+    if described is None or described.access.is_public:
         return
     header = connection.headers.get("authorization")
     if header is None:
         if described.access.anonymous:
             return
         raise Unauthenticated
+    runtime: Runtime = connection.app.state.runtime
     scheme, _, credential = header.partition(" ")
-    if scheme.lower() != "bearer" or not credential:
-        raise Unauthenticated("Send `Authorization: Bearer …`.")
-    verified = await verify(connection.app.state.runtime, credential.strip())
+    try:
+        if scheme.lower() != "bearer" or not credential:
+            raise Unauthenticated("Send `Authorization: Bearer …`.")
+        verified = await verify(runtime, credential.strip(), connection.scope)
+    except Unauthenticated:
+        limiting.note_failure(runtime, connection.scope)
+        raise
+    limiting.check_caller(runtime, connection.scope, verified[1])
     connection.scope["auth"] = verified  # type: ignore[typeddict-unknown-key]
     if not (described.access.anonymous or described.access.admits(verified[1])):
         raise Forbidden
 
 
-async def verify(runtime: Runtime, credential: str) -> Verified:
-    """The organisation and caller of a key or access token, from the cache or the database."""
+async def verify(runtime: Runtime, credential: str, scope: Any = None) -> Verified:
+    """The organisation and caller of a key or access token, from the cache or the database.
+
+    Given the request's scope, an address that guesses keys is refused before the database is asked; a token needs no
+    such care, since its signature is checked first.
+    """
     cache = credential_cache(runtime.caches)
     clock = time.monotonic()
     if (cached := cache.get(credential, clock)) is not None:
         return cached
-    trusted_seconds = runtime.settings.credential_cache_seconds
+    trusted_seconds, revocations = runtime.settings.credential_cache_seconds, cache.revocations
     if credential[:8] in KEY_PREFIXES:
+        if scope is not None:
+            limiting.check_failures(runtime, scope)
         verified = await _verify_key(runtime, credential)
     else:
         verified, left_seconds = await _verify_token(runtime, credential)
         trusted_seconds = min(trusted_seconds, left_seconds)
-    cache.put(credential, verified, clock + trusted_seconds)
+    if cache.revocations == revocations:
+        cache.put(credential, verified, clock + trusted_seconds)
     return verified
 
 
@@ -77,16 +110,24 @@ def org_of_key(key: str) -> UUID:
         raise Unauthenticated("The key is not one of this server.") from None
 
 
+def _is_stale(noted_at: datetime | None, now: datetime) -> bool:
+    return noted_at is None or noted_at < now - USE_NOTED_EVERY
+
+
 async def _verify_key(runtime: Runtime, key: str) -> Verified:
     org_id = org_of_key(key)
     now = utc_now()
     async with acquire(runtime) as db:
-        found = await queries.use_key(db, org_id, hash_secret(key), now, now - timedelta(minutes=1))
-    if found is None:
-        raise Unauthenticated("The key is not one of this server.")
-    if found.revoked_at is not None:
-        raise TokenRevoked("The key has been revoked.")
-    org = Organisation(org_id, found.name, found.time_zone, found.currency, found.locale, found.live, found.retention_days)
+        found = await queries.find_key_with_organisation(db, org_id, hash_secret(key))
+        if found is None:
+            raise Unauthenticated("The key is not one of this server.")
+        if found.revoked_at is not None:
+            raise TokenRevoked("The key has been revoked.")
+        if _is_stale(found.last_used_at, now):
+            await queries.note_key_use(db, org_id, found.id, now, now - USE_NOTED_EVERY)
+    org = Organisation(
+        org_id, found.name, found.time_zone, found.currency, found.locale, found.live, found.retention_days
+    )
     kind = "app" if found.kind == "publishable" else "key"
     return org, Caller(kind=kind, credential_id=found.id, scopes=frozenset(found.scopes), channel=found.channel)
 
@@ -95,24 +136,29 @@ async def _verify_token(runtime: Runtime, token: str) -> tuple[Verified, float]:
     now = utc_now()
     claims = tokens.read(runtime.vault, token, "access", now)
     org_id, subject_id, session_id = UUID(claims["org"]), UUID(claims["sub"]), UUID(claims["sid"])
-    role = None
+    staff_id = subject_id if claims["knd"] == "staff" else None
     async with acquire(runtime) as db:
-        org = await queries.find_organisation(db, org_id)
-        session = await queries.find_session(db, org_id, session_id)
-        if claims["knd"] == "staff":
-            member = await queries.find_staff(db, org_id, subject_id)
-            if member is None or member.revoked_at is not None:
+        found = await session_queries.find_session(db, org_id, session_id, staff_id)
+        if found is None:
+            raise Unauthenticated("The token is not one of this server.")
+        if found.session_revoked_at is not None:
+            raise TokenRevoked
+        if staff_id is not None:
+            if found.role is None or found.staff_revoked_at is not None:
                 raise TokenRevoked("This member of staff no longer has access.")
-            # The role in the row counts, so that a change of role takes effect at once.
-            role = member.role
-    if org is None:
-        raise Unauthenticated("The token is not one of this server.")
-    if session is not None and session.revoked_at is not None:
-        raise TokenRevoked
+            if _is_stale(found.staff_used_at, now):
+                await queries.note_staff_use(db, org_id, staff_id, now, now - USE_NOTED_EVERY)
+        if found.session_used_at is not None and _is_stale(found.session_used_at, now):
+            await session_queries.note_session_use(db, org_id, session_id, now, now - USE_NOTED_EVERY)
     left_seconds = claims["exp"] - now.timestamp()
     if left_seconds <= 0:
         raise TokenExpired
-    caller = Caller(
-        kind=claims["knd"], credential_id=session_id, subject_id=subject_id, role=role, channel=claims.get("chn", "web")
+    org = Organisation(
+        org_id, found.name, found.time_zone, found.currency, found.locale, found.live, found.retention_days
     )
+    caller = Caller(
+        kind=claims["knd"], credential_id=session_id, subject_id=subject_id,
+        # The role in the row counts, so that a change of role takes effect at once.
+        role=cast("Role | None", found.role), channel=claims.get("chn", "web"),
+    )  # fmt: skip
     return (org, caller), left_seconds

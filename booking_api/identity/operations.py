@@ -1,20 +1,54 @@
-"""The verbs of identity: organisations, keys, staff, tokens."""
+"""The verbs of identity that others build on: organisations, keys, staff, customers, codes, signing keys."""
 
 import secrets
+import time
 from base64 import urlsafe_b64encode
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from booking_api.core.context import Organisation, Role
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from booking_api.core.cache import BoundedCache
+from booking_api.core.context import Context, Organisation, Role
 from booking_api.core.db import Connection
-from booking_api.core.errors import unprocessable
-from booking_api.core.ids import new_id
-from booking_api.core.secrets import hash_secret
-from booking_api.identity import queries
-from booking_api.identity.schemas import SCOPES, NewKeys, NewOrganisation, StaffRow
+from booking_api.core.errors import FieldError, Unauthenticated, unprocessable
+from booking_api.core.ids import new_code, new_id, read_code
+from booking_api.core.secrets import Vault, hash_secret
+from booking_api.core.settings import Settings
+from booking_api.identity import queries, session_queries, signing_queries, tokens
+from booking_api.identity.schemas import (
+    SCOPES,
+    Contact,
+    EmailTaken,
+    Jwk,
+    JwkSet,
+    NewKeys,
+    NewOrganisation,
+    Purpose,
+    RecoveryContact,
+    Redeemed,
+    SigningKey,
+    StaffRow,
+    Tokens,
+)
+from booking_api.identity.signing_queries import ActiveKeyRow, PublicKeyRow
 
 KEY_SECRET_BYTES = 20
+CODE_LENGTH = 10
+"""50 random bits, which live for minutes and can be tried a few times a minute."""
+KID_LENGTH = 8
+SIGNING_KEYS, PUBLIC_KEYS = "identity.signing_keys", "identity.public_keys"
+SIGNING_KEY_CACHE_SECONDS = 60
+CACHED_KEYS = 4_096
+JWKS_LIMIT = 1_000
+JWKS_GRACE = timedelta(hours=2)
+"""How long a key stays published after it was retired and its last pass ended: longer than any cache of it."""
+
+# organisations, keys, staff ---------------------------------------------------------------------------------------
 
 
 def _new_key(kind: str, org_id: UUID, *, live: bool) -> str:
@@ -25,7 +59,7 @@ def _new_key(kind: str, org_id: UUID, *, live: bool) -> str:
 
 async def add_key(
     db: Connection, org: Organisation, kind: str, name: str, now: datetime, *, channel: str = "web",
-    scopes: tuple[str, ...] = (),
+    scopes: Sequence[str] = (),
 ) -> tuple[UUID, str]:  # fmt: skip
     """Makes an API key. The secret is returned this once; the database keeps its digest."""
     key, key_id = _new_key(kind, org.org_id, live=org.live), new_id()
@@ -47,9 +81,140 @@ async def add_organisation(db: Connection, new: NewOrganisation, now: datetime) 
 
 
 async def add_staff(db: Connection, org: Organisation, name: str, email: str, role: Role, now: datetime) -> StaffRow:
-    """Adds a member of staff. Raises `Conflict` when the address is taken."""
-    row = StaffRow(new_id(), name, email, role, now, None, None)
-    await queries.insert_staff(db, org.org_id, row)
+    """Adds a member of staff. Raises `EmailTaken` where the address belongs to one who isn't revoked."""
+    row = StaffRow(new_id(), name, email.lower(), role, now, None, None)
+    if not await queries.insert_staff(db, org.org_id, row):
+        raise EmailTaken
     return row
 
 
+def staff_tokens(vault: Vault, settings: Settings, org: Organisation, row: StaffRow, now: datetime) -> Tokens:
+    """Tokens of a new session of a member of staff, for handing over."""
+    return tokens.mint(vault, settings, org, "staff", row.id, now, role=row.role)
+
+
+# customers and codes ----------------------------------------------------------------------------------------------
+
+
+async def remember_customer(
+    db: Connection, org_id: UUID, customer_id: UUID, name: str | None, email: str | None, phone: str | None,
+    language: str, now: datetime,
+) -> None:  # fmt: skip
+    """Keeps how to reach a customer, in place of all that they said before."""
+    await session_queries.upsert_customer(db, org_id, customer_id, name, email, phone, language, now)
+
+
+async def customer_contact(db: Connection, org_id: UUID, customer_id: UUID) -> Contact | None:
+    """How to reach a customer, None if they never said."""
+    return await session_queries.find_contact(db, org_id, customer_id)
+
+
+async def forget_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
+    """Erases the contacts of these customers; how many there were."""
+    return await session_queries.erase_contacts(db, org_id, customer_ids, now)
+
+
+async def make_code(
+    db: Connection,
+    org_id: UUID,
+    purpose: Purpose,
+    customer_id: UUID,
+    booking_id: UUID | None,
+    now: datetime,
+    seconds: int,
+) -> str:
+    """A single-use code that stands for a customer for some seconds. The database keeps its digest."""
+    code = new_code(CODE_LENGTH)
+    expires_at = now + timedelta(seconds=seconds)
+    await session_queries.insert_code(db, org_id, hash_secret(code), purpose, customer_id, booking_id, expires_at, now)
+    return f"{code[:5]}-{code[5:]}"
+
+
+async def redeem(db: Connection, org_id: UUID, code: str, now: datetime) -> Redeemed:
+    """Uses a code up. Raises `Unauthenticated` if it is unknown, used, expired, or another organisation's."""
+    found = await session_queries.redeem_code(db, org_id, hash_secret(read_code(code)), now)
+    if found is None:
+        detail = "The code is unknown, used or expired."
+        raise Unauthenticated(detail, errors=[FieldError("/code", detail)])
+    return found
+
+
+def seal_contact(vault: Vault, contact: RecoveryContact) -> str:
+    """The contact of a `recovery.requested` event: encrypted, as base64url text."""
+    return vault.encrypt(msgspec.json.encode(contact)).decode()
+
+
+def open_contact(vault: Vault, sealed: str) -> RecoveryContact:
+    """What `seal_contact` sealed. Raises `cryptography.fernet.InvalidToken` for anything else."""
+    return msgspec.json.decode(vault.decrypt(sealed.encode()), type=RecoveryContact)
+
+
+# signing keys -----------------------------------------------------------------------------------------------------
+
+
+async def active_signing_key(ctx: Context) -> SigningKey:
+    """The key that the organisation signs passes with; the first is made when it is first needed."""
+    cache: BoundedCache[UUID, SigningKey] = ctx.caches.setdefault(SIGNING_KEYS, BoundedCache(CACHED_KEYS))
+    clock = time.monotonic()
+    if (cached := cache.get(ctx.org_id, clock)) is not None:
+        return cached
+    row = await signing_queries.find_active_key(ctx.db, ctx.org_id)
+    if row is None:
+        return await _add_signing_key(ctx.db, ctx.vault, ctx.org_id, ctx.now)
+    key = _open_signing_key(ctx.vault, row)
+    # A key of this very request isn't committed yet: were it cached and rolled back, later passes would bear a
+    # signature that nobody can verify.
+    if row.created_at != ctx.now:
+        cache.put(ctx.org_id, key, clock + SIGNING_KEY_CACHE_SECONDS)
+    return key
+
+
+def _open_signing_key(vault: Vault, row: ActiveKeyRow) -> SigningKey:
+    return SigningKey(row.kid, Ed25519PrivateKey.from_private_bytes(vault.decrypt(row.private_key_encrypted)))
+
+
+async def _add_signing_key(db: Connection, vault: Vault, org_id: UUID, now: datetime) -> SigningKey:
+    """Makes the active key; of several requests at once, one does, and the others get that one's."""
+    while True:
+        kid = new_code(KID_LENGTH)
+        if await signing_queries.kid_exists(db, kid):
+            continue
+        private_key = Ed25519PrivateKey.generate()
+        sealed, public = vault.encrypt(private_key.private_bytes_raw()), private_key.public_key().public_bytes_raw()
+        await signing_queries.insert_signing_key(db, org_id, kid, sealed, public, now)
+        # Another request's key is visible by now: inserting waited for its commit.
+        if (row := await signing_queries.find_active_key(db, org_id)) is not None:
+            return _open_signing_key(vault, row)
+
+
+async def rotate_signing_key(db: Connection, vault: Vault, org_id: UUID, now: datetime) -> SigningKey:
+    """Retires an organisation's signing key and makes a new one, in the caller's transaction.
+
+    Passes of the old key go on being verified, and for up to a minute running servers still sign with it.
+    """
+    await signing_queries.retire_signing_keys(db, org_id, now)
+    return await _add_signing_key(db, vault, org_id, now)
+
+
+async def find_public_key(db: Connection, caches: dict[str, Any], org_id: UUID, kid: str) -> Ed25519PublicKey | None:
+    """The public half of an organisation's key, active or retired; None if it has no such key."""
+    cache: BoundedCache[tuple[UUID, str], Ed25519PublicKey] = caches.setdefault(PUBLIC_KEYS, BoundedCache(CACHED_KEYS))
+    if (cached := cache.get((org_id, kid))) is not None:
+        return cached
+    raw = await signing_queries.find_public_key(db, org_id, kid)
+    if raw is None:
+        return None
+    key = Ed25519PublicKey.from_public_bytes(raw)
+    cache.put((org_id, kid), key)
+    return key
+
+
+async def public_keys(db: Connection, now: datetime, kid: str | None = None) -> JwkSet:
+    """Every organisation's keys that may still verify a pass, at most 1,000: the active ones first, then the newest."""
+    rows = await signing_queries.list_public_keys(db, kid, now - JWKS_GRACE, JWKS_LIMIT)
+    return JwkSet([_jwk(row) for row in rows])
+
+
+def _jwk(row: PublicKeyRow) -> Jwk:
+    x = urlsafe_b64encode(row.public_key).decode().rstrip("=")
+    return Jwk(kty="OKP", crv="Ed25519", use="sig", alg="EdDSA", kid=row.kid, x=x)

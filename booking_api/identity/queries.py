@@ -1,13 +1,16 @@
-"""All SQL of identity."""
+"""The SQL of organisations, API keys and staff; that of sessions and of signing keys stands in the files beside."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from booking_api.core.context import Organisation
+from booking_api.core.context import Organisation, Role
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
-from booking_api.identity.schemas import StaffRow
+from booking_api.identity.schemas import KeyRow, StaffRow
+
+# organisations ----------------------------------------------------------------------------------------------------
 
 
 async def insert_organisation(db: Connection, org: Organisation, now: datetime) -> None:
@@ -42,11 +45,15 @@ async def list_organisations(db: Connection) -> list[Organisation]:
     )
 
 
+# keys -------------------------------------------------------------------------------------------------------------
+
+
 class FoundKey(msgspec.Struct, frozen=True):
     id: UUID
     kind: str
     channel: str
     scopes: list[str]
+    last_used_at: datetime | None
     revoked_at: datetime | None
     name: str
     time_zone: str
@@ -56,13 +63,12 @@ class FoundKey(msgspec.Struct, frozen=True):
     retention_days: int | None
 
 
-async def use_key(db: Connection, org_id: UUID, secret_hash: bytes, now: datetime, unseen_since: datetime) -> FoundKey | None:
-    """Finds a key with its organisation, and notes its use where the last note is older than `unseen_since`."""
-    found = await fetch_one(
+async def find_key_with_organisation(db: Connection, org_id: UUID, secret_hash: bytes) -> FoundKey | None:
+    return await fetch_one(
         db,
         FoundKey,
         """
-        select k.id, k.kind, k.channel, k.scopes, k.revoked_at,
+        select k.id, k.kind, k.channel, k.scopes, k.last_used_at, k.revoked_at,
                o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days
         from api_key k join organisation o on o.org_id = k.org_id
         where k.org_id = $1 and k.secret_hash = $2
@@ -70,20 +76,25 @@ async def use_key(db: Connection, org_id: UUID, secret_hash: bytes, now: datetim
         org_id,
         secret_hash,
     )
-    if found is not None and found.revoked_at is None:
-        await execute(
-            db,
-            """
-            update api_key set last_used_at = $3
-            where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $4)
-            """,
-            org_id, found.id, now, unseen_since,
-        )  # fmt: skip
-    return found
+
+
+async def note_key_use(db: Connection, org_id: UUID, key_id: UUID, now: datetime, unseen_since: datetime) -> None:
+    """Notes the use unless a note is fresh. Passes over a locked row: whoever holds the lock is noting it."""
+    await execute(
+        db,
+        """
+        update api_key set last_used_at = $3
+        where org_id = $1 and id = (
+          select id from api_key where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $4)
+          for update skip locked
+        )
+        """,
+        org_id, key_id, now, unseen_since,
+    )  # fmt: skip
 
 
 async def insert_key(
-    db: Connection, org_id: UUID, key_id: UUID, kind: str, name: str, channel: str, scopes: list[str],
+    db: Connection, org_id: UUID, key_id: UUID, kind: str, name: str, channel: str, scopes: Sequence[str],
     hint: str, secret_hash: bytes, now: datetime,
 ) -> None:  # fmt: skip
     await execute(
@@ -96,13 +107,55 @@ async def insert_key(
     )  # fmt: skip
 
 
-async def insert_staff(db: Connection, org_id: UUID, row: StaffRow) -> None:
-    """Adds a member of staff. Raises `asyncpg.UniqueViolationError` (`staff_email_is_unique`)."""
-    await execute(
+async def list_keys(db: Connection, org_id: UUID, after_id: UUID | None, limit: int) -> list[KeyRow]:
+    """Keys in the order they were made, the revoked ones too."""
+    return await fetch_all(
         db,
-        "insert into staff (org_id, id, name, email, role, created_at) values ($1, $2, $3, $4, $5, $6)",
-        org_id, row.id, row.name, row.email, row.role, row.created_at,
-    )  # fmt: skip
+        KeyRow,
+        """
+        select id, kind, name, channel, scopes, hint, created_at, last_used_at, revoked_at
+        from api_key where org_id = $1 and ($2::uuid is null or id > $2)
+        order by id limit $3
+        """,
+        org_id,
+        after_id,
+        limit,
+    )
+
+
+async def revoke_key(db: Connection, org_id: UUID, key_id: UUID, now: datetime) -> bool:
+    """Revokes a key, once; False if there is none."""
+    return bool(
+        await execute(
+            db,
+            "update api_key set revoked_at = coalesce(revoked_at, $3) where org_id = $1 and id = $2",
+            org_id,
+            key_id,
+            now,
+        )
+    )
+
+
+# staff ------------------------------------------------------------------------------------------------------------
+
+
+async def insert_staff(db: Connection, org_id: UUID, row: StaffRow) -> bool:
+    """Adds a member of staff; False if the address is taken by one who isn't revoked."""
+    return bool(
+        await execute(
+            db,
+            """
+            insert into staff (org_id, id, name, email, role, created_at) values ($1, $2, $3, $4, $5, $6)
+            on conflict (org_id, email) where revoked_at is null do nothing
+            """,
+            org_id,
+            row.id,
+            row.name,
+            row.email,
+            row.role,
+            row.created_at,
+        )
+    )
 
 
 async def find_staff(db: Connection, org_id: UUID, staff_id: UUID) -> StaffRow | None:
@@ -110,22 +163,85 @@ async def find_staff(db: Connection, org_id: UUID, staff_id: UUID) -> StaffRow |
         db,
         StaffRow,
         """
-        select id, name, email, role, created_at, last_used_at, revoked_at
-        from staff where org_id = $1 and id = $2
+        select s.id, s.name, s.email, s.role, s.created_at, s.last_used_at, s.revoked_at,
+               s.role = 'owner' and s.revoked_at is null and not exists (
+                 select from staff o
+                 where o.org_id = $1 and o.role = 'owner' and o.revoked_at is null and o.id <> s.id
+               ) as is_last_owner
+        from staff s where s.org_id = $1 and s.id = $2
         """,
         org_id,
         staff_id,
     )
 
 
-class SessionRow(msgspec.Struct, frozen=True):
-    generation: int
-    revoked_at: datetime | None
-
-
-async def find_session(db: Connection, org_id: UUID, session_id: UUID) -> SessionRow | None:
-    return await fetch_one(
-        db, SessionRow, "select generation, revoked_at from session where org_id = $1 and id = $2", org_id, session_id
+async def list_staff(db: Connection, org_id: UUID, after_id: UUID | None, limit: int) -> list[StaffRow]:
+    """Staff in the order they were added, the revoked ones too."""
+    return await fetch_all(
+        db,
+        StaffRow,
+        """
+        select s.id, s.name, s.email, s.role, s.created_at, s.last_used_at, s.revoked_at,
+               s.role = 'owner' and s.revoked_at is null and not exists (
+                 select from staff o
+                 where o.org_id = $1 and o.role = 'owner' and o.revoked_at is null and o.id <> s.id
+               ) as is_last_owner
+        from staff s where s.org_id = $1 and ($2::uuid is null or s.id > $2)
+        order by s.id limit $3
+        """,
+        org_id,
+        after_id,
+        limit,
     )
 
 
+class OwnerRow(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def lock_owners(db: Connection, org_id: UUID) -> list[OwnerRow]:
+    """The owners who aren't revoked, locked in id order, so that two of them can't demote each other at once."""
+    return await fetch_all(
+        db,
+        OwnerRow,
+        """
+        select id from staff where org_id = $1 and role = 'owner' and revoked_at is null
+        order by id for update
+        """,
+        org_id,
+    )
+
+
+async def change_staff(db: Connection, org_id: UUID, staff_id: UUID, name: str | None, role: Role | None) -> int:
+    """Changes a member who isn't revoked; None leaves a field as it is."""
+    return await execute(
+        db,
+        """
+        update staff set name = coalesce($3, name), role = coalesce($4, role)
+        where org_id = $1 and id = $2 and revoked_at is null
+        """,
+        org_id, staff_id, name, role,
+    )  # fmt: skip
+
+
+async def revoke_staff(db: Connection, org_id: UUID, staff_id: UUID, now: datetime) -> None:
+    await execute(
+        db,
+        "update staff set revoked_at = $3 where org_id = $1 and id = $2 and revoked_at is null",
+        org_id, staff_id, now,
+    )  # fmt: skip
+
+
+async def note_staff_use(db: Connection, org_id: UUID, staff_id: UUID, now: datetime, unseen_since: datetime) -> None:
+    """As `note_key_use`, for a member of staff."""
+    await execute(
+        db,
+        """
+        update staff set last_used_at = $3
+        where org_id = $1 and id = (
+          select id from staff where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $4)
+          for update skip locked
+        )
+        """,
+        org_id, staff_id, now, unseen_since,
+    )  # fmt: skip

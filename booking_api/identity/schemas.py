@@ -1,14 +1,20 @@
 """Requests, answers and rows of identity."""
 
+import dataclasses
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from booking_api.core.context import Organisation, Role
+from booking_api.core.context import Role
+from booking_api.core.errors import Conflict
+from booking_api.core.paging import Cursor, Limit
 
 Channel = Literal["ios", "android", "web", "kiosk", "partner"]
+KeyKind = Literal["publishable", "secret"]
+Purpose = Literal["recover", "resume"]
 
 SCOPES = (
     "catalog:read",
@@ -23,18 +29,29 @@ SCOPES = (
     "keys:write",
 )
 """What a secret key may be allowed; `docs/` and the OpenAPI document explain each."""
+Scope = Literal[
+    "catalog:read", "bookings:read", "bookings:write", "scan", "scan:override", "gate:read", "feedback:read",
+    "feedback:write", "staff:write", "keys:write",
+]  # fmt: skip
+
+Email = Annotated[
+    str, msgspec.Meta(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,253}$", examples=["ada@example.org"])
+]
+Phone = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^\+?[0-9][0-9 ()./-]{4,30}$", examples=["+49 30 901820"])]
+PersonName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S", examples=["Ada Lovelace"])]
 
 
-class KeyRow(msgspec.Struct, frozen=True):
-    """An API key together with its organisation, as authentication reads it."""
+class LastOwner(Conflict):
+    code, title = "last_owner", "An organisation keeps at least one owner"
+    explanation = "Make somebody else an owner first."
 
-    org: Organisation
-    id: UUID
-    kind: str
-    channel: str
-    scopes: list[str]
-    revoked_at: datetime | None
-    last_used_at: datetime | None
+
+class EmailTaken(Conflict):
+    code, title = "email_taken", "Somebody with this address works here already"
+    explanation = "Look for the address in `GET /v1/staff`; a member of staff has one entry."
+
+
+# tokens -----------------------------------------------------------------------------------------------------------
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -43,6 +60,67 @@ class Tokens(msgspec.Struct, frozen=True):
     access_token: str
     access_token_expires_at: datetime
     refresh_token: str
+
+
+class TokensAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Tokens of a session."""
+
+    booking_id: UUID | None = None
+    """The booking that the code was made for."""
+    access_token: str
+    """Goes into `Authorization: Bearer …`."""
+    access_token_expires_at: datetime
+    refresh_token: str
+    """Replaces the one that was sent, which works until this one is first used."""
+
+
+class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is stored of a redeemed code's answer; the tokens join it as it is sent."""
+
+    booking_id: UUID | None = None
+
+
+class NewTokens(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What tokens are asked for with: a refresh token, or a single-use code."""
+
+    grant: Literal["refresh", "code"]
+    refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)] | None = None
+    """With the grant `refresh`."""
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["7K4QM-2X9VB"])] | None = None
+    """With the grant `code`. Upper and lower case, hyphens and spaces don't matter."""
+
+
+class NewRecovery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A booking's reference, and either the mail address or the phone number that it was made with."""
+
+    reference: Annotated[str, msgspec.Meta(min_length=4, max_length=32, examples=["K7QM4T"])]
+    email: Email | None = None
+    phone: Phone | None = None
+
+
+class RecoveryContact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The contact that somebody named to recover a booking, as it travels encrypted in `recovery.requested`."""
+
+    email: str | None = None
+    phone: str | None = None
+
+
+class Redeemed(msgspec.Struct, frozen=True):
+    """Whom a single-use code stands for."""
+
+    customer_id: UUID
+    booking_id: UUID | None
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """How to reach a customer, as they last said."""
+
+    name: str | None
+    email: str | None
+    phone: str | None
+
+
+# organisations and keys -------------------------------------------------------------------------------------------
 
 
 class NewOrganisation(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +140,72 @@ class NewKeys(msgspec.Struct, frozen=True):
     secret_key: str
 
 
+class KeyRow(msgspec.Struct, frozen=True):
+    id: UUID
+    kind: str
+    name: str
+    channel: str
+    scopes: list[str]
+    hint: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewKey(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """An API key to make."""
+
+    kind: KeyKind
+    """A `publishable` key is built into an app; a `secret` one stays on a server and may do what its scopes name."""
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S", examples=["iPhone app"])]
+    channel: Channel | None = None
+    """Where bookings under this key come from. Default: `web` for a publishable key, `partner` for a secret one."""
+    scopes: Annotated[list[Scope], msgspec.Meta(max_length=20)] = []
+    """What a secret key may do: at least one. A publishable key has none."""
+
+
+class KeyAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An API key, without its secret."""
+
+    id: UUID
+    kind: Annotated[str, msgspec.Meta(description="x-extensible-enum: publishable, secret")]
+    name: str
+    channel: Annotated[str, msgspec.Meta(description="x-extensible-enum: ios, android, web, kiosk, partner")]
+    scopes: list[str]
+    hint: str
+    """The key's last characters, to tell it from others."""
+    created_at: datetime
+    last_used_at: datetime | None = None
+    """To the minute."""
+    revoked_at: datetime | None = None
+    available_actions: Annotated[list[str], msgspec.Meta(description="x-extensible-enum: revoke")]
+
+
+class NewKeyAnswer(KeyAnswer, frozen=True, kw_only=True, omit_defaults=True):
+    """A new API key. `key` is shown this once: a replay of the answer doesn't have it."""
+
+    key: str | None = None
+
+
+class KeySecret(msgspec.Struct, frozen=True):
+    """The member of a new key's answer that is never stored."""
+
+    key: str
+
+
+class KeyList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: list[KeyAnswer]
+    next_cursor: str | None = None
+
+
+class PageQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+# staff ------------------------------------------------------------------------------------------------------------
+
+
 class StaffRow(msgspec.Struct, frozen=True):
     id: UUID
     name: str
@@ -70,3 +214,81 @@ class StaffRow(msgspec.Struct, frozen=True):
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    is_last_owner: bool = False
+
+
+class NewStaff(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A member of staff to add."""
+
+    name: PersonName
+    email: Email
+    role: Role
+    """An `agent` works at the gate and helps customers; a `manager` sets up and sees summaries too; an `owner` also
+    adds staff and keys."""
+
+
+class StaffChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What is to change of a member of staff; absent fields stay."""
+
+    name: PersonName | msgspec.UnsetType = msgspec.UNSET
+    role: Role | msgspec.UnsetType = msgspec.UNSET
+
+
+class StaffAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A member of staff."""
+
+    id: UUID
+    name: str
+    email: str
+    role: Annotated[str, msgspec.Meta(description="x-extensible-enum: agent, manager, owner")]
+    created_at: datetime
+    last_used_at: datetime | None = None
+    """To the minute."""
+    revoked_at: datetime | None = None
+    available_actions: Annotated[list[str], msgspec.Meta(description="x-extensible-enum: rename, change_role, revoke")]
+
+
+class NewStaffAnswer(StaffAnswer, frozen=True, kw_only=True, omit_defaults=True):
+    """A new member of staff with the tokens to hand over. They are shown with this answer alone."""
+
+    access_token: str
+    access_token_expires_at: datetime
+    refresh_token: str
+
+
+class StaffList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: list[StaffAnswer]
+    next_cursor: str | None = None
+
+
+# signing keys -----------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The key that an organisation signs its passes with."""
+
+    kid: str
+    private_key: Ed25519PrivateKey
+
+
+class Jwk(msgspec.Struct, frozen=True, kw_only=True):
+    """A public Ed25519 key (RFC 7517, RFC 8037)."""
+
+    kty: Annotated[str, msgspec.Meta(examples=["OKP"])]
+    crv: Annotated[str, msgspec.Meta(examples=["Ed25519"])]
+    use: Annotated[str, msgspec.Meta(examples=["sig"])]
+    alg: Annotated[str, msgspec.Meta(examples=["EdDSA"])]
+    kid: Annotated[str, msgspec.Meta(max_length=8, examples=["7K4QM2X9"])]
+    x: Annotated[str, msgspec.Meta(description="The public key's 32 bytes, base64url without padding.")]
+
+
+class JwkSet(msgspec.Struct, frozen=True):
+    """Public keys (RFC 7517 §5)."""
+
+    keys: list[Jwk]
+
+
+class JwksQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    kid: Annotated[str, msgspec.Meta(min_length=1, max_length=8, examples=["7K4QM2X9"])] | None = None
+    """Only the key of this id."""

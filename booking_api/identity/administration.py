@@ -1,0 +1,113 @@
+"""The verbs of those who may decide who else may do what: owners, and keys with the scope."""
+
+from uuid import UUID
+
+from booking_api.core.context import Context
+from booking_api.core.errors import Conflict, NotFound
+from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.identity import operations, queries, rules
+from booking_api.identity.schemas import (
+    KeyAnswer,
+    KeyList,
+    KeyRow,
+    LastOwner,
+    NewKey,
+    NewStaff,
+    PageQuery,
+    StaffAnswer,
+    StaffChange,
+    StaffList,
+    StaffRow,
+)
+
+
+def _after(page: PageQuery) -> UUID | None:
+    return None if page.cursor is None else read_cursor(page.cursor, tuple[UUID])[0]
+
+
+# keys -------------------------------------------------------------------------------------------------------------
+
+
+def _key_answer(row: KeyRow) -> KeyAnswer:
+    return KeyAnswer(
+        id=row.id, kind=row.kind, name=row.name, channel=row.channel, scopes=row.scopes, hint=row.hint,
+        created_at=row.created_at, last_used_at=row.last_used_at, revoked_at=row.revoked_at,
+        available_actions=rules.key_actions(row),
+    )  # fmt: skip
+
+
+async def create_key(ctx: Context, new: NewKey) -> tuple[KeyAnswer, str]:
+    """Makes a key; its answer, and the key itself. Raises `Unprocessable` and `Forbidden` as `check_new_key` does."""
+    rules.check_new_key(ctx.caller, new)
+    channel = new.channel or ("web" if new.kind == "publishable" else "partner")
+    scopes = sorted(set(new.scopes))
+    key_id, key = await operations.add_key(ctx.db, ctx.org, new.kind, new.name, ctx.now, channel=channel, scopes=scopes)
+    return _key_answer(KeyRow(key_id, new.kind, new.name, channel, list(scopes), key[-4:], ctx.now, None, None)), key
+
+
+async def list_keys(ctx: Context, page: PageQuery) -> KeyList:
+    rows = await queries.list_keys(ctx.db, ctx.org_id, _after(page), page.limit + 1)
+    following = write_cursor(rows[page.limit - 1].id) if len(rows) > page.limit else None
+    return KeyList(items=[_key_answer(row) for row in rows[: page.limit]], next_cursor=following)
+
+
+async def revoke_key(ctx: Context, key_id: UUID) -> None:
+    """Ends a key for good; again is no error. Raises `NotFound`."""
+    if not await queries.revoke_key(ctx.db, ctx.org_id, key_id, ctx.now):
+        raise NotFound
+
+
+# staff ------------------------------------------------------------------------------------------------------------
+
+
+def _staff_answer(row: StaffRow) -> StaffAnswer:
+    return StaffAnswer(
+        id=row.id, name=row.name, email=row.email, role=row.role, created_at=row.created_at,
+        last_used_at=row.last_used_at, revoked_at=row.revoked_at, available_actions=rules.staff_actions(row),
+    )  # fmt: skip
+
+
+async def create_staff(ctx: Context, new: NewStaff) -> tuple[StaffAnswer, StaffRow]:
+    """Adds a member of staff. Raises `EmailTaken`, and `Forbidden` as `check_role` does."""
+    rules.check_role(ctx.caller, new.role)
+    row = await operations.add_staff(ctx.db, ctx.org, new.name, new.email, new.role, ctx.now)
+    # Read again, because whether they are the only owner is decided by the rows.
+    found = await queries.find_staff(ctx.db, ctx.org_id, row.id) or row
+    return _staff_answer(found), found
+
+
+async def list_staff(ctx: Context, page: PageQuery) -> StaffList:
+    rows = await queries.list_staff(ctx.db, ctx.org_id, _after(page), page.limit + 1)
+    following = write_cursor(rows[page.limit - 1].id) if len(rows) > page.limit else None
+    return StaffList(items=[_staff_answer(row) for row in rows[: page.limit]], next_cursor=following)
+
+
+async def _keep_an_owner(ctx: Context, staff_id: UUID) -> None:
+    """Raises `LastOwner` if this is the only one. Holds the owners' rows until the transaction ends."""
+    owners = [owner.id for owner in await queries.lock_owners(ctx.db, ctx.org_id)]
+    if owners == [staff_id]:
+        raise LastOwner
+
+
+async def change_staff(ctx: Context, staff_id: UUID, change: StaffChange) -> StaffAnswer:
+    """Changes name or role, the role at once. Raises `NotFound`, `LastOwner`, `Conflict` for one who is revoked."""
+    name, role = change.name or None, change.role or None
+    if role is not None:
+        rules.check_role(ctx.caller, role)
+        if role != "owner":
+            await _keep_an_owner(ctx, staff_id)
+    changed = await queries.change_staff(ctx.db, ctx.org_id, staff_id, name, role)
+    row = await queries.find_staff(ctx.db, ctx.org_id, staff_id)
+    if row is None:
+        raise NotFound
+    if not changed:
+        raise Conflict("This member of staff no longer has access; add them anew.")
+    return _staff_answer(row)
+
+
+async def revoke_staff(ctx: Context, staff_id: UUID) -> None:
+    """Ends a member's access; again is no error. Raises `NotFound` and `LastOwner`."""
+    await _keep_an_owner(ctx, staff_id)
+    if await queries.find_staff(ctx.db, ctx.org_id, staff_id) is None:
+        raise NotFound
+    await queries.revoke_staff(ctx.db, ctx.org_id, staff_id, ctx.now)

@@ -1,0 +1,156 @@
+"""Which limits a caller is held to, and the address that a request came from."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterable
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from booking_api.core.context import Caller
+from booking_api.core.errors import RateLimited
+from booking_api.core.limits import Limiter, Policy, Standing, headers
+from booking_api.core.runtime import Runtime
+from booking_api.core.settings import Settings
+
+LIMITS = "identity.limits"
+RECOVERIES_PER_REFERENCE = 3
+RECOVERY_WINDOW_SECONDS = 600.0
+"""A booking can be recovered this often in this time, so that nobody fills a customer's mailbox."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """The limiters of one process; None where a setting of 0 sets no limit."""
+
+    subject: Limiter | None
+    key: Limiter | None
+    secret_key: Limiter | None
+    address: Limiter | None
+    failure: Limiter | None
+    code: Limiter | None
+    recovery: Limiter | None
+
+
+def _limiter(name: str, quota: int) -> Limiter | None:
+    return Limiter(Policy(name, quota)) if quota > 0 else None
+
+
+def _make_limits(settings: Settings) -> Limits:
+    return Limits(
+        subject=_limiter("subject", settings.rate_limit_per_minute),
+        key=_limiter("key", settings.key_rate_limit_per_minute),
+        secret_key=_limiter("key", settings.secret_key_rate_limit_per_minute),
+        address=_limiter("address", settings.address_rate_limit_per_minute),
+        failure=_limiter("failures", settings.failure_rate_limit_per_minute),
+        code=_limiter("codes", settings.code_rate_limit_per_minute),
+        recovery=Limiter(Policy("recoveries", RECOVERIES_PER_REFERENCE, RECOVERY_WINDOW_SECONDS)),
+    )
+
+
+def limits_of(runtime: Runtime) -> Limits:
+    limits: Limits | None = runtime.caches.get(LIMITS)
+    if limits is None:
+        limits = runtime.caches[LIMITS] = _make_limits(runtime.settings)
+    return limits
+
+
+def client_address(scope: Any, trusted_proxies: int) -> str:
+    """The client's address, behind as many proxies as are ours; of an IPv6 address the /64, which one customer has."""
+    peer = scope.get("client")
+    address = peer[0] if peer else "unknown"
+    if trusted_proxies > 0:
+        forwarded = [
+            part.strip()
+            for name, value in scope["headers"]
+            if name == b"x-forwarded-for"
+            for part in value.decode("latin-1").split(",")
+        ]
+        if forwarded:
+            address = forwarded[max(0, len(forwarded) - trusted_proxies)]
+    if ":" in address:
+        try:
+            parsed = ip_address(address.strip("[]"))
+        except ValueError:
+            return address[:64]
+        if isinstance(parsed, IPv6Address):
+            mapped = parsed.ipv4_mapped
+            return str(mapped) if mapped else parsed.exploded[:19]
+    return address[:64]
+
+
+def hold_to(scope: Any, standings: Iterable[Standing]) -> None:
+    """Notes the standings in the answer's headers. Raises `RateLimited` for the first that refuses."""
+    noted = list(standings)
+    scope["extra_headers"] = headers(noted)
+    for standing in noted:
+        if not standing.allowed:
+            raise RateLimited(retry_after_seconds=max(1, math.ceil(standing.retry_in_seconds)))
+
+
+def check_caller(runtime: Runtime, scope: Any, caller: Caller) -> None:
+    """Holds a verified caller to their limits: a token's subject; a key, and under a publishable one the address.
+
+    Raises `RateLimited`.
+    """
+    limits, clock = limits_of(runtime), time.monotonic()
+    standings: list[Standing] = []
+    if caller.subject_id is not None:
+        if limits.subject is not None:
+            standings.append(limits.subject.take(caller.subject_id, clock))
+    elif caller.kind == "key":
+        if limits.secret_key is not None:
+            standings.append(limits.secret_key.take(caller.credential_id, clock))
+    else:
+        # The address first: what it is refused must not use up the key that all phones share.
+        if limits.address is not None:
+            standings.append(limits.address.take(client_address(scope, runtime.settings.trusted_proxies), clock))
+        if limits.key is not None and all(standing.allowed for standing in standings):
+            standings.append(limits.key.take(caller.credential_id, clock))
+    hold_to(scope, standings)
+
+
+def check_failures(runtime: Runtime, scope: Any) -> None:
+    """Raises `RateLimited` for an address that has sent too many credentials which are none of ours."""
+    limiter = limits_of(runtime).failure
+    if limiter is not None:
+        address, clock = client_address(scope, runtime.settings.trusted_proxies), time.monotonic()
+        if not limiter.has_one(address, clock):
+            hold_to(scope, [limiter.take(address, clock)])
+
+
+def note_failure(runtime: Runtime, scope: Any) -> None:
+    """Counts a credential that is none of ours. Raises `RateLimited` once there are too many."""
+    limiter = limits_of(runtime).failure
+    if limiter is not None:
+        standing = limiter.take(client_address(scope, runtime.settings.trusted_proxies), time.monotonic())
+        if not standing.allowed:
+            hold_to(scope, [standing])
+
+
+def check_code(runtime: Runtime, scope: Any, caller: Caller) -> None:
+    """Counts a code that is asked for or tried, by address. Raises `RateLimited`.
+
+    An integrator's server is one address for all its customers, and its key names it, so that it isn't counted.
+    """
+    limiter = limits_of(runtime).code
+    if limiter is not None and caller.kind != "key":
+        standing = limiter.take(client_address(scope, runtime.settings.trusted_proxies), time.monotonic())
+        if not standing.allowed:
+            hold_to(scope, [standing])
+
+
+def uncount_code(runtime: Runtime, scope: Any, caller: Caller) -> None:
+    """Takes back the count of a code that turned out right: only wrong ones are held against an address."""
+    limiter = limits_of(runtime).code
+    if limiter is not None and caller.kind != "key":
+        limiter.give_back(client_address(scope, runtime.settings.trusted_proxies))
+
+
+def check_recovery(runtime: Runtime, scope: Any, org_id: Any, reference: str) -> None:
+    """Counts a recovery of one booking, whether it exists or not. Raises `RateLimited`."""
+    limiter = limits_of(runtime).recovery
+    if limiter is not None:
+        standing = limiter.take((org_id, reference), time.monotonic())
+        if not standing.allowed:
+            hold_to(scope, [standing])

@@ -1,0 +1,327 @@
+"""Tokens, staff, API keys, and the public keys that verify passes."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+
+from booking_api.core.cache import BoundedCache
+from booking_api.core.clock import utc_now
+from booking_api.core.context import Context
+from booking_api.core.errors import (
+    Conflict,
+    NotFound,
+    TokenExpired,
+    TokenRevoked,
+    Unauthenticated,
+    Unprocessable,
+    invalid,
+)
+from booking_api.core.http import (
+    JSON,
+    Access,
+    Reply,
+    acquire,
+    encode,
+    endpoint,
+    etag_matches,
+    read_body,
+    read_query,
+    reading,
+    runtime_of,
+    send,
+    writing,
+)
+from booking_api.core.ids import read_code
+from booking_api.core.runtime import Runtime
+from booking_api.core.secrets import content_etag
+from booking_api.identity import administration, limiting, operations, queries, sessions
+from booking_api.identity.authentication import credential_cache
+from booking_api.identity.schemas import (
+    CodeAnswer,
+    EmailTaken,
+    JwkSet,
+    JwksQuery,
+    KeyList,
+    KeySecret,
+    LastOwner,
+    NewKey,
+    NewKeyAnswer,
+    NewRecovery,
+    NewStaff,
+    NewStaffAnswer,
+    NewTokens,
+    PageQuery,
+    StaffAnswer,
+    StaffChange,
+    StaffList,
+    Tokens,
+    TokensAnswer,
+)
+
+TOKENS, STAFF, KEYS = "Tokens", "Staff", "Keys"
+APPS = Access(app=True, scope="bookings:write")
+STAFF_ADMIN = Access(staff="owner", scope="staff:write")
+KEY_ADMIN = Access(staff="owner", scope="keys:write")
+JWKS_MAX_AGE_SECONDS = 300
+JWKS, CACHED_JWKS = "identity.jwks", 256
+
+AnyRequest = Request[Any, Any, Any]
+
+
+# tokens -----------------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    "POST", "/v1/tokens", tag=TOKENS, access=APPS, body=NewTokens, answers={200: TokensAnswer},
+    errors=(Unauthenticated, TokenExpired, TokenRevoked),
+)  # fmt: skip
+async def create_tokens(request: AnyRequest) -> Response[bytes]:
+    """Get tokens for a refresh token or a code.
+
+    With the grant `refresh`, the next tokens of the same session. The refresh token that was sent works until the new
+    one is first used, so that a lost answer locks nobody out; then it is 401 `token_revoked`. With the grant `code`,
+    tokens for the customer whom a single-use code was made for, by `POST /v1/tokens/recover` or by
+    `POST /v1/bookings/{id}/resume-code`; an unknown, used or expired code is 401 `unauthenticated`, and wrong codes
+    are limited by address. After any 401 of this operation, let the customer recover their booking.
+    """
+    body = await read_body(request, NewTokens)
+    if (body.refresh_token is None) == (body.grant == "refresh") or (body.code is None) == (body.grant == "code"):
+        needed, other = ("refresh_token", "code") if body.grant == "refresh" else ("code", "refresh_token")
+        raise invalid(f"/{needed}", f"The grant {body.grant!r} needs `{needed}` and no `{other}`.")
+    ctx = await (_renew(request, body.refresh_token) if body.refresh_token else _redeem(request, body.code or ""))
+    return send(request, ctx)
+
+
+async def _renew(request: AnyRequest, refresh_token: str) -> Context:
+    async def renew(ctx: Context, _stored: bytes = b"") -> Tokens:
+        return await sessions.renew(ctx, refresh_token)
+
+    async with writing(request, renew) as ctx:
+        ctx.reply = Reply({}, secrets=await renew(ctx))
+    return ctx
+
+
+async def _redeem(request: AnyRequest, code: str) -> Context:
+    runtime, caller = runtime_of(request), request.scope["auth"][1]
+    async with writing(request) as ctx:
+        limiting.check_code(runtime, request.scope, caller)
+        redeemed = await operations.redeem(ctx.db, ctx.org_id, code, ctx.now)
+        limiting.uncount_code(runtime, request.scope, caller)
+        ctx.reply = Reply(CodeAnswer(booking_id=redeemed.booking_id), tokens_for=redeemed.customer_id)
+    return ctx
+
+
+@endpoint("POST", "/v1/tokens/recover", tag=TOKENS, access=APPS, body=NewRecovery, answers={202: None})
+async def recover_tokens(request: AnyRequest) -> Response[bytes]:
+    """Have a code sent to a customer.
+
+    If the booking exists and was made with that mail address or phone number, a single-use code goes there; it works
+    for ten minutes with `POST /v1/tokens`. The answer is 202 in any case, so that it tells nobody what exists.
+    Limited by address, and by reference.
+    """
+    body = await read_body(request, NewRecovery)
+    if (body.email is None) == (body.phone is None):
+        raise invalid("", "Give either `email` or `phone`.")
+    async with writing(request) as ctx:
+        limiting.check_code(runtime_of(request), request.scope, ctx.caller)
+        limiting.check_recovery(runtime_of(request), request.scope, ctx.org_id, read_code(body.reference))
+        await sessions.ask_for_recovery(ctx, body)
+        ctx.reply = Reply(None, 202)
+    return send(request, ctx)
+
+
+@endpoint("DELETE", "/v1/tokens", tag=TOKENS, access=Access(customer=True, staff="agent"), answers={204: None})
+async def revoke_tokens(request: AnyRequest) -> Response[bytes]:
+    """Sign out.
+
+    Ends the session that the access token belongs to, its refresh token included. Other devices stay signed in.
+    """
+    async with writing(request) as ctx:
+        await sessions.sign_out(ctx)
+        ctx.reply = Reply(None, 204)
+    _forget(request, ctx.caller.credential_id)
+    return send(request, ctx)
+
+
+def _forget(request: AnyRequest, owner_id: UUID) -> None:
+    """Makes this process honour a revocation at once; it runs after the commit, so that nothing older is read again."""
+    credential_cache(runtime_of(request).caches).revoke(owner_id)
+
+
+# staff ------------------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    "POST",
+    "/v1/staff",
+    tag=STAFF,
+    access=STAFF_ADMIN,
+    body=NewStaff,
+    answers={201: NewStaffAnswer},
+    errors=(EmailTaken,),
+)
+async def create_staff(request: AnyRequest) -> Response[bytes]:
+    """Add a member of staff.
+
+    The answer has the tokens to hand over to them. They are shown this once, and minted anew if the request is
+    repeated with its idempotency key. A secret key may make somebody an owner only if it has every scope itself.
+    """
+    body = await read_body(request, NewStaff)
+    runtime = runtime_of(request)
+
+    async def renew(ctx: Context, stored: bytes) -> Tokens | None:
+        # Of the member as they are by now: their role may have changed since the answer was stored.
+        row = await queries.find_staff(ctx.db, ctx.org_id, msgspec.json.decode(stored, type=StaffAnswer).id)
+        return None if row is None else operations.staff_tokens(runtime.vault, runtime.settings, ctx.org, row, ctx.now)
+
+    async with writing(request, renew) as ctx:
+        answer, row = await administration.create_staff(ctx, body)
+        minted = operations.staff_tokens(ctx.vault, ctx.settings, ctx.org, row, ctx.now)
+        ctx.reply = Reply(answer, 201, secrets=minted)
+    return send(request, ctx)
+
+
+@endpoint("GET", "/v1/staff", tag=STAFF, access=STAFF_ADMIN, query=PageQuery, answers={200: StaffList})
+async def list_staff(request: AnyRequest) -> Response[bytes]:
+    """List the staff.
+
+    In the order they were added, those without access any more included.
+    """
+    page = read_query(request, PageQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await administration.list_staff(ctx, page))
+    return send(request, ctx)
+
+
+@endpoint(
+    "PATCH", "/v1/staff/{staff_id:uuid}", tag=STAFF, access=STAFF_ADMIN, body=StaffChange, answers={200: StaffAnswer},
+    errors=(NotFound, LastOwner, Conflict),
+)  # fmt: skip
+async def update_staff(request: AnyRequest, staff_id: UUID) -> Response[bytes]:
+    """Rename a member of staff or change their role.
+
+    A new role counts from the next request on; their tokens stay valid. The last owner stays one.
+    """
+    body = await read_body(request, StaffChange)
+    async with writing(request) as ctx:
+        ctx.reply = Reply(await administration.change_staff(ctx, staff_id, body))
+    _forget(request, staff_id)
+    return send(request, ctx)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/staff/{staff_id:uuid}",
+    tag=STAFF,
+    access=STAFF_ADMIN,
+    answers={204: None},
+    errors=(NotFound, LastOwner),
+)
+async def revoke_staff(request: AnyRequest, staff_id: UUID) -> Response[bytes]:
+    """End a member's access.
+
+    All their tokens stop working. The entry stays, because scans and settlements name it. The last owner can't be
+    revoked. Repeating it changes nothing.
+    """
+    async with writing(request) as ctx:
+        await administration.revoke_staff(ctx, staff_id)
+        ctx.reply = Reply(None, 204)
+    _forget(request, staff_id)
+    return send(request, ctx)
+
+
+# keys -------------------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    "POST", "/v1/keys", tag=KEYS, access=KEY_ADMIN, body=NewKey, answers={201: NewKeyAnswer}, errors=(Unprocessable,)
+)
+async def create_key(request: AnyRequest) -> Response[bytes]:
+    """Make an API key.
+
+    `key` is shown this once. A repeat of the request with its idempotency key answers without it: if the first answer
+    was lost, revoke the key and make another. A key can't grant scopes that it doesn't have.
+    """
+    body = await read_body(request, NewKey)
+    async with writing(request) as ctx:
+        answer, key = await administration.create_key(ctx, body)
+        ctx.reply = Reply(answer, 201, secrets=KeySecret(key))
+    return send(request, ctx)
+
+
+@endpoint("GET", "/v1/keys", tag=KEYS, access=KEY_ADMIN, query=PageQuery, answers={200: KeyList})
+async def list_keys(request: AnyRequest) -> Response[bytes]:
+    """List the API keys.
+
+    In the order they were made, the revoked ones included; never the keys themselves.
+    """
+    page = read_query(request, PageQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await administration.list_keys(ctx, page))
+    return send(request, ctx)
+
+
+@endpoint("DELETE", "/v1/keys/{key_id:uuid}", tag=KEYS, access=KEY_ADMIN, answers={204: None}, errors=(NotFound,))
+async def revoke_key(request: AnyRequest, key_id: UUID) -> Response[bytes]:
+    """Revoke an API key.
+
+    It stops working for good, at once here and within seconds on other servers. Repeating it changes nothing.
+    """
+    async with writing(request) as ctx:
+        await administration.revoke_key(ctx, key_id)
+        ctx.reply = Reply(None, 204)
+    _forget(request, key_id)
+    return send(request, ctx)
+
+
+# signing keys -----------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    "GET", "/.well-known/jwks.json", tag="Passes", access=Access(anonymous=True), query=JwksQuery, answers={200: JwkSet},
+    conditional=True,
+)  # fmt: skip
+async def list_public_keys(request: AnyRequest) -> Response[bytes]:
+    """Get the public keys that verify passes.
+
+    A JWK Set (RFC 7517) of Ed25519 keys (RFC 8037), with which any JOSE library verifies a pass offline. It has the
+    keys of all organisations here that may still verify a pass; a retired one stays until its last pass has ended.
+    At most 1,000: where there are more, ask with `kid` for the one that a pass names.
+    """
+    query = read_query(request, JwksQuery)
+    body = await _jwks(runtime_of(request), query.kid)
+    etag = content_etag(body)
+    headers = {"ETag": etag, "Cache-Control": f"public, max-age={JWKS_MAX_AGE_SECONDS}"}
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        return Response(b"", status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=JSON)
+
+
+async def _jwks(runtime: Runtime, kid: str | None) -> bytes:
+    """The document, kept for a moment because anybody may ask for it as often as they like."""
+    cache: BoundedCache[str | None, bytes] = runtime.caches.setdefault(JWKS, BoundedCache(CACHED_JWKS))
+    clock = time.monotonic()
+    if (cached := cache.get(kid, clock)) is not None:
+        return cached
+    async with acquire(runtime) as db:
+        body = encode(await operations.public_keys(db, utc_now(), kid))
+    cache.put(kid, body, clock + runtime.settings.credential_cache_seconds)
+    return body
+
+
+ROUTES = [
+    create_tokens,
+    recover_tokens,
+    revoke_tokens,
+    create_staff,
+    list_staff,
+    update_staff,
+    revoke_staff,
+    create_key,
+    list_keys,
+    revoke_key,
+    list_public_keys,
+]
