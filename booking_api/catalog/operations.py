@@ -5,9 +5,21 @@ from typing import Any
 from uuid import UUID
 
 from booking_api.catalog import queries
-from booking_api.catalog.schemas import ProductDefinition
+from booking_api.catalog.answers import place_answer, product_answer
+from booking_api.catalog.schemas import (
+    Place,
+    PlacePage,
+    PlacesQuery,
+    ProductAnswer,
+    ProductDefinition,
+    ProductPage,
+    ProductsQuery,
+)
 from booking_api.core.cache import BoundedCache
+from booking_api.core.context import Context
 from booking_api.core.db import Connection
+from booking_api.core.errors import FieldError, NotFound, Unprocessable
+from booking_api.core.paging import read_cursor, write_cursor
 
 DEFINITIONS = "catalog.definitions"
 CACHED_DEFINITIONS = 4_096
@@ -29,7 +41,89 @@ async def load_definitions(
         else:
             missing.append(version)
     if missing:
-        for row in await queries.find_versions(db, org_id, [id_ for id_, _ in missing], [number for _, number in missing]):
+        for row in await queries.find_versions(
+            db, org_id, [id_ for id_, _ in missing], [number for _, number in missing]
+        ):
             found[row.product_id, row.version] = row.definition
             cache.put((org_id, row.product_id, row.version), row.definition)
     return found
+
+
+async def find_places(ctx: Context, **references: str) -> list[Place]:
+    """The places that query parameters name by id or code, in the order given.
+
+    Raises `Unprocessable`, pointed at each parameter that names no place of this organisation.
+    """
+    ids: dict[str, UUID] = {}
+    for parameter, reference in references.items():
+        try:
+            ids[parameter] = UUID(reference)
+        except ValueError:
+            continue
+    codes = {reference: reference.upper() for reference in references.values()}
+    found = await queries.find_places(ctx.db, ctx.org_id, list(ids.values()), [*codes, *codes.values()])
+    by_id, by_code = {place.id: place for place in found}, {place.code: place for place in found}
+    places: list[Place] = []
+    errors: list[FieldError] = []
+    for parameter, reference in references.items():
+        place = by_id.get(ids[parameter]) if parameter in ids else None
+        place = place or by_code.get(reference) or by_code.get(codes[reference])
+        if place is None:
+            errors.append(FieldError(f"/query/{parameter}", f"There is no place with the id or code {reference!r}."))
+        else:
+            places.append(place)
+    if errors:
+        raise Unprocessable(errors[0].detail, errors=errors)
+    return places
+
+
+async def list_places(ctx: Context, query: PlacesQuery) -> PlacePage:
+    """Places by part of their code or name, those first that were most likely meant."""
+    rank, code = read_cursor(query.cursor, tuple[int, str]) if query.cursor else (-1, "")
+    rows = await queries.search_places(ctx.db, ctx.org_id, query.q or "", rank, code, query.limit + 1)
+    page = rows[: query.limit]
+    more = len(rows) > query.limit
+    return PlacePage(
+        items=[place_answer(row) for row in page],
+        next_cursor=write_cursor(page[-1].rank, page[-1].code) if more else None,
+    )
+
+
+async def list_products(ctx: Context, query: ProductsQuery) -> ProductPage:
+    """Products on sale in order of their codes. Raises `Unprocessable` for an unknown place."""
+    named = {name: given for name in ("origin", "destination") if (given := getattr(query, name)) is not None}
+    places = dict(zip(named, await find_places(ctx, **named), strict=True)) if named else {}
+    origin, destination = places.get("origin"), places.get("destination")
+    rows = await queries.find_products(
+        ctx.db,
+        ctx.org_id,
+        query.kind,
+        origin.id if origin else None,
+        destination.id if destination else None,
+        query.q,
+        read_cursor(query.cursor, tuple[str])[0] if query.cursor else "",
+        query.limit + 1,
+    )
+    page = rows[: query.limit]
+    definitions = await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(row.id, row.version) for row in page])
+    return ProductPage(
+        items=[product_answer(definitions[row.id, row.version], ctx.languages, on_sale=row.on_sale) for row in page],
+        next_cursor=write_cursor(page[-1].code) if len(rows) > query.limit else None,
+    )
+
+
+async def load_product(ctx: Context, product_id: UUID) -> ProductDefinition | None:
+    """The current version of a product, on sale or not; None if there is no such product."""
+    row = await queries.find_product(ctx.db, ctx.org_id, product_id)
+    if row is None:
+        return None
+    return (await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(row.id, row.version)]))[row.id, row.version]
+
+
+async def get_product(ctx: Context, product_id: UUID) -> ProductAnswer:
+    """A product as the catalogue shows it. Raises `NotFound`."""
+    row = await queries.find_product(ctx.db, ctx.org_id, product_id)
+    if row is None:
+        raise NotFound("There is no such product.")
+    definitions = await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(row.id, row.version)])
+    return product_answer(definitions[row.id, row.version], ctx.languages, on_sale=row.on_sale)

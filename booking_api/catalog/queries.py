@@ -1,18 +1,33 @@
-"""All SQL of the catalogue."""
+"""All SQL of the catalogue's read side."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
-from booking_api.catalog.schemas import ProductDefinition
-from booking_api.core.db import Connection, fetch_all
+from booking_api.catalog.schemas import Kind, Place, ProductDefinition
+from booking_api.core.db import Connection, fetch_all, fetch_one
 
 
 class VersionRow(msgspec.Struct, frozen=True):
     product_id: UUID
     version: int
     definition: ProductDefinition
+
+
+class ProductRow(msgspec.Struct, frozen=True):
+    """Which version of a product is on sale, or was last."""
+
+    id: UUID
+    code: str
+    version: int
+    on_sale: bool
+
+
+class RankedPlace(Place, frozen=True, kw_only=True):
+    """A place found by a text: 0 for its very code, 1 for a code, 2 for a name that begins with it, 3 for the rest."""
+
+    rank: int
 
 
 async def find_versions(
@@ -29,4 +44,105 @@ async def find_versions(
         org_id,
         product_ids,
         versions,
+    )
+
+
+async def find_product(db: Connection, org_id: UUID, product_id: UUID) -> ProductRow | None:
+    return await fetch_one(
+        db,
+        ProductRow,
+        "select p.id, p.code, p.version, p.on_sale from product p where p.org_id = $1 and p.id = $2",
+        org_id,
+        product_id,
+    )
+
+
+async def find_products(
+    db: Connection,
+    org_id: UUID,
+    kind: Kind | None,
+    origin_id: UUID | None,
+    destination_id: UUID | None,
+    text: str | None,
+    after_code: str,
+    limit: int,
+) -> list[ProductRow]:
+    """Products on sale in order of their codes. `text` is part of a code or of a title in any language."""
+    return await fetch_all(
+        db,
+        ProductRow,
+        """
+        select p.id, p.code, p.version, p.on_sale
+        from product p
+        join product_version v on v.org_id = $1 and v.product_id = p.id and v.version = p.version
+        where p.org_id = $1 and p.on_sale and p.code > $6
+          and ($2::text is null or p.kind = $2)
+          and ($3::uuid is null or p.origin_id = $3)
+          and ($4::uuid is null or p.destination_id = $4)
+          and (
+            $5::text is null or strpos(lower(p.code), lower($5)) > 0
+            or exists (
+              select from jsonb_each_text(v.definition -> 'title') as t (language, title)
+              where strpos(lower(t.title), lower($5)) > 0
+            )
+          )
+        order by p.code
+        limit $7
+        """,
+        org_id,
+        kind,
+        origin_id,
+        destination_id,
+        text,
+        after_code,
+        limit,
+    )
+
+
+async def find_places(db: Connection, org_id: UUID, ids: Sequence[UUID], codes: Sequence[str]) -> list[Place]:
+    """The places with one of these ids or codes, in no order."""
+    return await fetch_all(
+        db,
+        Place,
+        """
+        select p.id, p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address
+        from place p
+        where p.org_id = $1 and (p.id = any($2::uuid[]) or p.code = any($3::text[]))
+        """,
+        org_id,
+        ids,
+        codes,
+    )
+
+
+async def search_places(
+    db: Connection, org_id: UUID, text: str, after_rank: int, after_code: str, limit: int
+) -> list[RankedPlace]:
+    """Places whose code or name contains the text, those first that were most likely meant; all for an empty text."""
+    return await fetch_all(
+        db,
+        RankedPlace,
+        """
+        select found.id, found.code, found.name, found.time_zone, found.latitude, found.longitude, found.address, found.rank
+        from (
+          select p.id, p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address,
+                 case
+                   when $2 = '' then 0
+                   when lower(p.code) = lower($2) then 0
+                   when strpos(lower(p.code), lower($2)) = 1 then 1
+                   when strpos(lower(p.name), lower($2)) = 1 then 2
+                   else 3
+                 end as rank
+          from place p
+          where p.org_id = $1 and (strpos(lower(p.code), lower($2)) > 0 or strpos(lower(p.name), lower($2)) > 0)
+        ) found
+        where (found.rank, found.code) > ($3::int, $4::text)
+        order by found.rank, found.code
+        limit $5
+        """,
+        org_id,
+        text,
+        after_rank,
+        after_code,
+        limit,
     )

@@ -1,10 +1,14 @@
 """Rows, requests and answers of the inventory."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+
+from booking_api.catalog.schemas import ConditionsAnswer, PlaceBrief, PlaceReference
+from booking_api.core.money import Money
+from booking_api.core.paging import Cursor, Limit
 
 
 class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,3 +59,268 @@ class Taken(msgspec.Struct, frozen=True):
     claim_id: UUID
     slot_id: UUID
     ok: bool
+
+
+# answers ----------------------------------------------------------------------------------------------------------
+
+
+class SlotAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A slot as bookings carry it. Times have the local offset of their zone."""
+
+    id: UUID
+    product_id: UUID
+    starts_at: datetime
+    time_zone: Annotated[str, msgspec.Meta(examples=["America/New_York"])]
+    ends_at: datetime
+    end_time_zone: Annotated[str, msgspec.Meta(examples=["Pacific/Honolulu"])]
+    status: Annotated[str, msgspec.Meta(description="x-extensible-enum: open, closed, cancelled")]
+    admit_from: datetime
+    """When the gate opens for the booked option."""
+    admit_until: datetime
+    origin: PlaceBrief | None = None
+    destination: PlaceBrief | None = None
+    venue: PlaceBrief | None = None
+    gate: str | None = None
+    resource: str | None = None
+
+
+class UnitPrice(msgspec.Struct, frozen=True):
+    """What one of a unit costs on the slot's day, with fees per item and all taxes."""
+
+    unit_id: UUID
+    code: Annotated[str, msgspec.Meta(examples=["adult"])]
+    price: Money
+
+
+class OptionAvailability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is left of an option on a slot."""
+
+    option_id: UUID
+    vacancies: int
+    """Places: the lesser of the slot's and the option's own quota."""
+    status: Annotated[str, msgspec.Meta(description="x-extensible-enum: sold_out, closed")] | None = None
+    """Absent while the party can book the option."""
+    units: list[UnitPrice]
+    total: Money | None = None
+    """What the party pays; absent where the option isn't sold to it."""
+
+
+class Availability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One slot as it is at this moment. Times have the local offset of their zone."""
+
+    slot_id: UUID
+    product_id: UUID
+    starts_at: datetime
+    time_zone: Annotated[str, msgspec.Meta(examples=["America/New_York"])]
+    ends_at: datetime
+    end_time_zone: Annotated[str, msgspec.Meta(examples=["Pacific/Honolulu"])]
+    status: Annotated[
+        str, msgspec.Meta(description="x-extensible-enum: available, limited, sold_out, closed, cancelled")
+    ]
+    """For the party asked for. `limited`: a fifth of the places or fewer are left, or only those that you hold."""
+    vacancies: int
+    """Places: capacity − taken."""
+    booking_closes_at: datetime
+    """When the sales of the last option end."""
+    admit_from: datetime
+    """When the gate opens for the first option."""
+    admit_until: datetime
+    held_by_you: int | None = None
+    """Places in your own holds and bookings; they are counted as taken."""
+    gate: str | None = None
+    resource: str | None = None
+    seat_layout_id: UUID | None = None
+    """Where seats can be chosen."""
+    options: list[OptionAvailability]
+
+
+class OptionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """An option as a search names it."""
+
+    title: Annotated[str, msgspec.Meta(examples=["Flex"])]
+    conditions: ConditionsAnswer
+
+
+class ProductSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the items of a search have in common, said once."""
+
+    title: Annotated[str, msgspec.Meta(examples=["B6 1"])]
+    kind: Annotated[str, msgspec.Meta(description="x-extensible-enum: departure, entry, appointment")]
+    origin: PlaceBrief | None = None
+    destination: PlaceBrief | None = None
+    venue: PlaceBrief | None = None
+    options: dict[UUID, OptionSummary]
+
+
+class AvailabilityPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A page of slots."""
+
+    items: list[Availability]
+    products: dict[UUID, ProductSummary]
+    """The products of the items, by id."""
+    next_cursor: str | None = None
+
+
+class CalendarDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All slots of one local date together."""
+
+    date: date
+    status: Annotated[
+        str, msgspec.Meta(description="x-extensible-enum: available, limited, sold_out, closed, cancelled")
+    ]
+    """That of the day's best slot; `closed` where there is none."""
+    vacancies: int
+    """Places left on the slots that are on sale."""
+    from_price: Money | None = None
+    """The lowest total for the party; absent where it can't book."""
+
+
+class Calendar(msgspec.Struct, frozen=True):
+    """A range of dates, each of them once."""
+
+    items: list[CalendarDay]
+
+
+class SlotSeats(msgspec.Struct, frozen=True, kw_only=True):
+    """The seats of a slot that aren't free."""
+
+    layout_id: UUID
+    taken: list[str]
+    """Every seat that is taken, your own among them."""
+    held_by_you: list[str]
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """One seat."""
+
+    code: Annotated[str, msgspec.Meta(examples=["12A"])]
+    features: list[
+        Annotated[str, msgspec.Meta(description="x-extensible-enum: window, aisle, middle, front, exit_row")]
+    ] = []
+
+
+class SeatRow(msgspec.Struct, frozen=True):
+    """A row of seats, from left to right."""
+
+    number: int
+    seats: list[Seat]
+
+
+class Deck(msgspec.Struct, frozen=True):
+    """One deck of a vehicle or hall, its rows from front to back."""
+
+    columns: list[str]
+    """Letters of the seats from left to right; between two with the feature `aisle` there is one."""
+    rows: list[SeatRow]
+
+
+class SeatLayoutAnswer(msgspec.Struct, frozen=True):
+    """How seats are arranged. It never changes: a new arrangement is a new layout."""
+
+    id: UUID
+    seats: int
+    decks: list[Deck]
+
+
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """Another slot or option with room for the same party, near in time."""
+
+    slot_id: UUID
+    product_id: UUID
+    starts_at: datetime
+    time_zone: str
+    option_id: UUID
+    vacancies: int
+    total: Money
+
+
+# requests ---------------------------------------------------------------------------------------------------------
+
+Units = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=400,
+        pattern=r"^[^:,\s]{1,64}:[0-9]{1,3}(,[^:,\s]{1,64}:[0-9]{1,3}){0,19}$",
+        description="The party: codes of units with their counts. One adult where it is absent.",
+        examples=["adult:2,child:1"],
+    ),
+]
+FirstDay = Annotated[date, msgspec.Meta(description="First local date at the origin or venue; today by default.")]
+LastDay = Annotated[date, msgspec.Meta(description="Last local date, inclusive; the first one by default.")]
+
+
+class SlotsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which slots: those of a product, or those of a route."""
+
+    product_id: Annotated[UUID | None, msgspec.Meta(description="The product; or else `origin` and `destination`.")] = (
+        None
+    )
+    origin: Annotated[PlaceReference | None, msgspec.Meta(description="Id or code of the origin.")] = None
+    destination: Annotated[PlaceReference | None, msgspec.Meta(description="Id or code of the destination.")] = None
+    first: FirstDay | None = msgspec.field(name="from", default=None)
+    last: LastDay | None = msgspec.field(name="to", default=None)
+    units: Units | None = None
+
+
+class AvailabilityQuery(SlotsQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sort: Annotated[
+        Literal["start", "price"], msgspec.Meta(description="By start, or by the lowest total that can be booked.")
+    ] = "start"
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class SlotQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    units: Units | None = None
+
+
+# rows of the search -----------------------------------------------------------------------------------------------
+
+
+class FoundSlot(SlotRow, frozen=True, kw_only=True):
+    """A slot with what a search needs beside it, all read at one moment."""
+
+    quota_options: list[UUID] | None
+    """The options with a quota on this slot, and what is left of each."""
+    quota_free: list[int] | None
+    held: int
+    """Places of the caller's own live claims."""
+
+
+class SlotId(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+class RankedSlot(msgspec.Struct, frozen=True):
+    id: UUID
+    starts_at: datetime
+    price: int
+
+
+class DayRow(msgspec.Struct, frozen=True):
+    """The slots of a local date, summed up. `rank` is the position of the best status in `rules.STATUSES`."""
+
+    day: date
+    rank: int
+    vacancies: int
+    from_price: int | None
+
+
+class ProductVersion(msgspec.Struct, frozen=True):
+    product_id: UUID
+    version: int
+
+
+class SeatClaimRow(msgspec.Struct, frozen=True):
+    seat: str
+    mine: bool
+
+
+class SeatLayoutDocument(msgspec.Struct, frozen=True):
+    decks: list[Deck]
+
+
+class SeatLayoutRow(msgspec.Struct, frozen=True):
+    id: UUID
+    seats: int
+    layout: SeatLayoutDocument

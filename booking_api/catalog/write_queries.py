@@ -1,0 +1,202 @@
+"""The SQL that writes the catalogue. Everything is matched by its code, so that ids survive a repetition."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from booking_api.catalog.schemas import Place, ProductDefinition
+from booking_api.core.db import Connection, execute, fetch_all
+
+
+async def wait_for_other_writers(db: Connection, org_id: UUID) -> None:
+    """Lets one import at a time write an organisation's catalogue, until the transaction ends.
+
+    Only spares them collisions: what keeps two imports from doubling anything are the unique codes.
+    """
+    await execute(db, "select pg_advisory_xact_lock(hashtextextended('catalogue ' || $1::uuid, 0))", org_id)
+
+
+# places -----------------------------------------------------------------------------------------------------------
+
+
+async def upsert_places(db: Connection, org_id: UUID, place_columns: list[list[Any]], now: datetime) -> int:
+    """Writes the places that are new or differ; the number of those."""
+    return await execute(
+        db,
+        """
+        insert into place (org_id, id, code, name, time_zone, latitude, longitude, address, updated_at)
+        select $1, given.*, $9
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[], $8::text[])
+          as given (id, code, name, time_zone, latitude, longitude, address)
+        order by given.code
+        on conflict (org_id, code) do update
+        set name = excluded.name, time_zone = excluded.time_zone, latitude = coalesce(excluded.latitude, place.latitude),
+            longitude = coalesce(excluded.longitude, place.longitude),
+            address = coalesce(excluded.address, place.address), updated_at = excluded.updated_at
+        where (place.name, place.time_zone, place.latitude, place.longitude, place.address) is distinct from
+              (excluded.name, excluded.time_zone, coalesce(excluded.latitude, place.latitude),
+               coalesce(excluded.longitude, place.longitude), coalesce(excluded.address, place.address))
+        """,
+        org_id,
+        *place_columns,
+        now,
+    )
+
+
+async def find_places_by_code(db: Connection, org_id: UUID, codes: Sequence[str]) -> list[Place]:
+    return await fetch_all(
+        db,
+        Place,
+        """
+        select id, code, name, time_zone, latitude, longitude, address
+        from place where org_id = $1 and code = any($2::text[])
+        """,
+        org_id,
+        codes,
+    )
+
+
+# seat layouts -----------------------------------------------------------------------------------------------------
+
+
+class LayoutRow(msgspec.Struct, frozen=True):
+    id: UUID
+    code: str
+    same: bool
+
+
+class LayoutSize(msgspec.Struct, frozen=True):
+    id: UUID
+    code: str
+    seats: int
+
+
+async def insert_layouts(db: Connection, org_id: UUID, layout_columns: list[list[Any]], now: datetime) -> int:
+    """Writes the layouts whose codes are new; the number of those."""
+    return await execute(
+        db,
+        """
+        insert into seat_layout (org_id, id, code, seats, layout, created_at)
+        select $1, given.*, $6
+        from unnest($2::uuid[], $3::text[], $4::int[], $5::jsonb[]) as given (id, code, seats, layout)
+        order by given.code
+        on conflict (org_id, code) do nothing
+        """,
+        org_id,
+        *layout_columns,
+        now,
+    )
+
+
+async def compare_layouts(db: Connection, org_id: UUID, codes: Sequence[str], layouts: Sequence[Any]) -> list[LayoutRow]:
+    """The layouts that are there under these codes, and whether each has the seats given."""
+    return await fetch_all(
+        db,
+        LayoutRow,
+        """
+        select l.id, l.code, l.layout = given.layout as same
+        from unnest($2::text[], $3::jsonb[]) as given (code, layout)
+        join seat_layout l on l.org_id = $1 and l.code = given.code
+        """,
+        org_id,
+        codes,
+        layouts,
+    )
+
+
+async def find_layouts_by_code(db: Connection, org_id: UUID, codes: Sequence[str]) -> list[LayoutSize]:
+    return await fetch_all(
+        db,
+        LayoutSize,
+        "select id, code, seats from seat_layout where org_id = $1 and code = any($2::text[])",
+        org_id,
+        codes,
+    )
+
+
+# products ---------------------------------------------------------------------------------------------------------
+
+
+class CurrentProduct(msgspec.Struct, frozen=True):
+    code: str
+    version: int
+    on_sale: bool
+    definition: ProductDefinition
+
+
+async def lock_products_by_code(db: Connection, org_id: UUID, codes: Sequence[str]) -> list[CurrentProduct]:
+    """The present versions, locked so that no other writer makes the same next version."""
+    return await fetch_all(
+        db,
+        CurrentProduct,
+        """
+        select p.code, p.version, p.on_sale, v.definition
+        from product p
+        join product_version v on v.org_id = $1 and v.product_id = p.id and v.version = p.version
+        where p.org_id = $1 and p.code = any($2::text[])
+        order by p.id
+        for update of p
+        """,
+        org_id,
+        codes,
+    )
+
+
+class DefinitionRow(msgspec.Struct, frozen=True):
+    definition: ProductDefinition
+
+
+async def find_products_by_code(db: Connection, org_id: UUID, codes: Sequence[str]) -> list[DefinitionRow]:
+    return await fetch_all(
+        db,
+        DefinitionRow,
+        """
+        select v.definition
+        from product p
+        join product_version v on v.org_id = $1 and v.product_id = p.id and v.version = p.version
+        where p.org_id = $1 and p.code = any($2::text[])
+        """,
+        org_id,
+        codes,
+    )
+
+
+async def upsert_products(db: Connection, org_id: UUID, product_columns: list[list[Any]], now: datetime) -> None:
+    await execute(
+        db,
+        """
+        insert into product (org_id, id, code, kind, version, origin_id, destination_id, venue_id, on_sale, updated_at)
+        select $1, given.*, $10
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[], $9::bool[])
+          as given (id, code, kind, version, origin_id, destination_id, venue_id, on_sale)
+        order by given.id
+        on conflict (org_id, id) do update
+        set version = excluded.version, origin_id = excluded.origin_id, destination_id = excluded.destination_id,
+            venue_id = excluded.venue_id, on_sale = excluded.on_sale, updated_at = excluded.updated_at
+        """,
+        org_id,
+        *product_columns,
+        now,
+    )
+
+
+async def insert_versions(
+    db: Connection, org_id: UUID, product_ids: Sequence[UUID], versions: Sequence[int],
+    definitions: Sequence[ProductDefinition], now: datetime,
+) -> None:  # fmt: skip
+    await execute(
+        db,
+        """
+        insert into product_version (org_id, product_id, version, definition, created_at)
+        select $1, given.*, $5
+        from unnest($2::uuid[], $3::int[], $4::jsonb[]) as given (product_id, version, definition)
+        """,
+        org_id,
+        product_ids,
+        versions,
+        definitions,
+        now,
+    )

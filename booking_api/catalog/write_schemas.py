@@ -1,0 +1,71 @@
+"""What is handed to the catalogue to be written, and what became of it."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from booking_api.catalog.schemas import ProductDefinition
+
+
+class NewPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A place to be written under its code. What is None stays as it is."""
+
+    code: str
+    name: str
+    time_zone: str
+    latitude: float | None = None
+    longitude: float | None = None
+    address: str | None = None
+
+
+class Seat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=8)]
+    features: list[str] = []
+
+
+class SeatRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    number: Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+    seats: Annotated[list[Seat], msgspec.Meta(min_length=1, max_length=50)]
+
+
+class Deck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    columns: Annotated[list[str], msgspec.Meta(min_length=1, max_length=50)]
+    rows: Annotated[list[SeatRow], msgspec.Meta(min_length=1, max_length=500)]
+
+
+class NewLayout(msgspec.Struct, frozen=True, kw_only=True):
+    """A seat layout to be written under its code. A layout never changes once it is there."""
+
+    code: str
+    decks: list[Deck]
+
+    @property
+    def seats(self) -> int:
+        return sum(len(row.seats) for deck in self.decks for row in deck.rows)
+
+
+class SavedLayouts(msgspec.Struct, frozen=True):
+    ids: dict[str, UUID]
+    """By code, those that are there with exactly these seats."""
+    created: list[str]
+    refused: list[str]
+    """Codes under which there is a layout with other seats already."""
+
+
+class NewProduct(msgspec.Struct, frozen=True):
+    """A product to be written under its code. Ids of what exists already are taken from its present version."""
+
+    definition: ProductDefinition
+    on_sale: bool | None = None
+    """None: as it is, and on sale when new."""
+
+
+Fate = Literal["created", "changed", "unchanged", "refused"]
+
+
+class SavedProduct(msgspec.Struct, frozen=True):
+    """`definition` has its lasting ids. A product is refused when its kind would change."""
+
+    fate: Fate
+    definition: ProductDefinition

@@ -1,0 +1,132 @@
+"""The verbs that write the catalogue: places, seat layouts, products.
+
+Things are matched by code: what exists keeps its ids, what is the same is not touched, and a product gets a new
+version only when its document really differs. Each verb takes a list and runs in its caller's transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from booking_api.catalog import write_queries as queries
+from booking_api.catalog.schemas import (
+    OptionDefinition,
+    Place,
+    ProductDefinition,
+    QuestionDefinition,
+    UnitDefinition,
+)
+from booking_api.catalog.write_schemas import NewLayout, NewPlace, NewProduct, SavedLayouts, SavedProduct
+from booking_api.core.db import Connection, columns
+from booking_api.core.ids import new_id
+
+Coded = TypeVar("Coded", OptionDefinition, UnitDefinition, QuestionDefinition)
+
+
+async def begin_import(db: Connection, org_id: UUID) -> None:
+    """Waits until no other import writes this organisation's catalogue; holds until the transaction ends."""
+    await queries.wait_for_other_writers(db, org_id)
+
+
+async def save_places(db: Connection, org_id: UUID, places: Sequence[NewPlace], now: datetime) -> tuple[dict[str, Place], int, int]:
+    """Writes places: all of them by code as they are now, how many are new, how many changed. Codes must differ."""
+    codes = [place.code for place in places]
+    before = {place.code for place in await queries.find_places_by_code(db, org_id, codes)}
+    rows = [(new_id(), p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address) for p in places]
+    touched = await queries.upsert_places(db, org_id, columns(rows, 7), now)
+    after = {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
+    created = len(after) - len(before)
+    return after, created, touched - created
+
+
+async def find_places(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, Place]:
+    """The places with these codes, by code."""
+    return {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
+
+
+async def save_layouts(db: Connection, org_id: UUID, layouts: Sequence[NewLayout], now: datetime) -> SavedLayouts:
+    """Writes seat layouts whose codes are new. Codes must differ."""
+    codes = [layout.code for layout in layouts]
+    documents = [{"decks": msgspec.to_builtins(layout.decks)} for layout in layouts]
+    before = {row.code for row in await queries.compare_layouts(db, org_id, codes, documents)}
+    rows = [
+        (new_id(), layout.code, layout.seats, document)
+        for layout, document in zip(layouts, documents, strict=True)
+        if layout.code not in before
+    ]
+    if rows:
+        await queries.insert_layouts(db, org_id, columns(rows, 4), now)
+    found = await queries.compare_layouts(db, org_id, codes, documents)
+    return SavedLayouts(
+        ids={row.code: row.id for row in found if row.same},
+        created=[code for code in codes if code not in before],
+        refused=[row.code for row in found if not row.same],
+    )
+
+
+async def find_layouts(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, tuple[UUID, int]]:
+    """The seat layouts with these codes: id and number of seats, by code."""
+    return {row.code: (row.id, row.seats) for row in await queries.find_layouts_by_code(db, org_id, codes)}
+
+
+async def find_products(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, ProductDefinition]:
+    """The present versions of the products with these codes, by code."""
+    return {row.definition.code: row.definition for row in await queries.find_products_by_code(db, org_id, codes)}
+
+
+def _keep(new: list[Coded], old: list[Coded]) -> list[Coded]:
+    ids = {thing.code: thing.id for thing in old}
+    return [msgspec.structs.replace(thing, id=ids.get(thing.code, thing.id)) for thing in new]
+
+
+def keep_ids(new: ProductDefinition, old: ProductDefinition) -> ProductDefinition:
+    """The new document with the ids that the old one gave to the same codes."""
+    return msgspec.structs.replace(
+        new,
+        id=old.id,
+        options=_keep(new.options, old.options),
+        units=_keep(new.units, old.units),
+        questions=_keep(new.questions, old.questions),
+    )
+
+
+def _place_id(place: Place | None) -> UUID | None:
+    return None if place is None else place.id
+
+
+async def save_products(
+    db: Connection, org_id: UUID, products: Sequence[NewProduct], now: datetime
+) -> dict[str, SavedProduct]:
+    """Writes products and puts their versions on sale; what became of each, by code. Codes must differ."""
+    current = {row.code: row for row in await queries.lock_products_by_code(db, org_id, [p.definition.code for p in products])}
+    saved: dict[str, SavedProduct] = {}
+    rows: list[tuple[object, ...]] = []
+    versions: list[tuple[UUID, int, ProductDefinition]] = []
+    for product in products:
+        definition, old = product.definition, current.get(product.definition.code)
+        if old is not None and old.definition.kind != definition.kind:
+            saved[definition.code] = SavedProduct("refused", old.definition)
+            continue
+        if old is not None:
+            definition = keep_ids(definition, old.definition)
+        on_sale = product.on_sale if product.on_sale is not None else old is None or old.on_sale
+        same = old is not None and old.definition == definition
+        version = 1 if old is None else old.version + (not same)
+        fate = "created" if old is None else "unchanged" if same and old.on_sale == on_sale else "changed"
+        saved[definition.code] = SavedProduct(fate, definition)
+        if fate != "unchanged":
+            rows.append((
+                definition.id, definition.code, definition.kind, version, _place_id(definition.origin),
+                _place_id(definition.destination), _place_id(definition.venue), on_sale,
+            ))  # fmt: skip
+        if not same:
+            versions.append((definition.id, version, definition))
+    if rows:
+        await queries.upsert_products(db, org_id, columns(rows, 8), now)
+    if versions:
+        ids, numbers, definitions = columns(versions, 3)
+        await queries.insert_versions(db, org_id, ids, numbers, definitions, now)
+    return saved

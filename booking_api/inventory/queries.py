@@ -1,0 +1,93 @@
+"""SQL of the inventory's read side: slots and seats. Searching is `search_queries`, taking and giving back `claim_queries`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from booking_api.core.db import Connection, fetch_all, fetch_one
+from booking_api.inventory.schemas import FoundSlot, SeatClaimRow, SeatLayoutRow, SlotRow
+
+
+async def find_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[SlotRow]:
+    """Slots by id, in no order, each with the version of its product that is on sale."""
+    return await fetch_all(
+        db,
+        SlotRow,
+        """
+        select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.kind, s.origin_id,
+               s.destination_id, s.local_date, s.starts_at, s.ends_at, s.time_zone, s.end_time_zone, s.capacity,
+               s.taken, s.status, s.booking_closes_at, s.gate, s.resource, s.seat_layout_id
+        from slot s
+        join product p on p.org_id = $1 and p.id = s.product_id
+        where s.org_id = $1 and s.id = any($2::uuid[])
+        """,
+        org_id,
+        slot_ids,
+    )
+
+
+async def find_slots_with_room(
+    db: Connection, org_id: UUID, slot_ids: Sequence[UUID], holder_id: UUID | None, now: datetime
+) -> list[FoundSlot]:
+    """Slots by id, in no order, past and cancelled ones too."""
+    return await fetch_all(
+        db,
+        FoundSlot,
+        """
+        with mine as (
+          select c.slot_id, sum(c.places)::int as places
+          from claim c
+          where c.org_id = $1 and c.holder_id = $3 and (c.expires_at is null or c.expires_at > $4)
+          group by c.slot_id
+        )
+        select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.kind, s.origin_id,
+               s.destination_id, s.local_date, s.starts_at, s.ends_at, s.time_zone, s.end_time_zone, s.capacity,
+               s.taken, s.status, s.booking_closes_at, s.gate, s.resource, s.seat_layout_id,
+               quotas.options as quota_options, quotas.free as quota_free, coalesce(mine.places, 0) as held
+        from slot s
+        join product p on p.org_id = $1 and p.id = s.product_id
+        left join mine on mine.slot_id = s.id
+        left join lateral (
+          select array_agg(q.option_id) as options, array_agg(q.capacity - q.taken) as free
+          from quota q
+          where q.org_id = $1 and q.slot_id = s.id
+        ) quotas on true
+        where s.org_id = $1 and s.id = any($2::uuid[])
+        """,
+        org_id,
+        slot_ids,
+        holder_id,
+        now,
+    )
+
+
+async def find_claimed_seats(
+    db: Connection, org_id: UUID, slot_id: UUID, holder_id: UUID | None, now: datetime
+) -> list[SeatClaimRow]:
+    """Every seat of a slot that is taken, and whether it is by a live claim of this holder."""
+    return await fetch_all(
+        db,
+        SeatClaimRow,
+        """
+        select t.seat,
+               coalesce(c.holder_id = $3 and (c.expires_at is null or c.expires_at > $4), false) as mine
+        from seat_claim t
+        join claim c on c.org_id = $1 and c.id = t.claim_id
+        where t.org_id = $1 and t.slot_id = $2
+        order by t.seat
+        """,
+        org_id,
+        slot_id,
+        holder_id,
+        now,
+    )
+
+
+async def find_layout(db: Connection, org_id: UUID, layout_id: UUID) -> SeatLayoutRow | None:
+    return await fetch_one(
+        db,
+        SeatLayoutRow,
+        "select l.id, l.seats, l.layout from seat_layout l where l.org_id = $1 and l.id = $2",
+        org_id,
+        layout_id,
+    )

@@ -1,0 +1,105 @@
+"""HTTP of the inventory: availability, slots, seats."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response
+
+from booking_api.catalog.rules import PartyNotAllowed
+from booking_api.core.errors import NotFound, Unprocessable
+from booking_api.core.http import Access, Reply, body_etag, endpoint, read_query, reading, send
+from booking_api.inventory import search
+from booking_api.inventory.schemas import (
+    Availability,
+    AvailabilityPage,
+    AvailabilityQuery,
+    Calendar,
+    SeatLayoutAnswer,
+    SlotQuery,
+    SlotSeats,
+    SlotsQuery,
+)
+
+READERS = Access(app=True, customer=True, staff="agent", scope="catalog:read")
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@endpoint(
+    "GET", "/v1/availability", tag="Availability", access=READERS, query=AvailabilityQuery,
+    answers={200: AvailabilityPage}, errors=(Unprocessable, PartyNotAllowed),
+)  # fmt: skip
+async def search_availability(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Search for slots.
+
+    By product, or by origin and destination, for up to 31 local dates at the origin or venue. Places and prices are
+    those of this very moment and of the party in `units`. Slots that are sold out, closed or cancelled are listed
+    with that status; past ones are not. Your own hold counts as taken but never hides its slot from you.
+    """
+    query = read_query(request, AvailabilityQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await search.search(ctx, query))
+    return send(request, ctx)
+
+
+@endpoint(
+    "GET", "/v1/availability/calendar", tag="Availability", access=READERS, query=SlotsQuery, answers={200: Calendar},
+    errors=(Unprocessable, PartyNotAllowed),
+)  # fmt: skip
+async def get_calendar(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Sum up availability by day.
+
+    For up to 62 local dates, each of them present, with the status of the day's best slot, the places left and the
+    lowest total for the party in `units`.
+    """
+    query = read_query(request, SlotsQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await search.calendar(ctx, query))
+    return send(request, ctx)
+
+
+@endpoint(
+    "GET", "/v1/slots/{slot_id:uuid}", tag="Availability", access=READERS, query=SlotQuery,
+    answers={200: Availability}, errors=(NotFound, PartyNotAllowed),
+)  # fmt: skip
+async def get_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Response[bytes]:
+    """Get a slot.
+
+    As it is at this moment, shaped like an item of a search; past and cancelled ones too.
+    """
+    query = read_query(request, SlotQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await search.get_slot(ctx, slot_id, query))
+    return send(request, ctx)
+
+
+@endpoint(
+    "GET", "/v1/slots/{slot_id:uuid}/seats", tag="Availability", access=READERS, answers={200: SlotSeats},
+    errors=(NotFound,),
+)  # fmt: skip
+async def get_slot_seats(request: Request[Any, Any, Any], slot_id: UUID) -> Response[bytes]:
+    """Get the taken seats of a slot.
+
+    `taken` are all seats that aren't free, those of your own live holds and bookings among them; draw the others of
+    the layout as free.
+    """
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await search.get_seats(ctx, slot_id))
+    return send(request, ctx)
+
+
+@endpoint(
+    "GET", "/v1/seat-layouts/{layout_id:uuid}", tag="Availability", access=READERS, answers={200: SeatLayoutAnswer},
+    errors=(NotFound,), conditional=True,
+)  # fmt: skip
+async def get_seat_layout(request: Request[Any, Any, Any], layout_id: UUID) -> Response[bytes]:
+    """Get a seat layout.
+
+    Decks, rows and seats. A layout never changes, so an app may keep it for ever.
+    """
+    async with reading(request) as ctx:
+        reply = Reply(await search.get_layout(ctx, layout_id), headers={"Cache-Control": FOR_EVER})
+        ctx.reply = body_etag(reply)
+    return send(request, ctx)
+
+
+ROUTES = [search_availability, get_calendar, get_slot, get_slot_seats, get_seat_layout]

@@ -1,0 +1,76 @@
+"""The verb that offers slots: new occurrences, and changes to those that are there."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from booking_api.core.db import Connection
+from booking_api.core.ids import new_id
+from booking_api.inventory import write_queries as queries
+from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
+
+SEATED = "seats are taken on its present seat layout, so it can't get another one"
+OVER_QUOTA = "more places are taken under an option than the quota it would get"
+OTHER_PRODUCT = "its code belongs to a slot of another product"
+
+
+def _row(position: int, slot: NewSlot) -> tuple[object, ...]:
+    return (
+        position, new_id(), slot.code, slot.product_id, slot.kind, slot.origin_id, slot.destination_id,
+        slot.local_date, slot.starts_at, slot.ends_at, slot.time_zone, slot.end_time_zone, slot.capacity, slot.status,
+        slot.booking_closes_at, slot.gate, slot.resource, slot.seat_layout_id,
+    )  # fmt: skip
+
+
+async def _lock_changing(
+    db: Connection, org_id: UUID, slots: Sequence[NewSlot], positions: dict[UUID, int]
+) -> list[RefusedSlot]:
+    """Locks the slots that are there and are to change (id → position), and names those that can't."""
+    reasons: dict[int, str] = {}
+    for row in await queries.lock_for_change(db, org_id, list(positions)):
+        position = positions[row.id]
+        if row.taken > slots[position].capacity:
+            reasons[position] = f"{row.taken} places are taken, more than the capacity of {slots[position].capacity}"
+    for obstacle in await queries.find_obstacles(db, org_id):
+        reasons.setdefault(obstacle.position, SEATED if obstacle.seated else OVER_QUOTA)
+    return [RefusedSlot(position, reason) for position, reason in reasons.items()]
+
+
+async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now: datetime) -> SavedSlots:
+    """Offers slots, matched by code. Codes must differ; what can't be carried out is left as it is and reported.
+
+    Runs in the caller's transaction, in which changed slots stay locked: keep it short, at most some thousands at a
+    time. Raises `asyncpg.DataError` or `asyncpg.IntegrityConstraintViolationError` for what a column can't hold.
+    """
+    await queries.create_staged_slots(db)
+    await queries.create_staged_quotas(db)
+    await queries.empty_stage(db)
+    quotas = [(position, option_id, places) for position, slot in enumerate(slots) for option_id, places in slot.quotas]
+    await queries.stage(db, [_row(position, slot) for position, slot in enumerate(slots)], quotas)
+    await queries.find_existing(db, org_id)
+    await queries.analyze_stage(db)
+    compared = await queries.compare_staged(db, org_id)
+    refused = [RefusedSlot(row.position, OTHER_PRODUCT) for row in compared if row.other_product]
+    new = {row.position for row in compared if row.existing_id is None}
+    changing = {row.existing_id: row.position for row in compared if row.existing_id and not row.other_product}
+    if len(new) + len(changing) < len(slots):
+        await queries.keep_staged(db, [*new, *changing.values()])
+    if changing:
+        blocked = await _lock_changing(db, org_id, slots, changing)
+        if blocked:
+            refused += blocked
+            stuck = {row.position for row in blocked}
+            changing = {slot_id: position for slot_id, position in changing.items() if position not in stuck}
+            await queries.keep_staged(db, [*new, *changing.values()])
+    if new or changing:
+        await queries.merge_slots(db, org_id, now)
+        await queries.merge_quotas(db, org_id)
+    if changing:
+        await queries.lift_quotas(db, org_id, list(changing))
+    refused.sort(key=lambda row: row.position)
+    return SavedSlots(len(new), len(changing), len(slots) - len(compared), refused)
+
+
+async def find_missing(db: Connection, org_id: UUID, codes: Sequence[str]) -> set[str]:
+    """Which of these codes no slot has."""
+    return {row.code for row in await queries.find_missing_codes(db, org_id, codes)}

@@ -1,0 +1,271 @@
+"""Prices, parties and times of the catalogue, as properties."""
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booking_api.catalog.rules import (
+    MAX_PARTY,
+    PartyNotAllowed,
+    admission_window,
+    bare_price,
+    base_amount,
+    check_party,
+    places,
+    price_periods,
+    quote,
+    sales_close_at,
+    total_amount,
+    unit_amount,
+)
+from booking_api.catalog.schemas import (
+    Admission,
+    Charge,
+    Conditions,
+    OptionDefinition,
+    Place,
+    PriceRule,
+    ProductDefinition,
+    UnitDefinition,
+)
+from booking_api.core.ids import new_id
+from tests.world import make_consultant, make_flight, make_tower
+
+DAY = date(2027, 3, 14)
+BASE = date(2027, 1, 1)
+
+
+def some_place(code: str, zone: str) -> Place:
+    return Place(id=new_id(), code=code, name=code, time_zone=zone)
+
+
+FLIGHT = make_flight(some_place("JFK", "America/New_York"), some_place("LAX", "America/Los_Angeles"))
+TOWER = make_tower(some_place("TOWER", "Europe/Berlin"))
+CONSULTANT = make_consultant(some_place("TOWER", "Europe/Berlin"))
+
+
+def option(definition: ProductDefinition, code: str) -> OptionDefinition:
+    return next(option for option in definition.options if option.code == code)
+
+
+def party(definition: ProductDefinition, **counts: int) -> dict[UUID, int]:
+    units = {unit.code: unit.id for unit in definition.units}
+    return {units[code]: count for code, count in counts.items()}
+
+
+def with_(definition: ProductDefinition, **changes: object) -> ProductDefinition:
+    return msgspec.structs.replace(definition, **changes)
+
+
+dates = st.integers(0, 120).map(lambda days: BASE + timedelta(days=days))
+price_rules = st.builds(
+    lambda amount, start, length, open_end: PriceRule(
+        option="flex", unit="adult", amount=amount, valid_from=start,
+        valid_until=None if open_end or start is None else start + timedelta(days=length),
+    ),
+    st.integers(0, 10**6), st.none() | dates, st.integers(0, 30), st.booleans(),
+)  # fmt: skip
+charges = st.lists(
+    st.one_of(
+        st.builds(
+            lambda amount, per: Charge(code="fee", type="fee", label={"en": "Fee"}, amount=amount, per=per),
+            st.integers(0, 10**5), st.sampled_from(["booking", "item"]),
+        ),
+        st.builds(
+            lambda rate, included: Charge(code="tax", type="tax", label={"en": "Tax"}, rate_basis_points=rate, included=included),
+            st.integers(0, 3_000), st.booleans(),
+        ),
+    ),
+    max_size=5,
+)  # fmt: skip
+parties = st.builds(
+    lambda adult, child, infant: party(FLIGHT, adult=adult, child=child, infant=infant),
+    st.integers(0, 9), st.integers(0, 9), st.integers(0, 9),
+)  # fmt: skip
+
+
+# prices -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_flight_for_a_family():
+    quoted = quote(FLIGHT, option(FLIGHT, "flex").id, party(FLIGHT, adult=2, child=1, infant=1), DAY, ["de"])
+    price = quoted.price
+    assert price.total.amount == 2 * 19900 + 14900 + 2000 + 4 * 560
+    assert price.total.currency == "USD"
+    assert price.due_now == price.total
+    assert price.due_on_site.amount == 0
+    # 7.5 % contained in 589.40: 589.40 − 589.40 / 1.075
+    assert price.tax_included.amount == 4112
+    assert [(line.type, line.label, line.quantity, line.amount.amount, line.tax_rate) for line in price.lines] == [
+        ("unit", "Erwachsene", 2, 39800, 7.5),
+        ("unit", "Kind", 1, 14900, 7.5),
+        ("unit", "Lap infant", 1, 2000, 7.5),
+        ("fee", "Security fee", 4, 2240, 7.5),
+    ]
+    assert sorted(quoted.unit_amounts.values()) == [2560, 15460, 20460]
+
+
+def test_an_added_tax_is_a_line_and_in_the_total():
+    added = with_(
+        TOWER,
+        charges=[
+            Charge(code="vat", type="tax", label={"en": "VAT", "de": "MwSt."}, rate_basis_points=700, included=False)
+        ],
+    )
+    price = quote(added, added.options[0].id, party(added, adult=1), DAY, ["de"]).price
+    assert price.total.amount == 1990 + 139
+    assert price.tax_included.amount == 139
+    assert (price.lines[-1].type, price.lines[-1].label, price.lines[-1].tax_rate) == ("tax", "MwSt.", 7.0)
+    assert price.lines[0].tax_rate is None
+
+
+def test_nothing_to_pay():
+    price = quote(CONSULTANT, CONSULTANT.options[0].id, party(CONSULTANT, adult=1), DAY, ["en"]).price
+    assert price.total.amount == 0
+    assert [line.amount.amount for line in price.lines] == [0]
+
+
+def test_a_unit_or_option_that_is_not_sold():
+    bare = with_(FLIGHT, prices=[rule for rule in FLIGHT.prices if (rule.option, rule.unit) != ("light", "infant")])
+    light = option(bare, "light")
+    with pytest.raises(PartyNotAllowed):
+        quote(bare, light.id, party(bare, adult=1, infant=1), DAY, ["en"])
+    assert total_amount(bare, light, party(bare, adult=1, infant=1), DAY) is None
+    assert total_amount(bare, light, party(bare, adult=1, infant=0), DAY) == 9900 + 560
+    assert base_amount(bare, light, bare.units[2]) is None
+    with pytest.raises(PartyNotAllowed):
+        quote(FLIGHT, new_id(), party(FLIGHT, adult=1), DAY, ["en"])
+    assert total_amount(FLIGHT, light, {new_id(): 1}, DAY) is None
+
+
+def test_the_latest_start_that_covers_the_day_wins():
+    def rule(amount: int, valid_from: date | None, valid_until: date | None) -> PriceRule:
+        return PriceRule(option="standard", unit="adult", amount=amount, valid_from=valid_from, valid_until=valid_until)
+
+    dated = with_(
+        TOWER,
+        prices=[
+            rule(3000, date(2027, 7, 1), date(2027, 8, 31)),
+            rule(1990, None, None),
+            rule(4000, date(2027, 8, 1), date(2027, 8, 15)),
+            rule(2500, date(2027, 6, 1), date(2027, 9, 30)),
+            rule(5000, date(2027, 8, 1), date(2027, 8, 3)),
+            rule(1500, None, date(2027, 1, 31)),
+        ],
+    )
+    standard, adult = dated.options[0], dated.units[0]
+    expected = {
+        date(2027, 1, 31): 1500, date(2027, 2, 1): 1990, date(2027, 5, 31): 1990, date(2027, 6, 1): 2500,
+        date(2027, 7, 1): 3000, date(2027, 8, 1): 5000, date(2027, 8, 3): 5000, date(2027, 8, 4): 4000,
+        date(2027, 8, 16): 3000, date(2027, 9, 1): 2500, date(2027, 10, 1): 1990,
+    }  # fmt: skip
+    for day, amount in expected.items():
+        assert bare_price(dated, standard, adult, day) == amount, day
+    assert base_amount(dated, standard, adult) == 1990
+    assert base_amount(with_(dated, prices=[dated.prices[0], dated.prices[3]]), standard, adult) == 2500
+
+
+@given(st.lists(price_rules, max_size=8), dates)
+def test_the_price_is_one_of_the_covering_rules_and_none_of_them_starts_later(rules: list[PriceRule], day: date):
+    definition = with_(FLIGHT, prices=rules)
+    chosen = bare_price(definition, option(definition, "flex"), definition.units[0], day)
+    covering = [
+        rule for rule in rules
+        if (rule.valid_from or date.min) <= day <= (rule.valid_until or date.max)
+    ]  # fmt: skip
+    if not covering:
+        assert chosen is None
+    else:
+        latest = max(rule.valid_from or date.min for rule in covering)
+        assert chosen in {rule.amount for rule in covering if (rule.valid_from or date.min) == latest}
+
+
+@given(st.lists(price_rules, max_size=8), dates, st.integers(0, 61))
+def test_within_a_price_period_the_price_is_the_same(rules: list[PriceRule], first: date, days: int):
+    definition = with_(FLIGHT, prices=rules)
+    flex, last = option(definition, "flex"), first + timedelta(days=days)
+    covered: list[date] = []
+    for start, end in price_periods(definition, flex, first, last):
+        assert start <= end
+        inside = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+        assert len({bare_price(definition, flex, definition.units[0], day) for day in inside}) == 1
+        covered += inside
+    assert covered == [first + timedelta(days=offset) for offset in range(days + 1)]
+
+
+@given(parties, charges, st.sampled_from(["light", "flex"]), dates)
+def test_a_quote_adds_up(counts: dict[UUID, int], charged: list[Charge], code: str, day: date):
+    definition = with_(FLIGHT, charges=charged)
+    chosen = option(definition, code)
+    quoted = quote(definition, chosen.id, counts, day, ["en"])
+    price = quoted.price
+    assert price.total.amount == sum(line.amount.amount for line in price.lines)
+    assert price.total.amount == price.due_now.amount + price.due_on_site.amount
+    assert 0 <= price.tax_included.amount <= price.total.amount
+    assert price.total.amount == total_amount(definition, chosen, counts, day)
+    assert all(line.amount.currency == "USD" for line in price.lines)
+    if not any(charge.type == "fee" and charge.per == "booking" for charge in charged):
+        # Only the rounding of added taxes may differ between the items one by one and the party as a whole.
+        taxes = sum(charge.type == "tax" and not charge.included for charge in charged)
+        items = sum(quoted.unit_amounts[unit_id] * count for unit_id, count in counts.items() if count)
+        assert abs(items - price.total.amount) <= taxes * (sum(counts.values()) + 1)
+    assert quoted.unit_amounts == {
+        unit.id: unit_amount(definition, chosen, unit, day) for unit in definition.units if counts[unit.id]
+    }
+
+
+# parties ----------------------------------------------------------------------------------------------------------
+
+
+@given(parties)
+def test_a_party_is_fine_exactly_when_its_rules_hold(counts: dict[UUID, int]):
+    adult, child, infant = (counts[unit.id] for unit in FLIGHT.units)
+    fine = 1 <= adult + child + infant <= MAX_PARTY and infant <= adult and math.ceil(child / 4) <= adult
+    assert (check_party(FLIGHT, counts) == []) == fine
+
+
+def test_each_broken_rule_is_named():
+    assert check_party(FLIGHT, {}) == ["A party has at least one member."]
+    assert check_party(FLIGHT, party(FLIGHT, adult=0)) == ["A party has at least one member."]
+    assert check_party(FLIGHT, party(FLIGHT, infant=1)) == ["Every 1 of the unit infant need one adult with them."]
+    assert check_party(FLIGHT, party(FLIGHT, adult=1, infant=2)) != []
+    assert check_party(FLIGHT, party(FLIGHT, adult=10)) == ["At most 9 of the unit adult can be booked together."]
+    assert check_party(CONSULTANT, party(CONSULTANT, adult=2)) != []
+    assert any("unit" in broken for broken in check_party(FLIGHT, {new_id(): 1}))
+    assert any("negative" in broken for broken in check_party(FLIGHT, party(FLIGHT, adult=-1, child=2)))
+    many = with_(FLIGHT, units=[UnitDefinition(id=new_id(), code="adult", title={"en": "A"}, min=2, max=10**6)])
+    assert check_party(many, party(many, adult=MAX_PARTY)) == []
+    assert check_party(many, party(many, adult=MAX_PARTY + 1)) == ["A party has at most 20 members."]
+    assert check_party(many, party(many, adult=1)) == ["At least 2 of the unit adult must be booked."]
+
+
+def test_a_lap_infant_occupies_no_place():
+    assert places(FLIGHT, party(FLIGHT, adult=2, child=1, infant=2)) == 3
+    assert places(FLIGHT, {}) == 0
+
+
+# times ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 600), st.integers(-600, 600), st.sampled_from(["start", "end"]), st.integers(0, 1440))
+def test_an_admission_window_never_ends_before_it_opens(opens: int, closes: int, relative: str, minutes: int):
+    admission = Admission(
+        opens_before_minutes=opens, closes_after_minutes=closes, closes_relative_to=relative, reentry=False
+    )  # pyright: ignore[reportArgumentType]
+    starts_at = datetime(2027, 3, 14, 6, tzinfo=UTC)
+    admit_from, admit_until = admission_window(admission, starts_at, starts_at + timedelta(minutes=minutes))
+    assert admit_from == starts_at - timedelta(minutes=opens)
+    assert admit_until >= admit_from
+
+
+def test_sales_of_an_option_end_with_the_slot_or_before():
+    starts_at = datetime(2027, 3, 14, 6, tzinfo=UTC)
+    light = option(FLIGHT, "light")
+    assert light.conditions == Conditions(refundable=False, changeable=False, booking_closes_minutes=60)
+    assert sales_close_at(light, starts_at, starts_at) == starts_at - timedelta(minutes=60)
+    assert sales_close_at(light, starts_at, starts_at - timedelta(hours=2)) == starts_at - timedelta(hours=2)
