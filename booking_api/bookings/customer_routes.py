@@ -44,7 +44,10 @@ LONGEST_STREAM_SECONDS = 900
 
 @endpoint("GET", "/v1/me/bookings", tag=TAG, access=CUSTOMER, query=BookingsQuery, answers={200: BookingList})
 async def list_my_bookings(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """List your bookings, newest first."""
+    """List your bookings.
+
+    Newest first, each as self-sufficient as when it is asked for by itself.
+    """
     query = read_query(request, BookingsQuery)
     before = read_cursor(query.cursor, tuple[UUID])[0] if query.cursor else None
     async with reading(request) as ctx:

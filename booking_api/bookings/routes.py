@@ -1,7 +1,7 @@
 """Orders and bookings over HTTP."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Never
 from uuid import UUID
 
 import asyncpg
@@ -12,7 +12,7 @@ from booking_api.bookings.operations import confirm as confirming
 from booking_api.bookings.operations import edit as editing
 from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, due_prompt, load_order, load_order_of, show_booking, show_order
-from booking_api.bookings.operations.hold import place_hold
+from booking_api.bookings.operations.hold import NoRoom, place_hold, sold_out
 from booking_api.bookings.operations.repeat import find_earlier, remember_id
 from booking_api.bookings.refusals import (
     DetailsMissing,
@@ -133,14 +133,25 @@ async def _place(request: AnyRequest, wanted: NewOrder, show: Show, *, booking_i
     """Places once, and once more when ended holds stood in the way or a twin with the same id came first."""
     try:
         return await _place_once(request, wanted, show, booking_id)
-    except (SoldOut, SeatTaken):
+    except (NoRoom, SeatTaken) as error:
         org = request.scope["auth"][0]
         if not await end_holds_on(runtime_of(request), org.org_id, [booking.slot_id for booking in wanted.bookings]):
-            raise
+            await _refuse(request, error)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name not in OUR_IDS:
             raise
-    return await _place_once(request, wanted, show, booking_id)
+    try:
+        return await _place_once(request, wanted, show, booking_id)
+    except NoRoom as error:
+        return await _refuse(request, error)
+
+
+async def _refuse(request: AnyRequest, error: NoRoom | SeatTaken) -> Never:
+    """Raises the refusal. Alternatives are looked for now that nothing is locked any more."""
+    if isinstance(error, SeatTaken):
+        raise error
+    async with reading(request) as ctx:
+        raise await sold_out(ctx, error) from None
 
 
 async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking_id: UUID | None) -> Response[bytes]:
@@ -215,7 +226,10 @@ async def _pay(
 
 @endpoint("GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,))
 async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
-    """Get an order with its bookings."""
+    """Get an order with its bookings.
+
+    Everything about it in one answer: status, price, payment, and each booking whole.
+    """
     async with reading(request) as ctx:
         ctx.reply = Reply(await _as_order(ctx, await load_order(ctx, order_id)))
     return send(request, ctx)
@@ -342,7 +356,10 @@ async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID |
     errors=(NotFound, HoldExpired, Conflict),
 )  # fmt: skip
 async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
-    """Give a hold its full time again, up to its limit."""
+    """Extend a hold.
+
+    It gets its full time again, up to a limit counted from its beginning. `expires_at` says how long that is.
+    """
     return await _extend(request, order_id, None, _as_order)
 
 
@@ -351,7 +368,10 @@ async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     errors=(NotFound, UseOrder, HoldExpired, Conflict),
 )  # fmt: skip
 async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
-    """Give the hold of a single booking its full time again, up to its limit."""
+    """Extend the hold of a single booking.
+
+    The same as extending its order. In an order of several it is 409 `use_order`.
+    """
     return await _extend(request, None, booking_id, _as_booking(booking_id))
 
 

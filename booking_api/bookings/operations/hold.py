@@ -41,10 +41,25 @@ class _Draft:
         self.items: list[ItemRow]
 
 
+class NoRoom(Exception):
+    """A draft found no room. Becomes `SoldOut` once the transaction, and with it the lock on the slot, has ended."""
+
+    def __init__(self, draft: _Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+
+async def sold_out(ctx: Context, no_room: NoRoom) -> SoldOut:
+    """The refusal, with alternatives that have room now."""
+    draft = no_room.draft
+    others = await search.alternatives(ctx, draft.slot, draft.option.id, draft.counts)
+    return SoldOut(f"There are not {draft.places} places left.", alternatives=others)
+
+
 async def place_hold(ctx: Context, wanted: NewOrder, customer_id: UUID, contact: Contact | None) -> Facts:
     """Holds every booking of an order, or raises and leaves nothing.
 
-    Raises `SoldOut` with alternatives, `SalesClosed`, `PartyNotAllowed`, `PriceChanged`, `SeatTaken` and
+    Raises `NoRoom`, `SalesClosed`, `PartyNotAllowed`, `PriceChanged`, `SeatTaken` and
     `Unprocessable` with a pointer to the field.
     """
     drafts = await _draft(ctx, wanted.bookings)
@@ -200,8 +215,7 @@ async def _take_places(ctx: Context, order: OrderRow, drafts: Sequence[_Draft]) 
     outcomes = await inventory.take(ctx.db, ctx.org_id, claims, ctx.now)
     for draft, outcome in zip(drafts, outcomes, strict=True):
         if not outcome.ok:
-            others = await search.alternatives(ctx, draft.slot, draft.option.id, draft.counts)
-            raise SoldOut(f"There are not {draft.places} places left.", alternatives=others)
+            raise NoRoom(draft)
 
 
 async def _insert(ctx: Context, order: OrderRow, drafts: Sequence[_Draft]) -> None:
