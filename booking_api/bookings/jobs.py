@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from booking_api.bookings import queries, rules
-from booking_api.bookings.operations import cancel, confirm
+from booking_api.bookings.operations import cancel, confirm, edit
 from booking_api.bookings.operations.facts import load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.core.clock import utc_now
@@ -61,6 +61,20 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
         intent = await payments.find_intent(db, event.org_id, UUID(str(event.data["intent_id"])))
         if intent is not None:
             await confirm.settle(ctx, (await load(ctx, [order]))[0], intent)
+
+
+async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
+    """Brings a slot's change to its bookings, an order at a time, so that no lock lasts."""
+    after = UUID(int=0)
+    async with acquire(runtime) as db:
+        while found := await queries.list_orders_on_slot(db, event.org_id, event.subject_id, after, BATCH):
+            for row in found:
+                async with db.transaction():
+                    ctx = await system_context(runtime, db, event.org_id)
+                    order = await queries.lock_order(db, event.org_id, row.order_id)
+                    if ctx is not None and order is not None:
+                        await edit.follow_slot(ctx, (await load(ctx, [order]))[0], event.subject_id)
+            after = found[-1].order_id
 
 
 async def apply_retention(runtime: Runtime) -> int:

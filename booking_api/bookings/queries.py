@@ -233,6 +233,29 @@ async def list_customer_bookings(
     )
 
 
+class OrderOnSlot(msgspec.Struct, frozen=True):
+    order_id: UUID
+
+
+async def list_orders_on_slot(
+    db: Connection, org_id: UUID, slot_id: UUID, after: UUID, limit: int
+) -> list[OrderOnSlot]:
+    """Orders with a live booking on a slot, by id."""
+    return await fetch_all(
+        db,
+        OrderOnSlot,
+        """
+        select distinct order_id from booking
+        where org_id = $1 and slot_id = $2 and status in ('on_hold', 'pending', 'confirmed') and order_id > $3
+        order by order_id limit $4
+        """,
+        org_id,
+        slot_id,
+        after,
+        limit,
+    )
+
+
 async def list_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[ItemRow]:
     return await fetch_all(
         db,
@@ -253,29 +276,16 @@ async def update_bookings(db: Connection, org_id: UUID, booking_columns: list[li
         """
         update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
           cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
-          version = booking.version + 1, updated_at = $9, changed_xid = pg_current_xact_id()::text::bigint
+          visit_ends_at = c.visit_ends_at, version = booking.version + 1, updated_at = $11,
+          changed_xid = pg_current_xact_id()::text::bigint
         from unnest(
-          $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::text[], $8::bigint[], $10::timestamptz[]
-        ) as c (id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at)
+          $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::text[], $8::bigint[], $9::timestamptz[],
+          $10::timestamptz[]
+        ) as c (id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at)
         where booking.org_id = $1 and booking.id = c.id
         """,
         org_id,
-        *booking_columns[:7],
-        now,
-        booking_columns[7],
-    )
-
-
-async def touch_bookings(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: datetime) -> None:
-    """Raises the versions of bookings whose order changed."""
-    await execute(
-        db,
-        """
-        update booking set version = version + 1, updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
-        where org_id = $1 and id = any($2::uuid[])
-        """,
-        org_id,
-        booking_ids,
+        *booking_columns,
         now,
     )
 

@@ -249,3 +249,21 @@ async def find_missing_codes(db: Connection, org_id: UUID, codes: Sequence[str])
         org_id,
         codes,
     )
+
+
+class SoldSlot(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def find_sold(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[SoldSlot]:
+    """Those of the slots on which somebody holds a claim, and who should hear of a change."""
+    return await fetch_all(
+        db,
+        SoldSlot,
+        """
+        select s.id from slot s where s.org_id = $1 and s.id = any($2::uuid[])
+          and exists (select from claim c where c.org_id = $1 and c.slot_id = s.id)
+        """,
+        org_id,
+        slot_ids,
+    )

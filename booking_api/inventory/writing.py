@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from booking_api.core.db import Connection
+from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_id
 from booking_api.inventory import write_queries as queries
 from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
@@ -67,6 +68,8 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
         await queries.merge_quotas(db, org_id)
     if changing:
         await queries.lift_quotas(db, org_id, list(changing))
+        sold = await queries.find_sold(db, org_id, list(changing))
+        await publish(db, [Event(org_id, "slot.changed", row.id, {}, now) for row in sold])
     refused.sort(key=lambda row: row.position)
     return SavedSlots(len(new), len(changing), len(slots) - len(compared), refused)
 

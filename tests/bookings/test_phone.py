@@ -187,3 +187,24 @@ async def test_retention_erases_contacts_and_answers(api, world: World):
     async with world.runtime.pool.acquire() as db:
         assert await db.fetchval("select email from customer where org_id = $1", world.org.org_id) is None
         assert await db.fetchval("select count(*) from customer where org_id = $1", other.org.org_id) == 0
+
+
+async def test_a_moved_slot_reaches_its_bookings(api, world: World):
+    held = await hold(api, world.app, visit(world, "adult"))
+    done = await confirm(api, owner_of(held), held)
+    _, since, _ = await sync_all(api, owner_of(held))
+    async with world.runtime.pool.acquire() as db:
+        await db.execute(
+            "update slot set starts_at = starts_at + interval '1 hour', ends_at = ends_at + interval '1 hour', gate = 'South' "
+            "where id = $1", world.tower_slots[0],
+        )  # fmt: skip
+    event = core_queries.StoredEvent(
+        world.org.org_id, world.org.org_id, "slot.changed", world.tower_slots[0], {}, utc_now()
+    )
+    await jobs.follow_slot(world.runtime, event)
+    items, _, _ = await sync_all(api, owner_of(held), since)
+    moved = items[-1]["data"]
+    assert moved["slot"]["gate"] == "South"
+    assert moved["version"] == done["version"] + 1
+    assert moved["items"][0]["pass"]["valid_from"] > done["items"][0]["pass"]["valid_from"]
+    assert moved["items"][0]["pass"]["id"] != done["items"][0]["pass"]["id"]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
@@ -13,6 +14,7 @@ from booking_api.bookings.operations.hold import check_answers, check_seats
 from booking_api.bookings.operations.write import announce, save, save_items
 from booking_api.bookings.refusals import HoldExpired
 from booking_api.bookings.schemas import BookingEdit, BookingRow, ItemEdit, ItemRow, OnSitePayment
+from booking_api.catalog.rules import admission_window
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, VersionConflict, unprocessable
 from booking_api.inventory import operations as inventory
@@ -128,3 +130,18 @@ async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, paymen
     facts.settled = {**facts.settled, booking.id: facts.settled.get(booking.id, 0) + payment.amount.amount}
     await save(ctx, facts, [booking])
     await announce(ctx, "booking.changed", [booking])
+
+
+async def follow_slot(ctx: Context, facts: Facts, slot_id: UUID) -> None:
+    """Tells the locked order's customers that a slot changed: a new version, and new passes where the window moved."""
+    moved = [booking for booking in facts.live if booking.slot_id == slot_id]
+    for booking in moved:
+        window = admission_window(
+            facts.option(booking).admission, facts.slot(booking).starts_at, facts.slot(booking).ends_at
+        )
+        passes = [facts.passes[item.id] for item in facts.items[booking.id] if item.id in facts.passes]
+        if any((row.valid_from, row.valid_until) != window for row in passes):
+            await issue_passes(ctx, facts, [booking])
+        booking.visit_ends_at = facts.slot(booking).ends_at
+    await save(ctx, facts, moved)
+    await announce(ctx, "booking.changed", moved)

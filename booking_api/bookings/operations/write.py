@@ -32,11 +32,21 @@ async def save(ctx: Context, facts: Facts, bookings: Sequence[BookingRow] | None
     changed = facts.bookings if bookings is None else bookings
     await queries.update_order(ctx.db, ctx.org_id, facts.order, ctx.now)
     rows = [
-        (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at)
+        (
+            b.id,
+            b.status,
+            b.contact,
+            b.answers,
+            b.price,
+            b.cancel_reason,
+            b.refund_amount,
+            b.confirmed_at,
+            b.visit_ends_at,
+        )
         for b in changed
     ]
     if rows:
-        await queries.update_bookings(ctx.db, ctx.org_id, columns(rows, 8), ctx.now)
+        await queries.update_bookings(ctx.db, ctx.org_id, columns(rows, 9), ctx.now)
     for booking in changed:
         booking.version += 1
         booking.updated_at = ctx.now
