@@ -13,17 +13,20 @@ from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 # orders -----------------------------------------------------------------------------------------------------------
 
 
-async def insert_order(db: Connection, org_id: UUID, order: OrderRow) -> None:
-    """Raises a unique violation of `booking_order_pkey` when the client's id is taken."""
+async def insert_orders(db: Connection, org_id: UUID, order_columns: list[list[Any]]) -> None:
+    """Raises a unique violation of `booking_order_pkey` when a client's id is taken."""
     await execute(
         db,
         """
         insert into booking_order (org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+        select $1, o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, o.created_at
+        from unnest(
+          $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::timestamptz[]
+        ) as o (id, customer_id, status, expires_at, hold_limit_at, channel, created_at)
         """,
-        org_id, order.id, order.customer_id, order.status, order.expires_at, order.hold_limit_at, order.channel,
-        order.created_at,
-    )  # fmt: skip
+        org_id,
+        *order_columns,
+    )
 
 
 async def find_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow | None:

@@ -12,7 +12,7 @@ from booking_api.bookings.operations import confirm as confirming
 from booking_api.bookings.operations import edit as editing
 from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, due_prompt, load_order, load_order_of, show_booking, show_order
-from booking_api.bookings.operations.hold import NoRoom, place_hold, sold_out
+from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.repeat import find_earlier, remember_id
 from booking_api.bookings.refusals import (
     DetailsMissing,
@@ -163,7 +163,7 @@ async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking
             customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
             customer_id = customer_id or new_id()
             contact = await _contact(ctx, wanted.contact, customer_id) if wanted.confirm else wanted.contact
-            facts = await place_hold(ctx, wanted, customer_id, contact)
+            facts = await place_hold(Wish(ctx, wanted, customer_id, contact))
             thing_id = wanted.id or booking_id
             if ctx.caller.kind == "app" and thing_id is not None:
                 await remember_id(ctx, thing_id, body, customer_id)

@@ -9,8 +9,9 @@ from msgspec import UNSET, UnsetType
 
 from booking_api.bookings import rules
 from booking_api.bookings.operations.confirm import issue_passes
+from booking_api.bookings.operations.drafting import check_answers
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.hold import check_answers, check_seats
+from booking_api.bookings.operations.hold import check_seats
 from booking_api.bookings.operations.write import announce, save, save_items
 from booking_api.bookings.refusals import HoldExpired
 from booking_api.bookings.schemas import BookingEdit, BookingRow, ItemEdit, ItemRow, OnSitePayment

@@ -1,0 +1,200 @@
+"""Drafting: what a hold will write, checked and priced. Pure, so that many requests can be drafted at once."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from booking_api.bookings import rules
+from booking_api.bookings.refusals import PriceChanged, SalesClosed
+from booking_api.bookings.schemas import BookingRow, Contact, ItemRow, NewBookingOfOrder, NewItem, NewOrder, OrderRow
+from booking_api.catalog.operations import Version
+from booking_api.catalog.rules import PartyNotAllowed, check_party, places, quote, sales_close_at
+from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
+from booking_api.core.context import Context
+from booking_api.core.errors import FieldError, unprocessable
+from booking_api.core.ids import new_code, new_id
+from booking_api.inventory.schemas import ClaimRequest, SlotRow
+
+REFERENCE_LENGTH = 8
+
+
+@dataclasses.dataclass(slots=True)
+class Draft:
+    """One wished booking before anything is written."""
+
+    slot: SlotRow
+    definition: ProductDefinition
+    option: OptionDefinition
+    counts: dict[UUID, int]
+    booking: BookingRow
+    items: list[ItemRow]
+    pointer: str
+    """Where in the request it stands."""
+
+    @property
+    def places(self) -> int:
+        return places(self.definition, self.counts)
+
+    def claim(self, order: OrderRow) -> ClaimRequest:
+        return ClaimRequest(
+            id=self.booking.id,
+            slot_id=self.slot.id,
+            option_id=self.option.id,
+            holder_id=order.customer_id,
+            places=self.places,
+            quota_places=self.places if self.option.quota is not None else 0,
+            expires_at=order.expires_at,
+        )
+
+
+@dataclasses.dataclass(slots=True)
+class OrderDraft:
+    order: OrderRow
+    drafts: list[Draft]
+
+
+@dataclasses.dataclass(slots=True)
+class Offers:
+    """The slots that are wished, and their products as they are on sale."""
+
+    slots: Mapping[UUID, SlotRow]
+    definitions: Mapping[Version, ProductDefinition]
+
+
+def draft_order(
+    ctx: Context, wanted: NewOrder, customer_id: UUID, contact: Contact | None, offers: Offers
+) -> OrderDraft:
+    """Checks a wish against the rules of its products and prices it.
+
+    Raises `SalesClosed`, `PartyNotAllowed`, `PriceChanged` and `Unprocessable` with a pointer to the field.
+    """
+    order = OrderRow(
+        id=wanted.id or new_id(),
+        customer_id=customer_id,
+        status="on_hold",
+        expires_at=ctx.now + timedelta(seconds=ctx.settings.hold_seconds),
+        hold_limit_at=ctx.now + timedelta(seconds=ctx.settings.hold_limit_seconds),
+        pending_until=None,
+        intent_id=None,
+        channel=ctx.caller.channel,
+        created_at=ctx.now,
+        updated_at=ctx.now,
+    )
+    drafts: list[Draft] = []
+    for position, wish in enumerate(wanted.bookings):
+        at = f"/bookings/{position}" if len(wanted.bookings) > 1 else ""
+        drafts.append(_draft(ctx, wish, order, position, contact, offers, at))
+    if len({draft.definition.currency for draft in drafts}) > 1:
+        raise unprocessable("/bookings", "The bookings of one order must be in one currency.")
+    price = rules.sum_prices([draft.booking.price for draft in drafts])
+    if wanted.expected_total is not None and wanted.expected_total != price.total:
+        raise PriceChanged(price=price)
+    return OrderDraft(order, drafts)
+
+
+def _draft(
+    ctx: Context,
+    wish: NewBookingOfOrder,
+    order: OrderRow,
+    position: int,
+    contact: Contact | None,
+    offers: Offers,
+    at: str,
+) -> Draft:
+    slot = offers.slots.get(wish.slot_id)
+    if slot is None:
+        raise unprocessable(f"{at}/slot_id", "There is no such slot.")
+    definition = offers.definitions[slot.product_id, slot.product_version]
+    option = definition.option(wish.option_id)
+    if option is None:
+        raise unprocessable(f"{at}/option_id", "The slot's product has no such option.")
+    if not slot.on_sale or slot.status != "open":
+        raise SalesClosed("The slot is not on sale.")
+    if sales_close_at(option, slot.starts_at, slot.booking_closes_at) <= ctx.now:
+        raise SalesClosed("The sales of this option have ended.")
+    units = [_unit_id(definition, item, f"{at}/items/{index}") for index, item in enumerate(wish.items)]
+    counts = dict(Counter(units))
+    if broken := check_party(definition, counts):
+        raise PartyNotAllowed(broken[0], errors=[FieldError(f"{at}/items", sentence) for sentence in broken])
+    check_answers(definition, wish.answers, "booking", f"{at}/answers")
+    priced = quote(definition, option.id, counts, slot.local_date, ctx.languages)
+    booking = BookingRow(
+        id=wish.id or new_id(),
+        order_id=order.id,
+        position=position,
+        customer_id=order.customer_id,
+        reference=new_code(REFERENCE_LENGTH),
+        slot_id=slot.id,
+        product_id=slot.product_id,
+        product_version=slot.product_version,
+        option_id=option.id,
+        status="on_hold",
+        version=1,
+        contact=contact,
+        answers=_given(wish.answers),
+        price=priced.price,
+        total=priced.price.total.amount,
+        cancel_reason=None,
+        refund_amount=None,
+        channel=ctx.caller.channel,
+        visit_ends_at=slot.ends_at,
+        created_at=ctx.now,
+        updated_at=ctx.now,
+        confirmed_at=None,
+        erased_at=None,
+    )
+    items = _items(definition, wish.items, units, booking, priced.unit_amounts, at)
+    return Draft(slot, definition, option, counts, booking, items, at)
+
+
+def _items(
+    definition: ProductDefinition, wishes: list[NewItem], units: list[UUID], booking: BookingRow,
+    amounts: Mapping[UUID, int], at: str,
+) -> list[ItemRow]:  # fmt: skip
+    items: list[ItemRow] = []
+    for index, (wish, unit_id) in enumerate(zip(wishes, units, strict=True)):
+        check_answers(definition, wish.answers, "item", f"{at}/items/{index}/answers")
+        items.append(
+            ItemRow(
+                id=new_id(),
+                booking_id=booking.id,
+                slot_id=booking.slot_id,
+                position=index,
+                unit_id=unit_id,
+                name=wish.name,
+                seat=wish.seat,
+                answers=_given(wish.answers),
+                status="active",
+                amount=amounts[unit_id],
+                companion_item_id=None,
+            )
+        )
+    codes = {unit.id: unit.code for unit in definition.units}
+    for item, companion in zip(items, rules.companions([codes[unit] for unit in units], definition), strict=True):
+        item.companion_item_id = None if companion is None else items[companion].id
+    return items
+
+
+def _unit_id(definition: ProductDefinition, item: NewItem, at: str) -> UUID:
+    if (item.unit_id is None) == (item.unit is None):
+        raise unprocessable(f"{at}/unit", "Give either `unit_id` or `unit`.")
+    unit = definition.unit(item.unit_id) if item.unit_id is not None else definition.unit_by_code(item.unit or "")
+    if unit is None:
+        raise unprocessable(f"{at}/{'unit' if item.unit_id is None else 'unit_id'}", "The product has no such unit.")
+    if item.seat is not None and not unit.takes_seat:
+        raise unprocessable(f"{at}/seat", f"The unit {unit.code} takes no seat.")
+    return unit.id
+
+
+def _given(answers: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if answers is None else {code: value for code, value in answers.items() if value is not None}
+
+
+def check_answers(definition: ProductDefinition, answers: dict[str, Any] | None, per: str, at: str) -> None:
+    """Raises `Unprocessable` for the first answer that doesn't fit its question."""
+    for code, value in (answers or {}).items():
+        if (wrong := rules.check_answer(definition, code, value, per)) is not None:
+            raise unprocessable(f"{at}/{code}", wrong)
