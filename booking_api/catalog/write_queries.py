@@ -91,7 +91,9 @@ async def insert_layouts(db: Connection, org_id: UUID, layout_columns: list[list
     )
 
 
-async def compare_layouts(db: Connection, org_id: UUID, codes: Sequence[str], layouts: Sequence[Any]) -> list[LayoutRow]:
+async def compare_layouts(
+    db: Connection, org_id: UUID, codes: Sequence[str], layouts: Sequence[Any]
+) -> list[LayoutRow]:
     """The layouts that are there under these codes, and whether each has the seats given."""
     return await fetch_all(
         db,

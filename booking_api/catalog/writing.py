@@ -31,7 +31,9 @@ async def begin_import(db: Connection, org_id: UUID) -> None:
     await queries.wait_for_other_writers(db, org_id)
 
 
-async def save_places(db: Connection, org_id: UUID, places: Sequence[NewPlace], now: datetime) -> tuple[dict[str, Place], int, int]:
+async def save_places(
+    db: Connection, org_id: UUID, places: Sequence[NewPlace], now: datetime
+) -> tuple[dict[str, Place], int, int]:
     """Writes places: all of them by code as they are now, how many are new, how many changed. Codes must differ."""
     codes = [place.code for place in places]
     before = {place.code for place in await queries.find_places_by_code(db, org_id, codes)}
@@ -101,7 +103,9 @@ async def save_products(
     db: Connection, org_id: UUID, products: Sequence[NewProduct], now: datetime
 ) -> dict[str, SavedProduct]:
     """Writes products and puts their versions on sale; what became of each, by code. Codes must differ."""
-    current = {row.code: row for row in await queries.lock_products_by_code(db, org_id, [p.definition.code for p in products])}
+    current = {
+        row.code: row for row in await queries.lock_products_by_code(db, org_id, [p.definition.code for p in products])
+    }
     saved: dict[str, SavedProduct] = {}
     rows: list[tuple[object, ...]] = []
     versions: list[tuple[UUID, int, ProductDefinition]] = []

@@ -1,0 +1,124 @@
+"""Reading a catalogue: a .json file, or a folder of .json files with places.csv and slots.csv beside them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from booking_api.importing.csv_files import CsvFile, find_csv
+from booking_api.importing.formats import Document, Element, PlaceElement, SlotElement
+from booking_api.importing.schemas import ImportFailed
+
+T = TypeVar("T", bound=Element)
+Found = tuple[str, int, T | str]
+"""File, line, and the element or what is wrong with it."""
+MOST_BYTES = 64 * 1024 * 1024
+
+
+class CatalogueFile(msgspec.Struct, frozen=True):
+    """One .json file with its elements still undecoded."""
+
+    name: str
+    content: bytes
+    document: Document
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """What there is to import."""
+
+    files: list[CatalogueFile]
+    places_csv: Path | None = None
+    slots_csv: Path | None = None
+
+
+def read_document(name: str, content: bytes) -> CatalogueFile:
+    """Decodes a file's outer form. Raises `ImportFailed` saying where it is malformed."""
+    try:
+        return CatalogueFile(name, content, msgspec.json.decode(content, type=Document))
+    except RecursionError:
+        raise ImportFailed(f"{name} is nested too deeply.") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ImportFailed(f"{name} is not a catalogue: {error}.") from None
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """Finds the files. Raises `ImportFailed` when there are none or one is malformed."""
+    if not path.exists():
+        raise ImportFailed(f"There is no {path}.")
+    paths = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    files: list[CatalogueFile] = []
+    for file in paths:
+        try:
+            if file.stat().st_size > MOST_BYTES:
+                raise ImportFailed(f"{file} has more than {MOST_BYTES >> 20} MiB; divide it into several files.")
+            files.append(read_document(file.name, file.read_bytes()))
+        except OSError as error:
+            raise ImportFailed(f"{file} can't be read: {error.strerror}.") from None
+    if not path.is_dir():
+        return Catalogue(files)
+    places, slots = find_csv(path, "places.csv"), find_csv(path, "slots.csv")
+    if not files and places is None and slots is None:
+        raise ImportFailed(f"{path} has no .json file, no places.csv and no slots.csv.")
+    return Catalogue(files, places, slots)
+
+
+def _decode(raw: bytes, into: type[T]) -> T | str:
+    if b"\\u0000" in raw:
+        return "a text contains the character NUL"
+    try:
+        return msgspec.json.decode(raw, type=into)
+    except RecursionError:
+        return "it is nested too deeply"
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return str(error)
+
+
+def json_elements(file: CatalogueFile, raws: list[msgspec.Raw], into: type[T]) -> Iterator[Found[T]]:
+    """The elements of one of a file's lists, each with the line it begins on."""
+    cursor, line = 0, 1
+    for raw in raws:
+        content = bytes(raw)
+        position = file.content.find(content, cursor)
+        line += file.content.count(b"\n", cursor, position)
+        yield file.name, line, _decode(content, into)
+        line += content.count(b"\n")
+        cursor = position + len(content)
+
+
+def _quotas(text: str) -> dict[str, Any]:
+    """`light=20;flex=30` as a mapping; a part without `=` becomes a quota that the format refuses."""
+    return {code.strip(): places.strip() for code, _, places in (part.partition("=") for part in text.split(";"))}
+
+
+def csv_elements(path: Path, into: type[PlaceElement] | type[SlotElement]) -> Iterator[Found[Any]]:
+    """The lines of places.csv or slots.csv; an empty field is absent. Raises `ImportFailed` for a column that is missing."""
+    fields = msgspec.structs.fields(into)
+    with CsvFile(path, [field.encode_name for field in fields if field.required]) as file:
+        if unknown := sorted(set(file.header) - {field.encode_name for field in fields}):
+            raise ImportFailed(f"{path} has unknown columns: {', '.join(unknown)}.")
+        for line, values in file:
+            if isinstance(values, str):
+                yield file.name, line, values
+                continue
+            record: dict[str, Any] = {name: value for name, value in zip(file.header, values, strict=True) if value}
+            if "quotas" in record:
+                record["quotas"] = _quotas(record["quotas"])
+            try:
+                yield file.name, line, msgspec.convert(record, into, strict=False)
+            except msgspec.ValidationError as error:
+                yield file.name, line, str(error)
+
+
+def place_elements(catalogue: Catalogue) -> Iterator[Found[PlaceElement]]:
+    for file in catalogue.files:
+        yield from json_elements(file, file.document.places, PlaceElement)
+    if catalogue.places_csv is not None:
+        yield from csv_elements(catalogue.places_csv, PlaceElement)
+
+
+def slot_elements(catalogue: Catalogue) -> Iterator[Found[SlotElement]]:
+    for file in catalogue.files:
+        yield from json_elements(file, file.document.slots, SlotElement)
+    if catalogue.slots_csv is not None:
+        yield from csv_elements(catalogue.slots_csv, SlotElement)

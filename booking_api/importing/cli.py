@@ -1,0 +1,131 @@
+"""`booking-api import`: the commands that bring a catalogue in."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import_app = typer.Typer(name="import", help="Brings in a catalogue or a timetable.", no_args_is_help=True)
+OrgOption = Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")]
+PROBLEMS_SHOWN = 50
+
+
+def _date(value: datetime | None) -> date | None:
+    return None if value is None else value.date()
+
+
+def _bar() -> tuple[AbstractContextManager[Any], Callable[[int, int, str], None]]:
+    """A progress bar on standard error, and the function that moves it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("Importing"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    task = bar.add_task("", total=None)
+
+    def move(done: int, total: int, words: str) -> None:
+        bar.update(task, completed=done, total=total or None, description=words)
+
+    return bar, move
+
+
+def _show(summary: Any) -> None:
+    """What was done, on standard output; what went wrong, line by line, on standard error."""
+    for problem in summary.problems[:PROBLEMS_SHOWN]:
+        sys.stderr.write(f"{problem}\n")
+    if summary.problem_count > PROBLEMS_SHOWN:
+        sys.stderr.write(f"… and {summary.problem_count - PROBLEMS_SHOWN:,} more\n")
+    for name, counts in (
+        ("places", summary.places), ("seat layouts", summary.layouts), ("products", summary.products), ("slots", summary.slots),
+    ):  # fmt: skip
+        sys.stdout.write(
+            f"{name:14} {counts.created:>9,} new {counts.changed:>9,} changed {counts.unchanged:>9,} the same\n"
+        )
+    if summary.first_date is not None:
+        sys.stdout.write(f"{'dates':14} {summary.first_date} to {summary.last_date}\n")
+    sys.stdout.write(f"{'lines':14} {summary.lines:>9,} read {summary.problem_count:>8,} left out\n")
+    for note in summary.notes:
+        sys.stdout.write(f"{note}\n")
+
+
+async def _with_organisation(wanted: str, work: Callable[[Any, Any], Awaitable[Any]]) -> Any:
+    """Opens the database for one import into one organisation. Raises `ImportFailed`."""
+    from booking_api.core.db import open_pool
+    from booking_api.core.settings import load_settings
+    from booking_api.identity.queries import list_organisations
+    from booking_api.importing.schemas import ImportFailed
+
+    settings = load_settings()
+    if not settings.database_url:
+        raise ImportFailed("DATABASE_URL is not set; it says which database to import into.")
+    pool = await open_pool(settings, size=2, name="booking-api-import")
+    try:
+        async with pool.acquire() as db:
+            connection: Any = db
+            every = await list_organisations(connection)
+        fitting = [org for org in every if wanted in ("", str(org.org_id), org.name)]
+        if len(fitting) != 1:
+            names = ", ".join(f"{org.org_id} ({org.name})" for org in every) or "none yet"
+            raise ImportFailed(f"Say by --org which organisation is meant; there are {names}.")
+        return await work(pool, fitting[0])
+    finally:
+        await pool.close()
+
+
+def _run(wanted: str, work: Callable[[Any, Any, Any], Awaitable[Any]]) -> None:
+    from booking_api.importing.schemas import ImportFailed
+
+    bar, move = _bar()
+    try:
+        with bar:
+            summary = asyncio.run(_with_organisation(wanted, lambda pool, org: work(pool, org, move)))
+    except ImportFailed as error:
+        sys.stderr.write(f"booking-api: {error}\n")
+        raise typer.Exit(1) from None
+    _show(summary)
+
+
+@import_app.command("catalogue")
+def catalogue_command(
+    path: Annotated[Path, typer.Argument(help="A .json file, or a folder of them with places.csv and slots.csv.")],
+    org: OrgOption = "",
+) -> None:
+    """Imports places, seat layouts, products and slots. Repeating it doubles nothing."""
+    from booking_api.importing.catalogue import import_catalogue
+
+    _run(org, lambda pool, found, move: import_catalogue(pool, found, path, move))
+
+
+@import_app.command("flights")
+def flights_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder shaped like nycflights13.")],
+    org: OrgOption = "",
+    shift_to: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Move by whole weeks, so that the first day is this one or up to six days later."
+        ),
+    ] = None,
+    date_from: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first local date in the files to take.")
+    ] = None,
+    date_to: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last local date in the files to take.")
+    ] = None,
+) -> None:
+    """Imports departures as they were scheduled. Repeating it doubles nothing."""
+    from booking_api.importing.flights import import_flights
+
+    _run(
+        org,
+        lambda pool, found, move: import_flights(
+            pool, found, folder, _date(shift_to), _date(date_from), _date(date_to), move
+        ),
+    )

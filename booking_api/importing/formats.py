@@ -1,0 +1,175 @@
+"""The catalogue format, element by element; `docs/catalogue-format.md` explains it with an example.
+
+Everything refers to everything else by code. Unknown fields are refused, so that a misspelt one isn't lost.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+
+from booking_api.catalog.schemas import Admission, Charge, Choice, Code, Conditions, Kind, PriceRule, Requires
+from booking_api.catalog.write_schemas import Deck
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
+Language = Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Texts = Annotated[dict[Language, Text], msgspec.Meta(min_length=1, max_length=50)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=366 * 1_440)]
+Capacity = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+LocalTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+Status = Literal["open", "closed", "cancelled"]
+
+
+class Element(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whatever stands in a catalogue file."""
+
+
+class PlaceElement(Element, frozen=True, kw_only=True):
+    code: Code
+    name: Name
+    time_zone: Name
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+    address: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+
+
+class LayoutElement(Element, frozen=True, kw_only=True):
+    """Either `seats`, and the rows are generated, or the `decks` themselves."""
+
+    code: Code
+    seats: Annotated[int, msgspec.Meta(ge=1, le=1_000)] | None = None
+    decks: Annotated[list[Deck], msgspec.Meta(min_length=1, max_length=10)] | None = None
+
+
+class ConditionsElement(Conditions, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    refund_until_minutes: Minutes = 0
+    change_until_minutes: Minutes = 0
+    booking_closes_minutes: Annotated[int, msgspec.Meta(ge=-1_440, le=366 * 1_440)] = 0
+    summary: Texts | None = None
+
+
+class AdmissionElement(Admission, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    opens_before_minutes: Minutes
+    closes_after_minutes: Annotated[int, msgspec.Meta(ge=-1_440, le=7 * 1_440)]
+
+
+class OptionElement(Element, frozen=True, kw_only=True):
+    code: Code
+    title: Texts
+    conditions: ConditionsElement
+    admission: AdmissionElement
+    quota: Capacity | None = None
+
+
+class RequiresElement(Requires, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class UnitElement(Element, frozen=True, kw_only=True):
+    code: Code
+    title: Texts
+    min_age: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
+    max_age: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
+    min: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    max: Annotated[int, msgspec.Meta(ge=1, le=100)] = 9
+    requires: RequiresElement | None = None
+    occupies: Annotated[int, msgspec.Meta(ge=0, le=100)] = 1
+    takes_seat: bool = True
+
+
+class PriceElement(PriceRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class ChargeElement(Charge, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    label: Texts
+    rate_basis_points: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
+
+
+class ChoiceElement(Choice, frozen=True, forbid_unknown_fields=True):
+    value: Code
+    label: Texts
+
+
+class QuestionElement(Element, frozen=True, kw_only=True):
+    code: Code
+    type: Literal["text", "number", "date", "boolean", "choice"]
+    required: bool = False
+    per: Literal["booking", "item"] = "booking"
+    label: Texts
+    choices: Annotated[list[ChoiceElement], msgspec.Meta(min_length=1, max_length=200)] | None = None
+
+
+class MediaElement(Element, frozen=True, kw_only=True):
+    url: Annotated[str, msgspec.Meta(pattern="^https://", max_length=2_000)]
+    type: Annotated[str, msgspec.Meta(pattern="^[a-z]+/[a-zA-Z0-9.+-]+$", max_length=100)]
+    alt: Texts | None = None
+
+
+class ScheduleElement(Element, frozen=True, kw_only=True):
+    """Slots made by a rule on the local days from `valid_from` to `valid_until`, both included."""
+
+    days: Annotated[list[Weekday], msgspec.Meta(min_length=1, max_length=7)]
+    valid_from: date
+    valid_until: date
+    from_: LocalTime | None = msgspec.field(default=None, name="from")
+    to: LocalTime | None = None
+    every_minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] | None = None
+    times: Annotated[list[LocalTime], msgspec.Meta(min_length=1, max_length=500)] | None = None
+    duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=366 * 1_440)] | None = None
+    capacity: Capacity
+    quotas: dict[Code, Capacity] | None = None
+    gate: Name | None = None
+    resource: Name | None = None
+    seat_layout: Code | None = None
+
+
+class SlotElement(Element, frozen=True, kw_only=True):
+    """One slot; also a line of `slots.csv`, where `quotas` is written `light=20;flex=30`."""
+
+    product: Code
+    starts_at: Annotated[str, msgspec.Meta(max_length=40)]
+    ends_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=366 * 1_440)] | None = None
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    capacity: Capacity
+    quotas: dict[Code, Capacity] | None = None
+    gate: Name | None = None
+    resource: Name | None = None
+    seat_layout: Code | None = None
+    status: Status | None = None
+
+
+class ProductElement(Element, frozen=True, kw_only=True):
+    code: Code
+    kind: Kind
+    title: Texts
+    summary: Texts | None = None
+    origin: Code | None = None
+    destination: Code | None = None
+    venue: Code | None = None
+    duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=366 * 1_440)] | None = None
+    opening_hours: Annotated[list[dict[str, Name]], msgspec.Meta(max_length=50)] | None = None
+    media: Annotated[list[MediaElement], msgspec.Meta(max_length=50)] = []
+    options: Annotated[list[OptionElement], msgspec.Meta(min_length=1, max_length=50)]
+    units: Annotated[list[UnitElement], msgspec.Meta(min_length=1, max_length=50)]
+    prices: Annotated[list[PriceElement], msgspec.Meta(min_length=1, max_length=5_000)]
+    charges: Annotated[list[ChargeElement], msgspec.Meta(max_length=50)] = []
+    questions: Annotated[list[QuestionElement], msgspec.Meta(max_length=50)] = []
+    requires_names: bool = False
+    on_site_payment: bool = True
+    on_sale: bool | None = None
+    seat_layout: Code | None = None
+    schedules: Annotated[list[ScheduleElement], msgspec.Meta(max_length=200)] = []
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A catalogue file; each element is decoded by itself, so that one mistake doesn't cost the others."""
+
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")] | None = None
+    places: list[msgspec.Raw] = []
+    seat_layouts: list[msgspec.Raw] = []
+    products: list[msgspec.Raw] = []
+    slots: list[msgspec.Raw] = []

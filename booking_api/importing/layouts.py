@@ -1,0 +1,49 @@
+"""Seat layouts made from a number of seats. Pure."""
+
+from booking_api.catalog.write_schemas import Deck, NewLayout, Seat, SeatRow
+
+# Up to so many seats, a row is cut into these blocks by aisles.
+CABINS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (19, ("A", "C")),
+    (50, ("A", "CD")),
+    (105, ("AC", "DF")),
+    (240, ("ABC", "DEF")),
+    (300, ("AB", "DEFG", "JK")),
+    (1_000, ("ABC", "DEFG", "HJK")),
+)
+EXIT_ROW_SEATS = 40
+"""Cabins with fewer seats have no exit row marked."""
+
+
+def _features(letter: str, blocks: tuple[str, ...], row: int, rows: int, seats: int) -> list[str]:
+    features: list[str] = []
+    if letter in (blocks[0][0], blocks[-1][-1]):
+        features.append("window")
+    edges = {block[-1] for block in blocks[:-1]} | {block[0] for block in blocks[1:]}
+    if letter in edges:
+        features.append("aisle")
+    if not features:
+        features.append("middle")
+    if row == 1:
+        features.append("front")
+    if seats >= EXIT_ROW_SEATS and row == rows // 2:
+        features.append("exit_row")
+    return features
+
+
+def generate_layout(code: str, seats: int) -> NewLayout:
+    """One deck with exactly so many seats (1 to 1,000), numbered from the front; the last row may be short."""
+    blocks = next(blocks for most, blocks in CABINS if seats <= most)
+    letters = "".join(blocks)
+    rows = -(-seats // len(letters))
+    made = [
+        SeatRow(
+            number,
+            [
+                Seat(f"{number}{letter}", _features(letter, blocks, number, rows, seats))
+                for letter in letters[: seats - (number - 1) * len(letters)]
+            ],
+        )
+        for number in range(1, rows + 1)
+    ]
+    return NewLayout(code=code, decks=[Deck(list(letters), made)])

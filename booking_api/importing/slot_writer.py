@@ -1,0 +1,81 @@
+"""Slots on their way into the inventory, some thousands at a time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from booking_api.catalog.writing import begin_import
+from booking_api.core.db import Pool
+from booking_api.importing.schemas import Summary
+from booking_api.inventory.write_schemas import NewSlot, SavedSlots
+from booking_api.inventory.writing import save_slots
+
+BATCH = 5_000
+CONNECTION_WAIT_SECONDS = 30
+
+
+@asynccontextmanager
+async def turn(pool: Pool, org_id: UUID) -> AsyncIterator[Any]:
+    """A transaction in which no other import writes this organisation's catalogue."""
+    async with pool.acquire(timeout=CONNECTION_WAIT_SECONDS) as db, db.transaction():
+        connection: Any = db
+        await begin_import(connection, org_id)
+        yield connection
+
+
+class SlotWriter:
+    """Collects slots and writes each batch in a transaction of its own, so that buyers never wait long for a lock.
+
+    A slot that the database refuses is found by halving its batch, and reported; the others go in.
+    """
+
+    def __init__(self, pool: Pool, org_id: UUID, summary: Summary, now: datetime) -> None:
+        self.pool, self.org_id, self.summary, self.now = pool, org_id, summary, now
+        self._waiting: dict[str, tuple[str, int, NewSlot]] = {}
+
+    async def add(self, file: str, line: int, slot: NewSlot) -> None:
+        """Takes a slot that the named line describes; writes when enough have come together."""
+        if (earlier := self._waiting.get(slot.code)) is not None:
+            self.summary.report(
+                file, line, f"it repeats {slot.code}, which line {earlier[1]} of {earlier[0]} describes"
+            )
+            return
+        self._waiting[slot.code] = file, line, slot
+        if len(self._waiting) >= BATCH:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Writes what is waiting."""
+        waiting = list(self._waiting.values())
+        self._waiting.clear()
+        if waiting:
+            await self._write(waiting)
+
+    async def _write(self, waiting: list[tuple[str, int, NewSlot]]) -> None:
+        try:
+            saved = await self._save([slot for _, _, slot in waiting])
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            if len(waiting) == 1:
+                file, line, _ = waiting[0]
+                self.summary.report(file, line, f"the database refused it: {error}")
+                return
+            middle = len(waiting) // 2
+            await self._write(waiting[:middle])
+            await self._write(waiting[middle:])
+            return
+        self.summary.slots.add(saved.created, saved.changed, saved.unchanged)
+        refused = {row.position for row in saved.refused}
+        for row in saved.refused:
+            file, line, slot = waiting[row.position]
+            self.summary.report(file, line, f"slot {slot.code} stays as it is: {row.reason}")
+        for position, (_, _, slot) in enumerate(waiting):
+            if position not in refused:
+                self.summary.saw_date(slot.local_date)
+
+    async def _save(self, slots: list[NewSlot]) -> SavedSlots:
+        async with turn(self.pool, self.org_id) as db:
+            return await save_slots(db, self.org_id, slots, self.now)
