@@ -9,8 +9,9 @@ import functools
 import hashlib
 import re
 import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 from uuid import UUID
@@ -185,6 +186,25 @@ def _again_after_deadlock(
     return run
 
 
+def options_handlers(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """An OPTIONS for each path, to be registered before the path's operations.
+
+    Litestar's own names only the methods that were registered up to the path's first operation.
+    """
+    methods: dict[str, set[str]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            methods.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+
+    def declare(path: str, allow: str) -> HTTPRouteHandler:
+        async def answer_options() -> Response[bytes]:
+            return Response(b"", status_code=204, headers={"Allow": allow})
+
+        return route(path, http_method="OPTIONS", status_code=200, include_in_schema=False)(answer_options)
+
+    return [declare(path, ", ".join(sorted(found))) for path, found in methods.items()]
+
+
 # requests ---------------------------------------------------------------------------------------------------------
 
 _PATH_IN_MESSAGE = re.compile(r"^(?P<detail>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -243,10 +263,22 @@ def read_query(request: Request[Any, Any, Any], into: type[T]) -> T:
             raise invalid(f"/query/{name}", "The value is not text without NUL in valid UTF-8.")
         given[name] = value
     try:
-        return msgspec.convert(given, into, strict=False)
+        query = msgspec.convert(given, into, strict=False)
     except msgspec.ValidationError as error:
         field = _field_error(error, "/query")
         raise Invalid(field.detail, errors=[field]) from None
+    for field in msgspec.structs.fields(query):
+        if field.encode_name in given:
+            _refuse_lenience(field.encode_name, given[field.encode_name], getattr(query, field.name))
+    return query
+
+
+def _refuse_lenience(name: str, given: str, value: Any) -> None:
+    """Reading text leniently takes `null` for what may be absent, and a number for seconds since 1970."""
+    if value is None:
+        raise invalid(f"/query/{name}", "The parameter can't be null; leave it out.")
+    if isinstance(value, datetime) and "-" not in given[1:]:
+        raise invalid(f"/query/{name}", "Expected a time with its offset (RFC 3339), not a number.")
 
 
 # answers ----------------------------------------------------------------------------------------------------------
@@ -628,7 +660,7 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         headers["Retry-After"] = str(refusal.retry_after_seconds)
     if refusal.status == 401:
         headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}"'
-    if isinstance(error, HTTPException) and error.status_code == 405 and error.headers and "Allow" in error.headers:
-        headers["Allow"] = error.headers["Allow"]
+    if isinstance(error, HTTPException) and error.status_code == 405 and error.headers:
+        headers["Allow"] = error.headers.get("allow", "")
     body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""))
     return Response(body, status_code=refusal.status, headers=headers, media_type=PROBLEM)

@@ -36,7 +36,9 @@ def make_schemas(
     asked, inputs = _direction(requests, is_answer=False)
     shared = set(components) & set(inputs)
     renamed = {name for name in shared if components[name] != inputs[name]}
-    while further := {name for name in shared - renamed if renamed & set(_references(inputs[name]))}:
+    while further := {
+        name for name in shared - renamed if {REF + other for other in renamed} & set(references(inputs[name]))
+    }:
         renamed |= further
     for schema in (*asked, *inputs.values()):
         _rename(schema, renamed)
@@ -61,15 +63,16 @@ def _direction(given: Sequence[Any], *, is_answer: bool) -> tuple[list[Schema], 
     return list(schemas), components
 
 
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        if isinstance(ref := schema.get("$ref"), str):
-            yield ref.removeprefix(REF)
-        for part in schema.values():
-            yield from _references(part)
-    elif isinstance(schema, list):
-        for part in schema:
-            yield from _references(part)
+def references(part: Any) -> Iterator[str]:
+    """Every `$ref` in a schema or a document."""
+    if isinstance(part, dict):
+        if isinstance(ref := part.get("$ref"), str):
+            yield ref
+        for inner in part.values():
+            yield from references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
 
 
 def _rename(schema: Any, renamed: set[str]) -> None:

@@ -3,7 +3,6 @@
 It knows no capability: texts about the whole and the examples are given by whoever builds it.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,13 +10,19 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from booking_api.core import errors as problems
-from booking_api.core.errors import DomainError
-from booking_api.core.http import JSON, PROBLEM, Access, Binary, Endpoint, Problem
-from booking_api.core.json_schema import Schema, make_schemas, paragraphs, sample
-from booking_api.core.openapi_parts import HEADERS, PARAMETERS, SECURITY_SCHEMES
+from booking_api.core.http import JSON, Binary, Endpoint, Problem
+from booking_api.core.json_schema import Schema, make_schemas, paragraphs, references, sample
+from booking_api.core.openapi_parts import (
+    HEADERS,
+    PARAMETERS,
+    PATH_PARAMETER,
+    SECURITY_SCHEMES,
+    callers,
+    header_refs,
+    security,
+)
+from booking_api.core.openapi_problems import Refusals
 
-PATH_PARAMETER = re.compile(r"\{(?P<name>\w+):(?P<type>\w+)\}")
 PATH_TYPES: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
     "int": {"type": "integer"},
@@ -25,22 +30,6 @@ PATH_TYPES: dict[str, Schema] = {
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLE_ID = "019aa5c8-5d60-7c3e-9f21-4b7d0c6e8a15"
-EXAMPLE_REQUEST_ID = "019aa5c85d607c3e9f214b7d0c6e8a16"
-AUTOMATIC = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    409: "InProgress",
-    412: "Changed",
-    413: "BodyTooLarge",
-    415: "NotJson",
-    422: "KeyMismatch",
-    429: "TooManyRequests",
-    500: "ServerError",
-    503: "Unavailable",
-}
-"""The shared answer of each status whose codes come from the kind of operation, not from what it does."""
 
 
 class Prose(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,31 +100,8 @@ def build_document(handlers: Iterable[HTTPRouteHandler], prose: Prose, examples:
         "servers": [{"url": "/", "description": "This server"}],
         "tags": [{"name": name, "description": text} for name, text in prose.tags.items() if name in used],
         "paths": paths,
-        "components": builder.components(),
+        "components": builder.components(paths),
     }
-
-
-def errors_of(endpoint: Endpoint) -> list[type[DomainError]]:
-    """Every refusal of an operation: the declared ones first, then those of its kind."""
-    unsafe = endpoint.method != "GET"
-    found = list(endpoint.errors)
-    if unsafe or endpoint.query is not None:
-        found.append(problems.Invalid)
-    if not endpoint.access.is_public:
-        found += [problems.Unauthenticated, problems.TokenExpired, problems.TokenRevoked, problems.RateLimited]
-        if not endpoint.access.anonymous:
-            found.append(problems.Forbidden)
-    if PATH_PARAMETER.search(endpoint.path):
-        found.append(problems.NotFound)
-    if unsafe and not endpoint.access.is_public:
-        found += [problems.IdempotencyInProgress, problems.IdempotencyMismatch]
-    if unsafe and endpoint.conditional:
-        found.append(problems.VersionConflict)
-    if endpoint.body is not None:
-        found += [problems.TooLarge, problems.UnsupportedMediaType]
-    found += [problems.Internal, problems.Overloaded]
-    by_status_and_code = {(cls.status, cls.code): cls for cls in reversed(found)}
-    return sorted(by_status_and_code.values(), key=lambda cls: (cls.status, cls.code))
 
 
 class _Builder:
@@ -143,11 +109,7 @@ class _Builder:
 
     def __init__(self, endpoints: Sequence[Endpoint], examples: Examples) -> None:
         self.examples = examples
-        self.errors = {endpoint.operation_id: errors_of(endpoint) for endpoint in endpoints}
-        classes = {cls for found in self.errors.values() for cls in found}
-        self.problems = {cls.__name__: cls for cls in sorted(classes, key=lambda cls: cls.__name__)}
-        if len(self.problems) < len(classes):
-            raise ValueError(f"Errors that share a name: {sorted(cls.__qualname__ for cls in classes)}")
+        self.refusals = Refusals(endpoints)
         requests = {e.operation_id: e.body for e in endpoints if e.body is not None}
         queries = {e.operation_id: e.query for e in endpoints if e.query is not None}
         answers = {
@@ -156,7 +118,7 @@ class _Builder:
             for status, answer in e.answers.items()
             if answer is not None and not isinstance(answer, Binary)
         }
-        members = {(cls, name): kind for cls in self.problems.values() for name, kind in cls.member_types.items()}
+        members = self.refusals.member_types
         asked, told, self.schemas = make_schemas(
             [*requests.values(), *queries.values()], [*answers.values(), *members.values(), Problem]
         )
@@ -170,9 +132,6 @@ class _Builder:
         }
         for query in {query.__name__ for query in queries.values()}:
             self.schemas.pop(query)
-        self.responses: dict[str, dict[str, Any]] = {}
-        self.parameters: set[str] = set()
-        self.headers: set[str] = set()
 
     def operation(self, endpoint: Endpoint) -> dict[str, Any]:
         name, access = endpoint.operation_id, endpoint.access
@@ -191,7 +150,7 @@ class _Builder:
             made["parameters"] = parameters
         if endpoint.body is not None:
             made["requestBody"] = self._request_body(endpoint)
-        made["responses"] = {**self._successes(endpoint), **self._refusals(endpoint)}
+        made["responses"] = {**self._successes(endpoint), **self.refusals.responses_of(endpoint)}
         return made
 
     def _request_body(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -215,7 +174,6 @@ class _Builder:
         if endpoint.operation_id in self.queries:
             made += self._query_parameters(endpoint, example)
         for name in self._header_parameters(endpoint):
-            self.parameters.add(name)
             made.append({"$ref": f"#/components/parameters/{name}"})
         return made
 
@@ -233,7 +191,8 @@ class _Builder:
                 "schema": schema,
             }
             if name in example.query:
-                parameter["example"] = example.query[name]
+                given = example.query[name]
+                parameter["example"] = int(given) if schema.get("type") == "integer" else given
             made.append(parameter)
         return made
 
@@ -255,20 +214,19 @@ class _Builder:
             schema = self.answers.get(key)
             response: dict[str, Any] = {
                 "description": endpoint.answer_descriptions.get(status) or self._describe(status, answer),
-                "headers": self._header_refs(self._success_headers(endpoint, status)),
+                "headers": header_refs(self._success_headers(endpoint, status)),
             }
             if isinstance(answer, Binary):
                 response["content"] = {answer.media_type: {"schema": {"type": "string"}} if answer.is_text else {}}
             elif schema is not None:
                 recorded = self._recorded(endpoint, status)
                 value = recorded if recorded is not None else sample(schema, self.schemas)
-                media_type = PROBLEM if status >= 400 else JSON
-                response["content"] = {media_type: {"schema": schema, "example": value}}
+                response["content"] = {JSON: {"schema": schema, "example": value}}
             made[str(status)] = response
         if endpoint.conditional and endpoint.method == "GET":
             made["304"] = {
                 "description": "You have it already.",
-                "headers": self._header_refs(["ETag", "X-Request-Id"]),
+                "headers": header_refs(["ETag", "X-Request-Id"]),
             }
         return made
 
@@ -297,102 +255,19 @@ class _Builder:
             names.append("Retry-After")
         return names
 
-    def _header_refs(self, names: Iterable[str]) -> dict[str, Any]:
-        self.headers.update(names := list(names))
-        return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-    def _refusals(self, endpoint: Endpoint) -> dict[str, Any]:
-        by_status: dict[int, list[type[DomainError]]] = {}
-        for cls in self.errors[endpoint.operation_id]:
-            by_status.setdefault(cls.status, []).append(cls)
-        made: dict[str, Any] = {}
-        for status, classes in by_status.items():
-            response = self._refusal(classes)
-            name = AUTOMATIC.get(status, "")
-            if (
-                all(cls.__module__ == problems.__name__ for cls in classes)
-                and self.responses.setdefault(name, response) == response
-            ):
-                response = {"$ref": f"#/components/responses/{name}"}
-            made[str(status)] = response
-        return made
-
-    def _refusal(self, classes: Sequence[type[DomainError]]) -> dict[str, Any]:
-        refs = {cls.code: f"#/components/schemas/{cls.__name__}Problem" for cls in classes}
-        schema: Schema
-        if len(refs) == 1:
-            schema = {"$ref": next(iter(refs.values()))}
-        else:
-            schema = {
-                "oneOf": [{"$ref": ref} for ref in refs.values()],
-                "discriminator": {"propertyName": "code", "mapping": refs},
-            }
-        headers = ["X-Request-Id"]
-        if any(cls.retryable for cls in classes) and classes[0].status != HTTPStatus.INTERNAL_SERVER_ERROR:
-            headers.append("Retry-After")
-        if classes[0].status == HTTPStatus.UNAUTHORIZED:
-            headers.append("WWW-Authenticate")
-        lines = [f"`{cls.code}`: {cls.title}." for cls in classes]
-        return {
-            "description": lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines),
-            "headers": self._header_refs(headers),
-            "content": {
-                PROBLEM: {
-                    "schema": schema,
-                    "examples": {cls.code: {"$ref": f"#/components/examples/{cls.__name__}"} for cls in classes},
-                }
-            },
-        }
-
-    def _problem_schema(self, cls: type[DomainError]) -> Schema:
-        members = {name: self.members[cls, name] for name in cls.member_types}
-        required = [name for name, schema in members.items() if "null" not in str(schema)]
-        own: Schema = {
-            "type": "object",
-            "properties": {
-                "status": {"const": cls.status},
-                "code": {"const": cls.code},
-                "retryable": {"const": cls.retryable},
-                **members,
-            },
-        }
-        if required:
-            own["required"] = required
-        text = "\n\n".join(filter(None, [f"{cls.title}.", cls.explanation]))
-        return {"description": text, "allOf": [{"$ref": "#/components/schemas/Problem"}, own]}
-
-    def _problem_example(self, cls: type[DomainError]) -> dict[str, Any]:
-        recorded = self.examples.problems.get(cls.code, {})
-        if recorded.get("status") == cls.status:
-            return {"summary": cls.title, "value": recorded}
-        value: dict[str, Any] = {
-            "type": f"https://api.example.org/problems/{cls.code}",
-            "title": cls.title,
-            "status": cls.status,
-            "detail": cls.title,
-            "code": cls.code,
-            "request_id": EXAMPLE_REQUEST_ID,
-            "retryable": cls.retryable,
-        }
-        if issubclass(cls, problems.Invalid):
-            value |= {
-                "detail": "Expected `int` >= 1",
-                "errors": [{"pointer": "/limit", "detail": "Expected `int` >= 1"}],
-            }
-        for name in cls.member_types:
-            value[name] = sample(self.members[cls, name], self.schemas)
-        return {"summary": cls.title, "value": value}
-
-    def components(self) -> dict[str, Any]:
-        made = {f"{name}Problem": self._problem_schema(cls) for name, cls in self.problems.items()}
-        return {
-            "schemas": dict(sorted({**self.schemas, **made}.items())),
-            "responses": dict(sorted(self.responses.items())),
-            "parameters": {name: PARAMETERS[name] for name in sorted(self.parameters)},
-            "examples": {name: self._problem_example(cls) for name, cls in self.problems.items()},
-            "headers": {name: HEADERS[name] for name in sorted(self.headers)},
+    def components(self, paths: dict[str, Any]) -> dict[str, Any]:
+        made = {
+            "schemas": dict(sorted({**self.schemas, **self.refusals.schemas(self.members)}.items())),
+            "responses": dict(sorted(self.refusals.responses.items())),
+            "parameters": PARAMETERS,
+            "examples": self.refusals.examples(self.members, self.schemas, self.examples.problems),
+            "headers": HEADERS,
             "securitySchemes": SECURITY_SCHEMES,
         }
+        used = set(references([paths, made]))
+        for kind in ("parameters", "headers"):
+            made[kind] = {name: part for name, part in made[kind].items() if f"#/components/{kind}/{name}" in used}
+        return made
 
 
 def _without_null(schema: Schema) -> Schema:
@@ -408,37 +283,3 @@ def _without_null(schema: Schema) -> Schema:
     if "enum" in made:
         made["enum"] = [value for value in made["enum"] if value is not None]
     return made
-
-
-def security(access: Access) -> list[dict[str, list[str]]]:
-    """Who is let in, one alternative per kind of credential. The role and scope stand in extensions, because linters
-    know only those of OAuth here."""
-    if access.is_public:
-        return [{}]
-    made: list[dict[str, list[str]]] = [{}] if access.anonymous else []
-    if access.app:
-        made.append({"publishableKey": []})
-    if access.customer:
-        made.append({"customerToken": []})
-    if access.staff is not None:
-        made.append({"staffToken": []})
-    if access.scope is not None:
-        made.append({"secretKey": []})
-    return made
-
-
-def callers(access: Access) -> str:
-    """The same as a sentence."""
-    if access.is_public:
-        return "**Who may call:** anybody, without a credential."
-    made = ["anybody who has a signed URL"] if access.anonymous else []
-    if access.app:
-        made.append("an app with its publishable key")
-    if access.customer:
-        made.append("a customer")
-    if access.staff is not None:
-        above = {"agent": "any role", "manager": "a manager or owner", "owner": "an owner"}[access.staff]
-        made.append(f"staff ({above})")
-    if access.scope is not None:
-        made.append(f"a secret key with the scope `{access.scope}`")
-    return f"**Who may call:** {', '.join(made)}."

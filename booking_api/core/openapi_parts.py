@@ -1,6 +1,12 @@
-"""The parts of the OpenAPI document that operations share: headers, header parameters, security schemes."""
+"""The parts of the OpenAPI document that operations share: headers, header parameters, who is let in."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
+
+from booking_api.core.http import Access
+
+PATH_PARAMETER = re.compile(r"\{(?P<name>\w+):(?P<type>\w+)\}")
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
@@ -110,3 +116,41 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
         "description": "An integrator's key, for servers only. Good for what its scopes name.",
     },
 }
+
+
+def header_refs(names: Iterable[str]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def security(access: Access) -> list[dict[str, list[str]]]:
+    """Who is let in, one alternative per kind of credential. The role and scope stand in extensions, because linters
+    know only those of OAuth here."""
+    if access.is_public:
+        return [{}]
+    made: list[dict[str, list[str]]] = [{}] if access.anonymous else []
+    if access.app:
+        made.append({"publishableKey": []})
+    if access.customer:
+        made.append({"customerToken": []})
+    if access.staff is not None:
+        made.append({"staffToken": []})
+    if access.scope is not None:
+        made.append({"secretKey": []})
+    return made
+
+
+def callers(access: Access) -> str:
+    """The same as a sentence."""
+    if access.is_public:
+        return "**Who may call:** anybody, without a credential."
+    made = ["anybody who has a signed URL"] if access.anonymous else []
+    if access.app:
+        made.append("an app with its publishable key")
+    if access.customer:
+        made.append("a customer")
+    if access.staff is not None:
+        above = {"agent": "any role", "manager": "a manager or owner", "owner": "an owner"}[access.staff]
+        made.append(f"staff ({above})")
+    if access.scope is not None:
+        made.append(f"a secret key with the scope `{access.scope}`")
+    return f"**Who may call:** {', '.join(made)}."

@@ -20,6 +20,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    worker_port: int = 0
+    """Where a worker answers a health check with 200 while it reaches the database. 0: nowhere."""
     pool_size: int = 8
     """Connections of one process. More makes a hot row slower, not faster."""
     pool_wait_seconds: float = 15.0
@@ -29,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "auto"
     """`json`, `console`, or `auto`: readable in a terminal, JSON elsewhere."""
     log_level: str = "info"
+    log_messages: bool = False
+    """Whether messages to customers, codes included, are logged in clear. For a demo, never for real customers."""
     hold_seconds: int = 600
     hold_limit_seconds: int = 1800
     """How long a hold may live in all, its extensions included."""

@@ -46,6 +46,8 @@ DEFAULT: Notifier = Mailbox()
 
 
 async def send(runtime: Runtime, message: Message, notifier: Notifier = DEFAULT) -> None:
-    """Sends a message, and logs that it did: neither whom to nor what."""
+    """Sends a message, and logs that it did: neither whom to nor what, unless the installation is a demo."""
     await notifier.send(runtime, message)
     log.info("message.sent", notifier=type(notifier).__name__, message_id=message.id.hex, org_id=message.org_id.hex)
+    if runtime.settings.log_messages:
+        log.info("message.shown", recipient=message.recipient, subject=message.subject, body=message.body)

@@ -1,0 +1,5 @@
+"""`python -m booking_api` is `booking-api`."""
+
+from booking_api.cli import app
+
+app()

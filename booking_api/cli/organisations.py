@@ -1,0 +1,119 @@
+"""`org`, `staff` and `keys`: setting up an organisation."""
+
+import json
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from booking_api.cli.console import choose_organisation, note, run, transaction
+
+org = typer.Typer(help="Organisations.", no_args_is_help=True)
+staff = typer.Typer(help="Members of staff.", no_args_is_help=True)
+keys = typer.Typer(help="The keys that passes are signed with.", no_args_is_help=True)
+OrgOption = Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")]
+ROLES = ("agent", "manager", "owner")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(org, name="org")
+    app.add_typer(staff, name="staff")
+    app.add_typer(keys, name="keys")
+
+
+def show(values: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(values))
+    else:
+        width = max(len(name) for name in values)
+        for name, value in values.items():
+            print(f"{name:{width}}  {value}")
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of a table.")]
+
+
+@org.command("add")
+def add_organisation(
+    name: Annotated[str, typer.Argument(help="As customers know it.")],
+    time_zone: Annotated[str, typer.Option(help="IANA time zone, such as Europe/Berlin.")],
+    currency: Annotated[str, typer.Option(help="ISO 4217 code, such as EUR.")],
+    locale: Annotated[str, typer.Option(help="Language of texts that exist in no wanted one, such as en or de-AT.")],
+    live: Annotated[
+        bool, typer.Option("--live", help="A live organisation, with keys pk_live_… and sk_live_….")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Makes an organisation and prints its keys, this once: the database keeps digests only."""
+    from booking_api.core.clock import utc_now
+    from booking_api.core.process import StartFailed
+    from booking_api.identity import operations
+    from booking_api.identity.schemas import NewKeys, NewOrganisation
+
+    if len(currency) != 3 or not currency.isascii() or not currency.isupper():
+        raise StartFailed(f"{currency!r} is not an ISO 4217 currency code, such as EUR.")
+    if not 1 <= len(name) <= 200:
+        raise StartFailed("A name has 1 to 200 characters.")
+
+    async def add() -> NewKeys:
+        new = NewOrganisation(name=name, time_zone=time_zone, currency=currency, locale=locale, live=live)
+        async with transaction() as (db, _):
+            return await operations.add_organisation(db, new, utc_now())
+
+    made = run(add)
+    show(
+        {"organisation": str(made.org_id), "publishable_key": made.publishable_key, "secret_key": made.secret_key},
+        as_json=as_json,
+    )
+    note("Keep the secret key safe: it can't be shown again.")
+
+
+@staff.command("add")
+def add_staff(
+    name: str,
+    email: str,
+    role: Annotated[str, typer.Option(help="agent, manager or owner.")] = "agent",
+    org: OrgOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Adds a member of staff and prints their tokens."""
+    from booking_api.core.clock import utc_now
+    from booking_api.core.process import StartFailed
+    from booking_api.identity import operations, tokens
+    from booking_api.identity.schemas import Tokens
+    from booking_api.starting import check_secret
+
+    if role not in ROLES:
+        raise StartFailed(f"{role!r} is not a role; those are {', '.join(ROLES)}.")
+
+    async def add() -> tuple[Any, Tokens]:
+        async with transaction() as (db, settings):
+            chosen = await choose_organisation(db, org)
+            now = utc_now()
+            row = await operations.add_staff(db, chosen, name, email, role, now)  # type: ignore[arg-type]
+            return row, tokens.mint(check_secret(settings), settings, chosen, "staff", row.id, now, role=role)  # type: ignore[arg-type]
+
+    row, minted = run(add)
+    show(
+        {
+            "id": str(row.id), "role": row.role, "access_token": minted.access_token,
+            "access_token_expires_at": minted.access_token_expires_at.isoformat(), "refresh_token": minted.refresh_token,
+        },
+        as_json=as_json,
+    )  # fmt: skip
+
+
+@keys.command("rotate")
+def rotate_keys(org: OrgOption = "") -> None:
+    """Signs passes with a new key from now on. Old keys verify until the last of their passes has ended."""
+    from booking_api.core.clock import utc_now
+    from booking_api.identity import operations
+    from booking_api.starting import check_secret
+
+    async def rotate() -> Any:
+        async with transaction() as (db, settings):
+            chosen = await choose_organisation(db, org)
+            return await operations.rotate_signing_key(db, check_secret(settings), chosen.org_id, utc_now())
+
+    print(run(rotate).kid)
+    note(f"Servers go on signing with the key before it for up to {timedelta(seconds=60).seconds} seconds.")

@@ -1,0 +1,73 @@
+"""The process `booking-api serve`: granian in front of the application."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from multiprocessing import parent_process
+from typing import Any
+
+from booking_api.core.log import configure_logging
+from booking_api.core.process import end_with_parent
+from booking_api.core.settings import Settings
+from booking_api.starting import check_address, check_database, check_secret
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# Granian's own lines go to the root logger, which `configure_logging` sets up, in every process.
+GRANIAN_LOGGING: dict[str, Any] = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")},
+}
+
+
+def make_app() -> Any:
+    """The application in a process of granian's: its own process group, and its life bound to granian's.
+
+    Ctrl-C in a terminal reaches every process of the group; only granian itself may act on it, because it lets its
+    workers finish what they are doing.
+    """
+    if (parent := parent_process()) is not None and parent.pid is not None:
+        os.setpgid(0, 0)
+        end_with_parent(parent.pid)
+    from booking_api.app import create_app
+
+    return create_app()
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM, then finishes the running requests. Raises `StartFailed`."""
+    from granian import Granian
+    from granian.constants import Interfaces, Loops
+
+    configure_logging(settings)
+    check_secret(settings)
+    check_address(settings.host, settings.port)
+    asyncio.run(check_database(settings))
+    metrics_folder = _share_metrics(settings.workers)
+    try:
+        Granian(
+            "booking_api.serving:make_app",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            factory=True,
+            workers=settings.workers,
+            loop=Loops.auto,
+            websockets=False,
+            respawn_failed_workers=True,
+            workers_kill_timeout=settings.shutdown_seconds,
+            log_dictconfig=GRANIAN_LOGGING,
+        ).serve()
+    finally:
+        if metrics_folder is not None:
+            shutil.rmtree(metrics_folder, ignore_errors=True)
+
+
+def _share_metrics(workers: int) -> str | None:
+    """Several processes count in files of one folder, so that `/metrics` of any of them shows all of them."""
+    if workers < 2 or os.environ.get(METRICS_FOLDER):
+        return None
+    folder = tempfile.mkdtemp(prefix="booking-api-metrics-")
+    os.environ[METRICS_FOLDER] = folder
+    return folder

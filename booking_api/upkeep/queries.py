@@ -1,0 +1,300 @@
+"""All SQL of upkeep: what the installation looks like, across organisations.
+
+Each `suspects_…` is one check of the doctor; where nothing is wrong it returns no row.
+"""
+
+from datetime import date, datetime
+
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.upkeep.schemas import JobCounts, ServerFacts, Suspect, ZoneRow
+
+
+async def schema_version(db: Connection) -> str | None:
+    """The newest migration that was applied. Raises `asyncpg.UndefinedTableError` where none ever was."""
+    return await fetch_value(db, "select max(version) from schema_migrations")
+
+
+async def schema_versions(db: Connection) -> list[str]:
+    """Every migration that was applied."""
+    return await fetch_value(db, "select coalesce(array_agg(version::text), '{}') from schema_migrations")
+
+
+async def server_facts(db: Connection) -> ServerFacts:
+    found = await fetch_one(
+        db, ServerFacts, "select current_setting('server_version_num')::int as version, clock_timestamp() as clock"
+    )
+    assert found is not None
+    return found
+
+
+async def count_jobs(db: Connection) -> JobCounts:
+    found = await fetch_one(
+        db,
+        JobCounts,
+        """
+        select count(*) filter (where status = 'queued')::int as queued,
+               count(*) filter (where status = 'picked')::int as running,
+               count(*) filter (where status = 'failed')::int as failed
+        from pgqueuer
+        """,
+    )
+    assert found is not None
+    return found
+
+
+async def delete_job_log(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes the queue's own log older than `before`, at most `limit` lines at a time."""
+    return await execute(
+        db,
+        """
+        with due as materialized (
+          select id from pgqueuer_log where created < $1 order by created limit $2 for update skip locked
+        )
+        delete from pgqueuer_log using due where pgqueuer_log.id = due.id
+        """,
+        before,
+        limit,
+    )
+
+
+async def list_zones(db: Connection) -> list[ZoneRow]:
+    """Every time zone that some row names."""
+    return await fetch_all(
+        db,
+        ZoneRow,
+        """
+        select time_zone, min(used_by) as used_by
+        from (
+          select time_zone, 'organisation' as used_by from organisation
+          union all select time_zone, 'place' from place
+          union all select time_zone, 'slot' from slot
+          union all select end_time_zone, 'slot' from slot
+        ) used
+        group by time_zone order by time_zone
+        """,
+    )
+
+
+async def suspects_slot_taken(db: Connection, limit: int) -> list[Suspect]:
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select s.org_id, 'slot ' || s.id::text as subject,
+               'taken is ' || s.taken || ' but its claims add up to ' || coalesce(c.places, 0) as found
+        from slot s
+        left join (select org_id, slot_id, sum(places) as places from claim group by org_id, slot_id) c
+          on c.org_id = s.org_id and c.slot_id = s.id
+        where s.taken <> coalesce(c.places, 0)
+        order by s.org_id, s.id limit $1
+        """,
+        limit,
+    )
+
+
+async def suspects_quota_taken(db: Connection, limit: int) -> list[Suspect]:
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select coalesce(q.org_id, c.org_id) as org_id,
+               'quota of option ' || coalesce(q.option_id, c.option_id)::text
+                 || ' on slot ' || coalesce(q.slot_id, c.slot_id)::text as subject,
+               case when q.slot_id is null then 'it is claimed but does not exist'
+                    else 'taken is ' || q.taken || ' but its claims add up to ' || coalesce(c.places, 0) end as found
+        from quota q
+        full join (
+          select org_id, slot_id, option_id, sum(quota_places) as places
+          from claim where quota_places > 0 group by org_id, slot_id, option_id
+        ) c on c.org_id = q.org_id and c.slot_id = q.slot_id and c.option_id = q.option_id
+        where q.slot_id is null or q.taken <> coalesce(c.places, 0)
+        order by 1, 2 limit $1
+        """,
+        limit,
+    )
+
+
+async def suspects_seats(db: Connection, limit: int) -> list[Suspect]:
+    """Seats that are kept for nobody, and seats that somebody was promised and that aren't kept."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select org_id, subject, found
+        from (
+          select s.org_id, 'seat ' || s.seat || ' on slot ' || s.slot_id::text as subject,
+                 'it is kept for item ' || s.item_id::text || ', which does not sit there' as found
+          from seat_claim s
+          left join claim c on c.org_id = s.org_id and c.id = s.claim_id and c.slot_id = s.slot_id
+          left join item i on i.org_id = s.org_id and i.id = s.item_id and i.booking_id = s.claim_id
+            and i.slot_id = s.slot_id and i.seat = s.seat and i.status = 'active'
+          where c.id is null or i.id is null
+          union all
+          select i.org_id, 'item ' || i.id::text, 'it was promised seat ' || i.seat || ', which is not kept for it'
+          from item i
+          join claim c on c.org_id = i.org_id and c.id = i.booking_id
+          left join seat_claim s on s.org_id = i.org_id and s.slot_id = i.slot_id and s.seat = i.seat and s.item_id = i.id
+          where i.seat is not null and i.status = 'active' and s.seat is null
+        ) wrong
+        order by org_id, subject limit $1
+        """,
+        limit,
+    )
+
+
+async def suspects_claims(db: Connection, limit: int) -> list[Suspect]:
+    """Bookings whose places aren't kept, and places that are kept for no booking."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select org_id, subject, found
+        from (
+          select coalesce(b.org_id, c.org_id) as org_id, 'booking ' || coalesce(b.id, c.id)::text as subject,
+                 case when b.id is null then 'places are kept for it but it does not exist'
+                      when c.id is null then 'it is ' || b.status || ' but no places are kept for it'
+                      when b.status in ('cancelled', 'expired', 'rejected')
+                        then 'it is ' || b.status || ' but places are still kept for it'
+                      when b.status = 'confirmed' and c.expires_at is not null
+                        then 'it is confirmed but its places are only held'
+                      when b.status = 'on_hold' and c.expires_at is null
+                        then 'it is on hold but its places are kept for good'
+                      else 'its places are kept on another slot' end as found
+          from booking b
+          full join claim c on c.org_id = b.org_id and c.id = b.id
+          where b.id is null
+             or (c.id is null and b.status in ('on_hold', 'pending', 'confirmed'))
+             or (c.id is not null and (
+                  b.status in ('cancelled', 'expired', 'rejected')
+                  or (b.status = 'confirmed' and c.expires_at is not null)
+                  or (b.status = 'on_hold' and c.expires_at is null)
+                  or b.slot_id <> c.slot_id))
+        ) wrong
+        order by org_id, subject limit $1
+        """,
+        limit,
+    )
+
+
+async def suspects_orders(db: Connection, settled_before: datetime, limit: int) -> list[Suspect]:
+    """Money without tickets and tickets without money, once the reconciler has had its time."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select org_id, subject, found
+        from (
+          select o.org_id, 'order ' || o.id::text as subject,
+                 'it is ' || o.status || ' but payment ' || p.id::text || ' succeeded and was not refunded' as found
+          from booking_order o
+          join payment_intent p on p.org_id = o.org_id and p.order_id = o.id and p.status = 'succeeded'
+          left join (
+            select org_id, intent_id, sum(amount) as amount from refund where status <> 'failed' group by org_id, intent_id
+          ) r on r.org_id = p.org_id and r.intent_id = p.id
+          where o.status in ('on_hold', 'pending', 'expired', 'rejected')
+            and p.updated_at < $1 and coalesce(r.amount, 0) < p.amount
+          union all
+          select o.org_id, 'order ' || o.id::text,
+                 'it is confirmed and ' || b.due_now || ' were due, but no payment succeeded'
+          from booking_order o
+          join (
+            select org_id, order_id, sum((price->'due_now'->>'amount')::bigint) as due_now
+            from booking where status = 'confirmed' group by org_id, order_id
+          ) b on b.org_id = o.org_id and b.order_id = o.id
+          left join payment_intent p on p.org_id = o.org_id and p.order_id = o.id and p.status = 'succeeded'
+          where o.status = 'confirmed' and b.due_now > 0 and p.id is null
+          union all
+          select o.org_id, 'order ' || o.id::text, 'it is still ' || o.status || ' long after its time'
+          from booking_order o
+          where (o.status = 'on_hold' and o.expires_at < $1) or (o.status = 'pending' and o.pending_until < $1)
+        ) wrong
+        order by org_id, subject limit $2
+        """,
+        settled_before,
+        limit,
+    )
+
+
+async def suspects_order_states(db: Connection, limit: int) -> list[Suspect]:
+    """Bookings in a state that their order can't have led to."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select b.org_id, 'booking ' || b.id::text as subject,
+               'it is ' || b.status || ' but its order is ' || o.status as found
+        from booking b
+        join booking_order o on o.org_id = b.org_id and o.id = b.order_id
+        where b.status <> o.status and not (o.status = 'confirmed' and b.status = 'cancelled')
+        order by b.org_id, b.id limit $1
+        """,
+        limit,
+    )
+
+
+async def suspects_passes(db: Connection, limit: int) -> list[Suspect]:
+    """Confirmed people without a pass, and live passes of people who no longer come."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select org_id, subject, found
+        from (
+          select i.org_id, 'item ' || i.id::text as subject, 'it is confirmed but has no pass' as found
+          from booking b
+          join item i on i.org_id = b.org_id and i.booking_id = b.id and i.status = 'active'
+          left join pass p on p.org_id = i.org_id and p.item_id = i.id and p.revoked_at is null
+          where b.status = 'confirmed' and b.erased_at is null and p.id is null
+          union all
+          select p.org_id, 'item ' || p.item_id::text, 'it is cancelled but its pass was not revoked'
+          from pass p
+          join item i on i.org_id = p.org_id and i.id = p.item_id
+          join booking b on b.org_id = i.org_id and b.id = i.booking_id
+          where p.revoked_at is null and (i.status = 'cancelled' or b.status <> 'confirmed')
+        ) wrong
+        order by org_id, subject limit $1
+        """,
+        limit,
+    )
+
+
+async def suspects_payments(db: Connection, due_before: datetime, limit: int) -> list[Suspect]:
+    """Payments and refunds that nobody has looked after since they were due."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select org_id, subject, found
+        from (
+          select org_id, 'payment ' || id::text as subject,
+                 'it is ' || status || ' and should have been looked after since ' || next_check_at::text as found
+          from payment_intent where next_check_at < $1
+          union all
+          select org_id, 'refund ' || id::text,
+                 case when status = 'failed' then 'it failed after ' || attempts || ' attempts'
+                      else 'it should have been carried out since ' || next_check_at::text end
+          from refund where status = 'failed' or next_check_at < $1
+        ) wrong
+        order by org_id, subject limit $2
+        """,
+        due_before,
+        limit,
+    )
+
+
+async def suspects_local_dates(db: Connection, since: date, limit: int) -> list[Suspect]:
+    """Slots to come whose local date PostgreSQL's zone data sees otherwise than this program's did."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select org_id, 'slot ' || id::text as subject,
+               'its local date is ' || local_date || ' but in ' || time_zone || ' it starts on '
+                 || (starts_at at time zone time_zone)::date as found
+        from slot
+        where local_date >= $1 and (starts_at at time zone time_zone)::date <> local_date
+        order by org_id, id limit $2
+        """,
+        since,
+        limit,
+    )

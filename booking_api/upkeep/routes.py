@@ -1,0 +1,116 @@
+"""Health, readiness and metrics: what a load balancer and a monitoring system ask."""
+
+import asyncio
+import os
+from datetime import timedelta
+
+import asyncpg
+from litestar import Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest, multiprocess
+from prometheus_client.registry import REGISTRY
+
+from booking_api.core import queries as core_queries
+from booking_api.core.clock import utc_now
+from booking_api.core.errors import Overloaded
+from booking_api.core.http import Access, Binary, acquire, encode, endpoint, runtime_of
+from booking_api.core.runtime import Runtime
+from booking_api.upkeep import queries
+from booking_api.upkeep.operations import schema_is_current
+from booking_api.upkeep.schemas import Health, JobCounts, Readiness
+
+TAG = "Operations"
+ANYBODY = Access(anonymous=True, app=True, customer=True, staff="agent")
+NO_STORE = {"Cache-Control": "no-store"}
+SEEN_WITHIN = timedelta(seconds=15)
+PATIENCE_SECONDS = 4
+"""How long the database may take. Load balancers ask every few seconds."""
+BACKLOG_WARNING = timedelta(seconds=30)
+
+
+@endpoint("GET", "/healthz", tag=TAG, access=ANYBODY, answers={200: Health})
+async def get_health(request: Request) -> Response[bytes]:  # noqa: ARG001 - every handler has one
+    """Whether the process is up.
+
+    Answers without looking at anything else. Restart a process that doesn't answer.
+    """
+    return Response(encode(Health("ok")), headers=NO_STORE, media_type="application/json")
+
+
+@endpoint("GET", "/readyz", tag=TAG, access=ANYBODY, answers={200: Readiness}, errors=(Overloaded,))
+async def get_readiness(request: Request) -> Response[bytes]:
+    """Whether the process can answer requests.
+
+    503 when the database can't be reached or its schema is older than the program: send no traffic here. A missing
+    worker is reported but stays 200, because one dead worker mustn't take down every API process.
+    """
+    answer = await look(runtime_of(request))
+    return Response(encode(answer), headers=NO_STORE, media_type="application/json")
+
+
+async def look(runtime: Runtime) -> Readiness:
+    """Raises `Overloaded` where the process can't answer requests."""
+    now = utc_now()
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), acquire(runtime) as db:
+            if not await schema_is_current(db):
+                raise Overloaded("The database's schema is older than this program; run `booking-api migrate`.")
+            liveness = await core_queries.liveness(db, now - SEEN_WITHIN)
+    except TimeoutError:
+        raise Overloaded("The database does not answer in time.", retry_after_seconds=1) from None
+    warnings = []
+    if liveness.workers == 0:
+        warnings.append("No worker is running: holds don't expire, payments aren't reconciled, nothing is sent.")
+    oldest = liveness.oldest_unrelayed_at
+    if oldest is not None and now - oldest > BACKLOG_WARNING:
+        warnings.append("Events have been waiting for a worker for more than 30 seconds.")
+    return Readiness(
+        status="ready", workers=liveness.workers, oldest_waiting_event_at=oldest, warnings=warnings or None
+    )  # fmt: skip
+
+
+METRICS_TEXT = Binary(CONTENT_TYPE_LATEST.partition(";")[0], "Prometheus' text format.", is_text=True)
+
+
+@endpoint("GET", "/metrics", tag=TAG, access=ANYBODY, answers={200: METRICS_TEXT})
+async def get_metrics(request: Request) -> Response[bytes]:
+    """Metrics for Prometheus.
+
+    Requests and durations of all processes of this server together, and the state of the installation: workers,
+    waiting events, jobs. Reachable without a credential; let your proxy keep it from the public.
+    """
+    own = CollectorRegistry(auto_describe=True)
+    await _measure(runtime_of(request), own)
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        counted = CollectorRegistry()
+        multiprocess.MultiProcessCollector(counted)
+    else:
+        counted = REGISTRY
+    text = generate_latest(counted) + generate_latest(own)
+    return Response(text, headers=NO_STORE, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _measure(runtime: Runtime, registry: CollectorRegistry) -> None:
+    """What is true of the whole installation at this moment. Without a database it says just that."""
+
+    def gauge(name: str, help_text: str, value: float) -> None:
+        Gauge(f"booking_api_{name}", help_text, registry=registry).set(value)
+
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), acquire(runtime) as db:
+            now = utc_now()
+            liveness = await core_queries.liveness(db, now - SEEN_WITHIN)
+            jobs: JobCounts = await queries.count_jobs(db)
+    except (Overloaded, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        gauge("database_up", "Whether the database answers.", 0)
+        return
+    waiting = liveness.oldest_unrelayed_at
+    gauge("database_up", "Whether the database answers.", 1)
+    gauge("workers", "Worker processes seen in the last 15 seconds.", liveness.workers)
+    gauge("oldest_waiting_event_seconds", "Age of the oldest event that no worker has relayed.",
+          (now - waiting).total_seconds() if waiting else 0)  # fmt: skip
+    gauge("jobs_queued", "Jobs that wait.", jobs.queued)
+    gauge("jobs_running", "Jobs under way.", jobs.running)
+    gauge("jobs_failed", "Jobs that were given up and wait for a person.", jobs.failed)
+
+
+ROUTES = [get_health, get_readiness, get_metrics]

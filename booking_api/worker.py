@@ -1,0 +1,298 @@
+"""The worker: the only map from event to subscribers, the relay, the schedules.
+
+The relay claims events and enqueues one job for each of their subscribers in the same transaction; PgQueuer runs the
+jobs, at least once. Any number of workers may run: events and jobs are claimed with `for update skip locked`, and
+every periodic job claims its own rows likewise.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job
+from pgqueuer.qm import QueueManager
+from pgqueuer.queries import Queries
+
+from booking_api.bookings import jobs as bookings
+from booking_api.checkin import jobs as checkin
+from booking_api.core import queries as core_queries
+from booking_api.core.clock import utc_now
+from booking_api.core.db import encode_json
+from booking_api.core.http import acquire
+from booking_api.core.ids import new_id
+from booking_api.core.log import configure_logging, log
+from booking_api.core.process import connect
+from booking_api.core.queries import StoredEvent
+from booking_api.core.runtime import Runtime
+from booking_api.core.settings import Settings
+from booking_api.identity import jobs as identity
+from booking_api.lifetime import open_runtime
+from booking_api.payments import jobs as payments
+from booking_api.starting import check_address, check_database, check_secret
+from booking_api.upkeep import jobs as upkeep
+
+Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
+Periodic = Callable[[Runtime], Awaitable[int]]
+
+SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
+    "payment.settled": (bookings.settle_payment,),
+    "recovery.requested": (bookings.send_recovery_code,),
+    "slot.changed": (bookings.follow_slot,),
+}
+"""Event type → who hears of it. A subscriber may hear of an event more than once."""
+
+SCHEDULES: list[tuple[str, float, Periodic]] = [
+    ("bookings.sweep_ended_holds", 1, bookings.sweep_ended_holds),
+    ("bookings.sweep_undecided_payments", 5, bookings.sweep_undecided_payments),
+    ("bookings.apply_retention", 300, bookings.apply_retention),
+    ("bookings.bury_abandoned_orders", 300, bookings.bury_abandoned_orders),
+    ("payments.reconcile_payments", 1, payments.reconcile_payments),
+    ("payments.execute_refunds", 1, payments.execute_refunds),
+    ("checkin.sweep_scan_answers", 60, checkin.sweep_scan_answers),
+    ("identity.sweep_credentials", 60, identity.sweep_credentials),
+    ("upkeep.delete_old_answers", 60, upkeep.delete_old_answers),
+    ("upkeep.delete_old_events", 60, upkeep.delete_old_events),
+    ("upkeep.delete_old_job_log", 60, upkeep.delete_old_job_log),
+]
+"""(name, seconds between runs, job). A job does at most a batch and says how much that was."""
+
+FULL_BATCH = 100
+"""A job that did this much likely has more to do, and is run again at once."""
+RELAY_SECONDS = 0.25
+RELAY_BATCH = 200
+HEARTBEAT_SECONDS = 3.0
+UNHEALTHY_SECONDS = 30.0
+"""After this long without the database a worker says that it isn't healthy."""
+FORGOTTEN_AFTER = timedelta(minutes=10)
+JOB_TIMEOUT_SECONDS = 60
+JOB_TRIES = 12
+PERIODIC_TIMEOUT_SECONDS = 60
+LOST_JOB_AFTER = timedelta(seconds=15)
+"""After this long without a sign of life a job is taken over by another worker."""
+FEWEST_JOBS, MOST_JOBS = 10, 20
+
+
+class JobFailed(Exception):
+    """Tells PgQueuer that a job is given up; what went wrong was logged here."""
+
+
+def job_name(subscriber: Subscriber) -> str:
+    """`bookings.send_recovery_code`, from the module `booking_api.bookings.jobs`."""
+    module = subscriber.__module__.removeprefix("booking_api.").removesuffix(".jobs")
+    return f"{module}.{subscriber.__qualname__}"  # type: ignore[attr-defined]
+
+
+# the relay --------------------------------------------------------------------------------------------------------
+
+
+async def open_relay(settings: Settings) -> asyncpg.Connection:
+    """The relay's own connection. PgQueuer hands over JSON as text; our own statements hand over values."""
+    db = await connect(settings, name="booking-api-relay")
+    await db.set_type_codec(
+        "jsonb", schema="pg_catalog", decoder=msgspec.json.decode,
+        encoder=lambda value: value if isinstance(value, str) else encode_json(value),
+    )  # fmt: skip
+    return db
+
+
+async def relay(db: asyncpg.Connection, queue: Queries, subscribers: Mapping[str, Sequence[Subscriber]]) -> int:
+    """Enqueues the jobs of a batch of events; the number of events. Both or neither happen."""
+    async with db.transaction():
+        events = await core_queries.claim_unrelayed_events(db, utc_now(), RELAY_BATCH)
+        events.sort(key=lambda event: (event.created_at, event.id))
+        jobs = [(job_name(s), msgspec.json.encode(event)) for event in events for s in subscribers.get(event.type, ())]
+        if jobs:
+            names, payloads = zip(*jobs, strict=True)
+            await queue.enqueue(list(names), list(payloads), [0] * len(jobs))
+    return len(events)
+
+
+async def run_relay(settings: Settings, subscribers: Mapping[str, Sequence[Subscriber]], stop: asyncio.Event) -> None:
+    db = await open_relay(settings)
+    try:
+        queue = Queries(AsyncpgDriver(db))
+        while not stop.is_set():
+            async with asyncio.timeout(PERIODIC_TIMEOUT_SECONDS):
+                relayed = await relay(db, queue, subscribers)
+            if relayed < RELAY_BATCH:
+                await pause(stop, RELAY_SECONDS)
+    finally:
+        await close(db)
+
+
+# jobs -------------------------------------------------------------------------------------------------------------
+
+
+async def run_jobs(runtime: Runtime, subscribers: Mapping[str, Sequence[Subscriber]], stop: asyncio.Event) -> None:
+    """Runs jobs until told to stop, then finishes those under way."""
+    by_name = {job_name(one): one for several in subscribers.values() for one in several}
+    if not by_name:
+        await stop.wait()
+        return
+    db = await connect(runtime.settings, name="booking-api-jobs")
+    manager = QueueManager(Queries(AsyncpgDriver(db)))
+    for name, subscriber in by_name.items():
+        manager.entrypoint(name, on_failure="hold", accepts_context=False)(_job(runtime, name, subscriber))
+    watcher = asyncio.create_task(_forward(stop, manager.shutdown))
+    try:
+        await manager.run(
+            dequeue_timeout=timedelta(seconds=2), batch_size=FEWEST_JOBS, max_concurrent_tasks=MOST_JOBS,
+            heartbeat_timeout=LOST_JOB_AFTER, log_aggregation_interval=timedelta(0), shutdown_on_listener_failure=True,
+        )  # fmt: skip
+    finally:
+        watcher.cancel()
+        await close(db)
+
+
+def _job(runtime: Runtime, name: str, subscriber: Subscriber) -> Callable[[Job], Awaitable[None]]:
+    async def run(job: Job) -> None:
+        event = msgspec.json.decode(job.payload or b"", type=StoredEvent)
+        structlog.contextvars.bind_contextvars(request_id=event.id.hex, job=name)
+        try:
+            async with asyncio.timeout(JOB_TIMEOUT_SECONDS):
+                await subscriber(runtime, event)
+        except Exception as error:  # noqa: BLE001 - a job may fail in any way
+            if job.attempts + 1 >= JOB_TRIES:
+                log.error("job.given_up", tries=job.attempts + 1, exc_info=error)
+                raise JobFailed(type(error).__name__) from None
+            delay = min(2.0**job.attempts, 300) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+            log.warning("job.failed", tries=job.attempts + 1, again_in_seconds=round(delay, 1), exc_info=error)
+            # Without the error itself: PgQueuer would store its text, which may quote what a customer wrote.
+            raise RetryRequested(timedelta(seconds=delay), type(error).__name__) from None
+
+    return run
+
+
+# schedules --------------------------------------------------------------------------------------------------------
+
+
+async def run_periodic(runtime: Runtime, name: str, seconds: float, job: Periodic, stop: asyncio.Event) -> None:
+    """Runs a job every so often; again at once while it finds more than it may do in one go."""
+    while not stop.is_set():
+        structlog.contextvars.bind_contextvars(request_id=new_id().hex, job=name)
+        done = 0
+        try:
+            async with asyncio.timeout(PERIODIC_TIMEOUT_SECONDS):
+                done = await job(runtime)
+        except Exception as error:  # noqa: BLE001 - one failed run must not end the schedule
+            log.warning("schedule.failed", exc_info=error)
+        if done:
+            log.info("schedule.ran", done=done)
+        await pause(stop, 0.01 if done >= FULL_BATCH else seconds * random.uniform(0.9, 1.1))  # noqa: S311
+
+
+async def run_heartbeat(runtime: Runtime, worker_id: UUID, stop: asyncio.Event) -> None:
+    """Writes a sign of life to the database every few seconds, and tells whoever asks on the worker's own port."""
+    clock = asyncio.get_running_loop().time
+    beaten_at = clock()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, TimeoutError, asyncio.LimitOverrunError, asyncio.IncompleteReadError):
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            status = b"200 OK" if clock() - beaten_at < UNHEALTHY_SECONDS else b"503 Service Unavailable"
+            writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    async with AsyncExitStack() as stack:
+        if runtime.settings.worker_port:
+            stack.push_async_exit(
+                await asyncio.start_server(answer, runtime.settings.host, runtime.settings.worker_port)
+            )
+        while not stop.is_set():
+            try:
+                now = utc_now()
+                async with acquire(runtime) as db:
+                    await core_queries.beat(db, worker_id, now, now - FORGOTTEN_AFTER)
+                beaten_at = clock()
+            except Exception as error:  # noqa: BLE001 - whoever asks must still be answered
+                log.warning("heartbeat.failed", error=type(error).__name__)
+            await pause(stop, HEARTBEAT_SECONDS)
+
+
+# the process ------------------------------------------------------------------------------------------------------
+
+
+async def keep_running(name: str, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Starts a part of the worker again when it fails, as all do while the database is away."""
+    failures = 0
+    structlog.contextvars.bind_contextvars(request_id=new_id().hex, part=name)
+    while not stop.is_set():
+        began = asyncio.get_running_loop().time()
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the worker goes on
+            failures = 0 if asyncio.get_running_loop().time() - began > 30 else failures + 1
+            delay = min(0.25 * 2**failures, 10)
+            log.warning("worker.part_failed", error=f"{type(error).__name__}: {error}", again_in_seconds=delay)
+            await pause(stop, delay)
+
+
+async def work(
+    settings: Settings,
+    stop: asyncio.Event,
+    subscribers: Mapping[str, Sequence[Subscriber]] = SUBSCRIBERS,
+    schedules: Sequence[tuple[str, float, Periodic]] = SCHEDULES,
+) -> None:
+    """Runs every part until told to stop, then lets each finish what it is doing."""
+    worker_id = new_id()
+    async with open_runtime(settings, name="booking-api-worker") as runtime:
+        parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("heartbeat", lambda: run_heartbeat(runtime, worker_id, stop)),
+            ("relay", lambda: run_relay(settings, subscribers, stop)),
+            ("jobs", lambda: run_jobs(runtime, subscribers, stop)),
+        ]
+        tasks = [asyncio.create_task(keep_running(name, part, stop)) for name, part in parts]
+        tasks += [asyncio.create_task(run_periodic(runtime, *schedule, stop)) for schedule in schedules]
+        log.info("worker.started", worker_id=worker_id.hex, subscribers=len(subscribers), schedules=len(schedules))
+        await stop.wait()
+        log.info("worker.stopping")
+        _, unfinished = await asyncio.wait(tasks, timeout=settings.shutdown_seconds)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(Exception):
+            async with asyncio.timeout(2), acquire(runtime) as db:
+                await core_queries.forget_worker(db, worker_id)
+    log.info("worker.stopped")
+
+
+async def run(settings: Settings) -> None:
+    """The process `booking-api worker`. Raises `StartFailed` where it can't do its work."""
+    configure_logging(settings)
+    check_secret(settings)
+    if settings.worker_port:
+        check_address(settings.host, settings.worker_port)
+    await check_database(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await work(settings, stop)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Waits, but no longer than until the worker is told to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def _forward(stop: asyncio.Event, other: asyncio.Event) -> None:
+    await stop.wait()
+    other.set()
+
+
+async def close(db: asyncpg.Connection) -> None:
+    """Closes a connection that may be dead already."""
+    try:
+        await db.close(timeout=2)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        db.terminate()

@@ -1,0 +1,135 @@
+"""Real processes for tests: started as an operator would, awaited, and never left behind."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+SECRET = "a secret for the tests alone and for nothing else"
+PATIENCE_SECONDS = 60.0
+"""How long a test waits for what should take a second: these machines are busy."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(**values: str) -> dict[str, str]:
+    """This environment without settings of ours, and with these."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("BOOKING_") and k != "DATABASE_URL"}
+    return {**kept, "BOOKING_SECRET_KEY": SECRET, "BOOKING_LOG_LEVEL": "warning", **values}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "booking_api", *arguments]
+
+
+def run(*arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    return subprocess.run(
+        command(*arguments),
+        env=environment(**values),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def running(*arguments: str, **values: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in the background; killed, with all it started, when the test is done with it."""
+    process = subprocess.Popen(
+        command(*arguments), env=environment(**values), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    family: list[psutil.Process] = []
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """The first true value of a function, asked again and again. Raises `AssertionError` when none comes."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := what():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def get(url: str) -> httpx.Response | None:
+    """The answer, or None where nobody answers."""
+    try:
+        return httpx.get(url, timeout=10, trust_env=False)
+    except httpx.HTTPError:
+        return None
+
+
+def is_ready(url: str, workers: int = 0) -> bool:
+    answer = get(f"{url}/readyz")
+    return answer is not None and answer.status_code == 200 and answer.json()["workers"] >= workers
+
+
+def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def wait_until_gone(family: list[psutil.Process]) -> None:
+    """Waits until none of the processes is left."""
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
+    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        assert process.stderr is not None
+        raise AssertionError(process.stderr.read())
+    return line
+
+
+@contextlib.contextmanager
+def demo(folder: Path, *arguments: str, **values: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """A demo that is ready, and what it announced."""
+    given = ("demo", "--json", "--port", "0", "--data-dir", str(folder), *arguments)
+    with running(*given, **{"BOOKING_SECRET_KEY": "", **values}) as process:
+        yield process, json.loads(read_line(process))
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+    """Asks a process to stop: its exit status, and what it still said."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, out, err
+
+
+@contextlib.asynccontextmanager
+async def served(database_url: str, *arguments: str, **values: str) -> AsyncIterator[tuple[subprocess.Popen[str], str]]:
+    """A server that is ready, and its URL."""
+    port = free_port()
+    with running("serve", "--port", str(port), *arguments, DATABASE_URL=database_url, **values) as process:
+        url = f"http://127.0.0.1:{port}"
+        await asyncio.to_thread(wait_for, lambda: is_ready(url) or process.poll() is not None)
+        yield process, url
