@@ -1,5 +1,6 @@
 """The HTTP application: the only list of routers, the lifespan, the mapping of errors."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from booking_api.checkin import routes as checkin
 from booking_api.core.http import answer_exception, options_handlers
 from booking_api.core.log import configure_logging
 from booking_api.core.middleware import observe
+from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
 from booking_api.feedback import routes as feedback
 from booking_api.identity import routes as identity
@@ -56,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_runtime(settings) as runtime:
             app.state.runtime = runtime
+            asyncio.get_running_loop().add_signal_handler(CLOSING, runtime.closing.set)
             yield
 
     app = Litestar(

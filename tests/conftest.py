@@ -20,6 +20,7 @@ from booking_api.app import create_app, open_runtime
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.migrate import migrate
+from tests.payments.provider import provider, provider_server  # noqa: F401 - fixtures
 from tests.world import World, build_world
 
 TEMPLATE = "booking_template"
@@ -80,8 +81,16 @@ def database_url() -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, secret_key=SECRET, credential_cache_seconds=0.0, log_level="error",
-                    rate_limit_per_minute=100_000, address_rate_limit_per_minute=1_000_000)
+    return Settings(
+        database_url=database_url,
+        secret_key=SECRET,
+        credential_cache_seconds=0.0,
+        log_level="error",
+        rate_limit_per_minute=100_000,
+        address_rate_limit_per_minute=1_000_000,
+        failure_rate_limit_per_minute=100_000,
+        code_rate_limit_per_minute=100_000,
+    )
 
 
 @pytest.fixture

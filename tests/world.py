@@ -267,9 +267,15 @@ async def build_world(runtime: Runtime, name: str = "Ostwind") -> World:
 
         flight_slots = [
             await add_slot(
-                db, org.org_id, flight, local("America/New_York", days, 9), minutes=360, capacity=10, gate="B7",
+                db,
+                org.org_id,
+                flight,
+                local("America/New_York", days, 9),
+                minutes=360,
+                capacity=10,
+                gate="B7",
                 seat_layout_id=layout_id,
-            )  # fmt: skip
+            )
             for days in range(1, 11)
         ]
         tower_slots = [
@@ -278,8 +284,14 @@ async def build_world(runtime: Runtime, name: str = "Ostwind") -> World:
         ]
         consultant_slots = [
             await add_slot(
-                db, org.org_id, consultant, local("Europe/Berlin", 2, 9 + half), minutes=30, capacity=1, resource="Dr Ada",
-            )  # fmt: skip
+                db,
+                org.org_id,
+                consultant,
+                local("Europe/Berlin", 2, 9 + half),
+                minutes=30,
+                capacity=1,
+                resource="Dr Ada",
+            )
             for half in range(3)
         ]
     return World(

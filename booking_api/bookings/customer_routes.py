@@ -140,13 +140,15 @@ async def _events(request: Request[Any, Any, Any], booking_id: UUID, booking: Bo
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + LONGEST_STREAM_SECONDS
     async with watch_of(runtime).on(org.org_id, booking_id, booking.version) as changed:
-        while booking.status not in FINAL and loop.time() < ends_at and not runtime.closing.is_set():
+        while booking.status not in FINAL and loop.time() < ends_at:
             try:
                 await asyncio.wait_for(changed.wait(), timeout=HEARTBEAT_SECONDS)
             except TimeoutError:
                 yield b": heartbeat\n\n"
                 continue
             changed.clear()
+            if runtime.closing.is_set():
+                break
             async with reading(request) as ctx:
                 facts = await load_order_of(make_context(request, ctx.db), booking_id)
                 latest = show_booking(ctx, facts, facts.booking(booking_id))

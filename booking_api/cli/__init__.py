@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processes.register(app)
+app.add_typer(import_app)
 organisations.register(app)
 inspection.register(app)
 bench.register(app)

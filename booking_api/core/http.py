@@ -26,6 +26,7 @@ from litestar.params import FromPath
 from booking_api.core import queries
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller, Context, Organisation, Role
+from booking_api.core.db import is_lost
 from booking_api.core.errors import (
     Conflict,
     DomainError,
@@ -48,10 +49,13 @@ from booking_api.core.secrets import content_etag, fingerprint
 from booking_api.core.texts import accepted, choose_language
 
 T = TypeVar("T")
+Query = TypeVar("Query", bound=msgspec.Struct)
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 HANDLER_TRIES = 4
+RELEASE_SECONDS = 2.0
+"""How long the server may take to acknowledge that a statement was cancelled, before the connection is given up."""
 UNFINISHED = 102
 """The status under which a key is stored while its request is between its two transactions."""
 
@@ -253,7 +257,7 @@ async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional:
     return value
 
 
-def read_query(request: Request[Any, Any, Any], into: type[T]) -> T:
+def read_query(request: Request[Any, Any, Any], into: type[Query]) -> Query:
     """The query string as a Struct. Raises `Invalid` with a pointer `/query/<name>`."""
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
@@ -431,7 +435,10 @@ async def acquire(runtime: Runtime) -> AsyncIterator[Any]:
     try:
         yield connection
     finally:
-        await runtime.pool.release(connection)
+        if is_lost(connection):
+            # The others were made to the same server, over the same way: they are made anew before they are used.
+            await runtime.pool.expire_connections()
+        await runtime.pool.release(connection, timeout=RELEASE_SECONDS)
 
 
 @asynccontextmanager
@@ -549,9 +556,12 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
             await self._acquired.__aexit__(None, None, None)
 
 
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{16,255}")
+
+
 def _check_idempotency_key(key: str, caller: Caller) -> None:
-    if not 16 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
-        raise invalid("/headers/Idempotency-Key", "An idempotency key has 16 to 255 printable ASCII characters.")
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise invalid("/headers/Idempotency-Key", "An idempotency key has 16 to 255 visible ASCII characters.")
     if caller.kind == "app":
         try:
             random = UUID(key).version in {4, 7}

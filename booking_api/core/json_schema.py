@@ -7,8 +7,8 @@ enumerations. What this server leaves out of an answer rather than sending null 
 import ast
 import functools
 import importlib
+import inspect
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -222,7 +222,7 @@ def _flatten_null(schema: Schema) -> None:
 
 def paragraphs(docstring: str) -> str:
     """A docstring as Markdown: lines joined, paragraphs and lists kept."""
-    dedented = textwrap.dedent(docstring).strip()
+    dedented = inspect.cleandoc(docstring)
     return "\n\n".join(
         block if block.lstrip().startswith(("-", "|", "```")) else " ".join(block.split())
         for block in re.split(r"\n\s*\n", dedented)

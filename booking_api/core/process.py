@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from booking_api.core.db import LeanConnection
 from booking_api.core.settings import Settings
 
 PARENT_VARIABLE = "BOOKING_PARENT_PID"
@@ -57,14 +58,19 @@ def database_place(database_url: str) -> str:
         return "named by DATABASE_URL"
 
 
-async def connect(settings: Settings, *, name: str) -> asyncpg.Connection:
-    """One connection of a process's own, outside of a pool. Raises `StartFailed`."""
+async def connect(settings: Settings, *, name: str, statement_seconds: float | None = None) -> asyncpg.Connection:
+    """One connection of a process's own, outside of a pool; given up when a statement has no answer in time.
+
+    Raises `StartFailed`.
+    """
     if not settings.database_url:
         raise StartFailed("DATABASE_URL is not set; it names the PostgreSQL database to use.")
     try:
         return await asyncpg.connect(
             settings.database_url,
             timeout=5,
+            command_timeout=statement_seconds,
+            connection_class=LeanConnection,
             server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
         )
     except CANT_CONNECT as error:

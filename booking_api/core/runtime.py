@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -14,6 +15,9 @@ from booking_api.core.context import Organisation
 from booking_api.core.db import Pool
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
+
+CLOSING = signal.SIGUSR1
+"""Tells a server process that it is about to be stopped; see `booking_api.serving`."""
 
 
 @dataclasses.dataclass(slots=True)

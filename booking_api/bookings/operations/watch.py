@@ -55,6 +55,9 @@ class Watch:
             except Exception as error:  # noqa: BLE001 - a watcher outlives a database that is away for a while
                 log.warning("watch.failed", error=type(error).__name__)
                 rows = []
+            if self.runtime.closing.is_set():
+                for signal in (signal for signals in self.signals.values() for signal in signals):
+                    signal.set()
             for row in rows:
                 key = (row.org_id, row.id)
                 if key in self.signals and self.versions[key] != row.version:

@@ -1,0 +1,270 @@
+"""One thing of each kind, and a request that makes sense for every operation."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+
+from booking_api.core.clock import utc_now
+from booking_api.core.ids import new_id
+from booking_api.identity import operations as identity
+from booking_api.payments.webhooks import sign_headers, webhook_secrets
+from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit
+from tests.world import Headers, World, bearer, build_world
+
+PROVIDER_URL = "http://127.0.0.1:9"
+Json = dict[str, Any]
+
+
+@dataclasses.dataclass
+class Scene:
+    """What a customer, the staff and an integrator of one organisation have made; and another organisation."""
+
+    world: World
+    other: World
+    customer: Headers
+    refresh_token: str
+    stranger: Headers
+    """Another customer of the same organisation."""
+    other_customer: Headers
+    """A customer of the other organisation, as are the next."""
+    held: Json
+    confirmed: Json
+    cancelled: Json
+    prompt: Json
+    feedback: Json
+    member: Json
+    key_id: str
+    nonce: str
+
+    @property
+    def our_ids(self) -> set[str]:
+        """Ids that nobody outside of the organisation may ever be told."""
+        things = (self.held, self.confirmed, self.cancelled, self.prompt, self.feedback, self.member)
+        return {thing["id"] for thing in things} | {self.held["order_id"], self.confirmed["order_id"], self.key_id}
+
+    async def key(self, *scopes: str, world: World | None = None) -> Headers:
+        """A new secret key with these scopes."""
+        of = world or self.world
+        async with of.runtime.pool.acquire() as db, db.transaction():
+            _, key = await identity.add_key(
+                db, of.org, "secret", "Contract", utc_now(), channel="partner", scopes=scopes
+            )
+        return bearer(key)
+
+
+async def _post(api: httpx.AsyncClient, path: str, headers: Headers, body: Json, status: int = 201) -> Json:
+    answer = await api.post(path, json=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def build_scene(api: httpx.AsyncClient, world: World) -> Scene:
+    other = await build_world(world.runtime, "Westwind")
+    question = {"en": "How satisfied are you with your booking?", "de": "Wie zufrieden sind Sie mit Ihrer Buchung?"}
+    prompt = await _post(
+        api,
+        "/v1/feedback/prompts",
+        world.manager,
+        {"step": "confirmed", "kind": "csat", "question": question, "pause_days": 0},
+    )
+    held = await hold(api, world.app, party(world, "adult", "child", slot=world.flight_slots[0]))
+    customer = owner_of(held)
+    confirmed = await confirm(api, customer, await hold(api, customer, visit(world, "adult", "adult")))
+    cancelled = await hold(api, customer, visit(world, "child", slot=world.tower_slots[1]))
+    cancelled = await _post(api, f"/v1/bookings/{cancelled['id']}/cancel", customer, {}, 200)
+    feedback = await _post(
+        api, "/v1/feedback", customer,
+        {"step": "confirmed", "kind": "csat", "score": 5, "text": "Two taps and done.", "booking_id": confirmed["id"]},
+    )  # fmt: skip
+    nonce = str(new_id())
+    scan = {
+        "code": confirmed["items"][0]["pass"]["code"],
+        "gate": "North",
+        "nonce": nonce,
+        "override": {"reason": "Let in early"},
+    }
+    await _post(api, "/v1/scans", world.manager, scan, 200)
+    member = await _post(
+        api, "/v1/staff", world.owner, {"name": "Grace Hopper", "email": "grace@example.org", "role": "agent"}
+    )
+    key = await _post(api, "/v1/keys", world.owner, {"kind": "secret", "name": "Reports", "scopes": ["feedback:read"]})
+    return Scene(
+        world=world, other=other, customer=customer, refresh_token=held["refresh_token"], stranger=world.customer(),
+        other_customer=other.customer(), held=held, confirmed=confirmed, cancelled=cancelled, prompt=prompt,
+        feedback=feedback, member=member, key_id=key["id"], nonce=nonce,
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    """With its parameters still in braces."""
+    parameters: dict[str, str] = dataclasses.field(default_factory=dict)
+    query: dict[str, str] = dataclasses.field(default_factory=dict)
+    body: Any = None
+    headers: Headers = dataclasses.field(default_factory=dict)
+
+    async def send(self, api: httpx.AsyncClient, headers: Headers) -> httpx.Response:
+        content = None if self.body is None else msgspec.json.encode(self.body)
+        with_type = {} if content is None else {"Content-Type": "application/json"}
+        return await api.request(
+            self.method, self.path.format(**self.parameters), params=self.query, content=content,
+            headers={**with_type, **self.headers, **headers},
+        )  # fmt: skip
+
+
+def _webhook(s: Scene) -> Call:
+    charge = {
+        "id": "ch_7K3QX9ABCD", "key": str(new_id()), "status": "succeeded", "amount": 4970, "currency": "EUR",
+        "metadata": {"org_id": str(s.world.org.org_id), "intent_id": str(new_id())},
+    }  # fmt: skip
+    body = {"type": "charge.updated", "charge": charge}
+    runtime = s.world.runtime
+    signed = sign_headers(
+        webhook_secrets(runtime.settings, runtime.vault)[0], "msg_1", msgspec.json.encode(body), utc_now()
+    )
+    return Call("POST", "/v1/payments/webhooks/{provider}", {"provider": "test"}, body=body, headers=signed)
+
+
+def _scan(s: Scene) -> Call:
+    code = s.confirmed["items"][1]["pass"]["code"]
+    return Call("POST", "/v1/scans", body={"code": code, "gate": "North", "direction": "entry", "nonce": str(new_id())})
+
+
+def _booking(s: Scene) -> Json:
+    return visit(s.world, "adult", "child", slot=s.world.tower_slots[2])
+
+
+def _held_order(s: Scene) -> dict[str, str]:
+    return {"order_id": s.held["order_id"]}
+
+
+def _held_booking(s: Scene) -> dict[str, str]:
+    return {"booking_id": s.held["id"]}
+
+
+def _confirmed(s: Scene) -> dict[str, str]:
+    return {"booking_id": s.confirmed["id"]}
+
+
+def _pass(s: Scene) -> dict[str, str]:
+    return {"pass_id": s.confirmed["items"][0]["pass"]["id"]}
+
+
+def _visit_start(s: Scene) -> str:
+    return s.confirmed["slot"]["starts_at"]
+
+
+def _days(s: Scene) -> dict[str, str]:
+    """The day of the visit and the next, when there are slots of everything."""
+    first = datetime.fromisoformat(_visit_start(s)).date()
+    return {"from": str(first), "to": str(first + timedelta(days=1))}
+
+
+PAID_LATER = {"contact": CONTACT, "payment": {"method": "on_site"}}
+CALLS: dict[str, Callable[[Scene], Call]] = {
+    # catalogue and availability
+    "listPlaces": lambda s: Call("GET", "/v1/places", query={"q": "JFK"}),
+    "listProducts": lambda s: Call("GET", "/v1/products", query={"limit": "2"}),
+    "getProduct": lambda s: Call("GET", "/v1/products/{product_id}", {"product_id": str(s.world.tower.id)}),
+    "searchAvailability": lambda s: Call(
+        "GET",
+        "/v1/availability",
+        query={"origin": "JFK", "destination": "LAX", **_days(s), "units": "adult:2,child:1", "limit": "1"},
+    ),
+    "getCalendar": lambda s: Call(
+        "GET", "/v1/availability/calendar", query={"product_id": str(s.world.tower.id), **_days(s)}
+    ),
+    "getSlot": lambda s: Call("GET", "/v1/slots/{slot_id}", {"slot_id": str(s.world.tower_slots[0])}),
+    "getSlotSeats": lambda s: Call("GET", "/v1/slots/{slot_id}/seats", {"slot_id": str(s.world.flight_slots[0])}),
+    "getSeatLayout": lambda s: Call("GET", "/v1/seat-layouts/{layout_id}", {"layout_id": str(s.world.layout_id)}),
+    # orders and bookings
+    "createOrder": lambda s: Call(
+        "POST", "/v1/orders",
+        body={"bookings": [party(s.world, "adult", slot=slot, option="flex") for slot in s.world.flight_slots[2:4]]},
+    ),
+    "createBooking": lambda s: Call("POST", "/v1/bookings", body={**_booking(s), "confirm": True, **PAID_LATER}),
+    "getOrder": lambda s: Call("GET", "/v1/orders/{order_id}", _held_order(s)),
+    "getBooking": lambda s: Call("GET", "/v1/bookings/{booking_id}", _confirmed(s)),
+    "editBooking": lambda s: Call(
+        "PATCH", "/v1/bookings/{booking_id}", _held_booking(s),
+        body={"contact": CONTACT, "items": [{"id": s.held["items"][0]["id"], "name": "Ada Lovelace", "seat": "2A"}]},
+    ),
+    "confirmOrder": lambda s: Call("POST", "/v1/orders/{order_id}/confirm", _held_order(s), body=PAID_LATER),
+    "confirmBooking": lambda s: Call("POST", "/v1/bookings/{booking_id}/confirm", _held_booking(s), body=PAID_LATER),
+    "extendOrder": lambda s: Call("POST", "/v1/orders/{order_id}/extend", _held_order(s)),
+    "extendBooking": lambda s: Call("POST", "/v1/bookings/{booking_id}/extend", _held_booking(s)),
+    "cancelOrder": lambda s: Call("POST", "/v1/orders/{order_id}/cancel", _held_order(s), body={"reason": "Plans changed"}),
+    "cancelBooking": lambda s: Call(
+        "POST", "/v1/bookings/{booking_id}/cancel", _confirmed(s),
+        body={"reason": "Ill", "expected_refund": s.confirmed["cancellation"]["refund"]},
+    ),
+    "settleBooking": lambda s: Call(
+        "POST", "/v1/bookings/{booking_id}/payments", _confirmed(s),
+        body={"method": "cash", "amount": s.confirmed["price"]["due_on_site"]},
+    ),
+    "listMyBookings": lambda s: Call("GET", "/v1/me/bookings", query={"status": "confirmed", "limit": "1"}),
+    "syncChanges": lambda s: Call("GET", "/v1/sync", query={"limit": "1"}),
+    "createResumeCode": lambda s: Call("POST", "/v1/bookings/{booking_id}/resume-code", _held_booking(s)),
+    # A stream ends by itself only where nothing can change any more.
+    "streamBooking": lambda s: Call("GET", "/v1/bookings/{booking_id}/stream", {"booking_id": s.cancelled["id"]}),
+    "receivePaymentWebhook": _webhook,
+    # passes and gate
+    "getPassSvg": lambda s: Call("GET", "/v1/passes/{pass_id}/qr.svg", _pass(s)),
+    "getPassPng": lambda s: Call("GET", "/v1/passes/{pass_id}/qr.png", _pass(s)),
+    "listPublicKeys": lambda s: Call("GET", "/.well-known/jwks.json"),
+    "scanPass": _scan,
+    "undoScan": lambda s: Call("POST", "/v1/scans/{nonce}/undo", {"nonce": s.nonce}),
+    "lookUpBookings": lambda s: Call("GET", "/v1/gate/lookup", query={"reference": s.confirmed["reference"]}),
+    "listGateSlots": lambda s: Call("GET", "/v1/gate/slots", query={"gate": "North", "at": _visit_start(s), "limit": "2"}),
+    # feedback
+    "giveFeedback": lambda s: Call(
+        "POST", "/v1/feedback", body={"step": "search", "kind": "csat", "score": 4, "text": "Found it at once."}
+    ),
+    "editFeedback": lambda s: Call(
+        "PATCH", "/v1/feedback/{feedback_id}", {"feedback_id": s.feedback["id"]}, body={"score": 4, "text": "Three taps, in fact."}
+    ),
+    "getDuePrompt": lambda s: Call("GET", "/v1/feedback/prompt", query={"step": "confirmed"}),
+    "listFeedback": lambda s: Call("GET", "/v1/feedback", query={"limit": "2"}),
+    "summariseFeedback": lambda s: Call("GET", "/v1/feedback/summary", query={"by": "step"}),
+    "listPrompts": lambda s: Call("GET", "/v1/feedback/prompts"),
+    "addPrompt": lambda s: Call(
+        "POST", "/v1/feedback/prompts",
+        body={"step": "visit", "kind": "nps", "question": {"en": "Would you recommend us?"}, "share_percent": 25, "pause_days": 90},
+    ),
+    "editPrompt": lambda s: Call(
+        "PATCH", "/v1/feedback/prompts/{prompt_id}", {"prompt_id": s.prompt["id"]}, body={"share_percent": 50}
+    ),
+    "deletePrompt": lambda s: Call("DELETE", "/v1/feedback/prompts/{prompt_id}", {"prompt_id": s.prompt["id"]}),
+    # tokens, staff, keys
+    "createTokens": lambda s: Call("POST", "/v1/tokens", body={"grant": "refresh", "refresh_token": s.refresh_token}),
+    "recoverTokens": lambda s: Call(
+        "POST", "/v1/tokens/recover", body={"reference": s.confirmed["reference"], "email": CONTACT["email"]}
+    ),
+    "revokeTokens": lambda s: Call("DELETE", "/v1/tokens"),
+    "createStaff": lambda s: Call(
+        "POST", "/v1/staff", body={"name": "Edsger Dijkstra", "email": f"{new_id().hex}@example.org", "role": "agent"}
+    ),
+    "listStaff": lambda s: Call("GET", "/v1/staff", query={"limit": "2"}),
+    "updateStaff": lambda s: Call("PATCH", "/v1/staff/{staff_id}", {"staff_id": s.member["id"]}, body={"role": "manager"}),
+    "revokeStaff": lambda s: Call("DELETE", "/v1/staff/{staff_id}", {"staff_id": s.member["id"]}),
+    "createKey": lambda s: Call(
+        "POST", "/v1/keys", body={"kind": "publishable", "name": "iPhone app", "channel": "ios"}
+    ),
+    "listKeys": lambda s: Call("GET", "/v1/keys", query={"limit": "2"}),
+    "revokeKey": lambda s: Call("DELETE", "/v1/keys/{key_id}", {"key_id": s.key_id}),
+    # operations
+    "getHealth": lambda s: Call("GET", "/healthz"),
+    "getReadiness": lambda s: Call("GET", "/readyz"),
+    "getMetrics": lambda s: Call("GET", "/metrics"),
+    "getOpenapi": lambda s: Call("GET", "/openapi.json"),
+    "getDocs": lambda s: Call("GET", "/docs"),
+    "listProblems": lambda s: Call("GET", "/problems"),
+    "getProblem": lambda s: Call("GET", "/problems/{code}", {"code": "sold_out"}),
+}  # fmt: skip
+"""Operation → a request for it that succeeds, at least for the first caller who may."""

@@ -1,0 +1,131 @@
+"""How Structs become schemas, and operations a document."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+from booking_api.core.http import Access, endpoint
+from booking_api.core.json_schema import make_schemas, paragraphs, sample
+from booking_api.core.openapi import Examples, Prose, build_document
+
+
+class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Both ways."""
+
+    name: str
+    phone: str | None = None
+
+
+class Outer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An answer.
+
+    In two paragraphs
+    of which the second has two lines.
+    """
+
+    id: UUID
+    at: datetime | None = None
+    """When it was."""
+    status: Annotated[str, Meta(description="How it is. x-extensible-enum: on_hold, confirmed")]
+    actions: Annotated[list[str], Meta(description="x-extensible-enum: cancel, extend")]
+    inner: Inner | None = None
+    kind: Literal["a", "b"] | None = None
+
+
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    inner: Inner
+    text: Annotated[str, Meta(max_length=3, description="Short.")] | None = None
+    until: datetime | None = None
+
+
+def test_an_answer_leaves_out_rather_than_saying_null():
+    _, [schema], components = make_schemas([], [Outer])
+    outer = components["Outer"]
+    assert schema == {"$ref": "#/components/schemas/Outer"}
+    assert outer["description"] == "An answer.\n\nIn two paragraphs of which the second has two lines."
+    assert outer["required"] == ["id", "status", "actions"]
+    assert outer["properties"]["at"] == {"type": "string", "format": "date-time", "description": "When it was."}
+    assert outer["properties"]["inner"] == {"$ref": "#/components/schemas/Inner"}
+    assert outer["properties"]["kind"] == {"type": "string", "enum": ["a", "b"]}
+
+
+def test_enumerations_of_answers_are_open():
+    _, _, components = make_schemas([], [Outer])
+    status, actions = (components["Outer"]["properties"][name] for name in ("status", "actions"))
+    assert status["x-extensible-enum"] == ["on_hold", "confirmed"]
+    assert status["description"] == "How it is. One of `on_hold`, `confirmed`; new values may come."
+    assert "enum" not in status
+    assert actions["items"]["x-extensible-enum"] == ["cancel", "extend"]
+    assert actions["examples"] == [["cancel"]]
+
+
+def test_a_request_is_closed_and_may_say_null():
+    [_], _, components = make_schemas([Wish], [])
+    assert components["Wish"]["additionalProperties"] is False
+    assert components["Wish"]["properties"]["text"] == {
+        "type": ["string", "null"], "maxLength": 3, "description": "Short.",
+    }  # fmt: skip
+    assert components["Wish"]["properties"]["until"] == {"type": ["string", "null"], "format": "date-time"}
+
+
+def test_what_reads_differently_in_both_directions_has_two_components():
+    _, _, components = make_schemas([Wish], [Outer])
+    assert components["Wish"]["properties"]["inner"] == {"$ref": "#/components/schemas/InnerInput"}
+    assert components["InnerInput"]["additionalProperties"] is False
+    assert components["InnerInput"]["properties"]["phone"] == {"type": ["string", "null"]}
+    assert "additionalProperties" not in components["Inner"]
+    assert components["Inner"]["properties"]["phone"] == {"type": "string"}
+
+
+def test_two_structs_of_one_name_are_refused():
+    other = msgspec.defstruct("Inner", [("x", int)])
+    with pytest.raises(ValueError, match="both have a Struct Inner"):
+        make_schemas([Inner], [other])
+
+
+def test_samples_fit():
+    _, [schema], components = make_schemas([], [Outer])
+    value = sample(schema, components)
+    assert msgspec.convert(value, Outer, strict=False)
+    assert value["status"] == "on_hold"
+
+
+def test_paragraphs_keep_lists():
+    assert paragraphs("One\n    two.\n\n    - a\n    - b\n") == "One two.\n\n- a\n- b"
+
+
+def an_operation(name: str, tag: str = "Things"):
+    async def run(request):
+        """Do it.
+
+        Really.
+        """
+
+    run.__name__ = name
+    return endpoint("GET", f"/v1/{name}", tag=tag, access=Access(customer=True), answers={200: Outer})(run)
+
+
+PROSE = Prose(title="T", version="1", summary="S", description="D", tags={"Things": "All of them."})
+
+
+def test_a_tag_without_a_text_is_refused():
+    with pytest.raises(ValueError, match="Tags without a description: Others"):
+        build_document([an_operation("a", "Others")], PROSE, Examples())
+
+
+def test_two_operations_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="share a name: a"):
+        build_document([an_operation("a"), an_operation("a")], PROSE, Examples())
+
+
+def test_an_operation_says_who_may_call_it():
+    document = build_document([an_operation("get_all_things")], PROSE, Examples())
+    operation = document["paths"]["/v1/get_all_things"]["get"]
+    assert operation["operationId"] == "getAllThings"
+    assert (operation["summary"], operation["security"]) == ("Do it", [{"customerToken": []}])
+    assert operation["description"] == "Really.\n\n**Who may call:** a customer."
+    assert set(operation["responses"]) == {"200", "401", "403", "429", "500", "503"}

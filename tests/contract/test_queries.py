@@ -1,0 +1,254 @@
+"""Every statement of every capability, prepared on the real database."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+import pytest
+
+import booking_api
+
+PACKAGE = Path(booking_api.__file__).parent
+VERBS = {"fetch_all": 2, "fetch_one": 2, "fetch_value": 1, "execute": 1}
+"""Verb of `core.db` → the position of its statement."""
+INSTALLATION_TABLES = {
+    "schema_migrations",
+    "worker_heartbeat",
+    "pgqueuer",
+    "pgqueuer_log",
+    "pgqueuer_schedules",
+    "pgqueuer_statistics",
+}
+
+RELAY = "the relay takes whatever is oldest"
+EXPIRY = "a job looks for what is due, and works on it organisation by organisation"
+RETENTION = "a job deletes what is too old"
+DOCTOR = "`booking-api doctor` proves the whole installation"
+KEYS = "a `kid` is unique per installation, and the public keys are published together"
+ACROSS_ORGANISATIONS = {
+    "bookings.queries.lock_ended_holds": EXPIRY,
+    "bookings.queries.list_undecided_orders": EXPIRY,
+    "bookings.queries.list_versions": "one poll serves the event streams of every organisation",
+    "bookings.queries.delete_tombstones": RETENTION,
+    "checkin.queries.erase_answers": RETENTION,
+    "core.queries.claim_unrelayed_events": RELAY,
+    "core.queries.delete_relayed_events": RETENTION,
+    "core.queries.delete_answers": RETENTION,
+    "core.queries.liveness": "readiness reports the oldest event that waits",
+    "identity.queries.list_organisations": "jobs and commands loop over it",
+    "identity.session_queries.delete_old_sessions": RETENTION,
+    "identity.session_queries.delete_old_codes": RETENTION,
+    "identity.session_queries.delete_old_mail": RETENTION,
+    "identity.signing_queries.kid_exists": KEYS,
+    "identity.signing_queries.list_public_keys": KEYS,
+    "passes.queries.find_key_owner": KEYS,
+    "payments.queries.claim_due_intents": EXPIRY,
+    "payments.queries.claim_due_refunds": EXPIRY,
+    "upkeep.queries.list_zones": DOCTOR,
+    "upkeep.queries.suspects_slot_taken": DOCTOR,
+    "upkeep.queries.suspects_quota_taken": DOCTOR,
+    "upkeep.queries.suspects_seats": DOCTOR,
+    "upkeep.queries.suspects_claims": DOCTOR,
+    "upkeep.queries.suspects_orders": DOCTOR,
+    "upkeep.queries.suspects_order_states": DOCTOR,
+    "upkeep.queries.suspects_passes": DOCTOR,
+    "upkeep.queries.suspects_payments": DOCTOR,
+    "upkeep.queries.suspects_local_dates": DOCTOR,
+}
+"""Statement → why it looks across organisations, which each one does alone."""
+
+READS_THE_CLOCK = {"upkeep.queries.server_facts": "`booking-api doctor` compares the server's clock with this one's"}
+
+SQL_ELSEWHERE: dict[str, str] = {}
+"""Module with SQL that isn't a `queries.py` → why."""
+
+
+class Statement(NamedTuple):
+    module: str
+    function: str
+    verb: str
+    into: str | None
+    sql: str
+    arguments: int | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.module.removeprefix('booking_api.')}.{self.function}"
+
+
+def module_name(path: Path) -> str:
+    return ".".join(("booking_api", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+def query_files() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*queries.py"))
+
+
+def statements_of(path: Path) -> list[Statement]:
+    found: list[Statement] = []
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for call in ast.walk(function):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id not in VERBS:
+                continue
+            position = VERBS[call.func.id]
+            where = f"{path.name}:{call.lineno}"
+            sql = call.args[position]
+            assert isinstance(sql, ast.Constant), f"{where}: the statement is not a literal"
+            assert isinstance(sql.value, str), f"{where}: the statement is not a literal"
+            rest = call.args[position + 1 :]
+            counted = None if any(isinstance(argument, ast.Starred) for argument in rest) else len(rest)
+            into = ast.unparse(call.args[1]) if position == 2 else None
+            found.append(Statement(module_name(path), function.name, call.func.id, into, sql.value, counted))
+    return found
+
+
+STATEMENTS = [statement for path in query_files() for statement in statements_of(path)]
+
+
+def test_there_are_statements():
+    assert len(STATEMENTS) > 60
+
+
+async def test_every_statement_prepares_and_fits_its_struct(database_url):
+    connection = await asyncpg.connect(database_url)
+    wrong: list[str] = []
+    try:
+        for statement in STATEMENTS:
+            if statement.sql.lstrip().lower().startswith("create temporary table"):
+                await connection.execute(statement.sql.replace("on commit drop", ""))
+        for statement in STATEMENTS:
+            try:
+                prepared = await connection.prepare(statement.sql)
+            except asyncpg.PostgresError as error:
+                wrong.append(f"{statement.name}: {error}")
+                continue
+            if statement.arguments is not None and len(prepared.get_parameters()) != statement.arguments:
+                wrong.append(
+                    f"{statement.name}: {len(prepared.get_parameters())} parameters, {statement.arguments} arguments"
+                )
+            if statement.into is not None:
+                columns = [attribute.name for attribute in prepared.get_attributes()]
+                wrong += [f"{statement.name}: {text}" for text in misfits(statement, columns)]
+    finally:
+        await connection.close()
+    assert wrong == []
+
+
+def misfits(statement: Statement, columns: list[str]) -> list[str]:
+    struct: Any = importlib.import_module(statement.module)
+    for part in (statement.into or "").split("."):
+        struct = getattr(struct, part)
+    fields = msgspec.structs.fields(struct)
+    found: list[str] = []
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        found.append(f"columns given twice: {twice}")
+    if unknown := sorted(set(columns) - {field.encode_name for field in fields}):
+        found.append(f"columns that {statement.into} doesn't have: {unknown}")
+    if missing := sorted({field.encode_name for field in fields if field.required} - set(columns)):
+        found.append(f"fields of {statement.into} that no column fills: {missing}")
+    return found
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\bnow\s*\(", r"\bcurrent_(timestamp|date|time)\b", r"\b(clock|statement|transaction)_timestamp\b"]
+)
+def test_no_statement_reads_the_clock(pattern):
+    found = {statement.name for statement in STATEMENTS if re.search(pattern, statement.sql, re.IGNORECASE)}
+    assert found - set(READS_THE_CLOCK) == set()
+
+
+def test_no_insert_is_fed_by_a_statement_that_changes_rows():
+    """22 times slower on a distributed server."""
+    feeding = re.compile(
+        r"\bas\s+(not\s+)?(materialized\s+)?\(\s*(insert|update|delete)\b.*\)\s*insert\s+into\b",
+        re.IGNORECASE | re.DOTALL,
+    )
+    assert [statement.name for statement in STATEMENTS if feeding.search(statement.sql)] == []
+
+
+TABLE = re.compile(
+    r"\b(?P<verb>from|join|update|into)\s+(?P<table>[a-z_]+)\b(?:\s+(?:as\s+)?(?P<alias>[a-z_]\w*))?", re.IGNORECASE
+)
+NO_ALIAS = {
+    "set",
+    "where",
+    "on",
+    "join",
+    "left",
+    "order",
+    "group",
+    "limit",
+    "for",
+    "using",
+    "values",
+    "select",
+    "cross",
+    "inner",
+    "returning",
+    "union",
+}
+
+
+async def tenant_tables(database_url: str) -> set[str]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
+    finally:
+        await connection.close()
+    return {row["tablename"] for row in rows} - INSTALLATION_TABLES
+
+
+def unbound(sql: str, tables: set[str]) -> list[str]:
+    """The tenant tables of a statement that it doesn't bind to an organisation."""
+    text = re.sub(r"--[^\n]*", "", sql)
+    found: list[str] = []
+    for reference in TABLE.finditer(text):
+        table, alias = reference["table"].lower(), (reference["alias"] or "").lower()
+        if table not in tables:
+            continue
+        name = table if not alias or alias in NO_ALIAS else alias
+        if reference["verb"].lower() == "into":
+            bound = re.match(r"[^()]*\(\s*org_id\b", text[reference.start() :]) is not None
+        else:
+            own = rf"\b{name}\.org_id\s*=|=\s*{name}\.org_id\b|using\s*\(\s*org_id\b"
+            alone = rf"(?<![.\w])org_id\s*=\s*\$\d|(?<![.\w])org_id\s*=\s*\w+\.org_id|=\s*{table}\.org_id"
+            bound = re.search(own, text) is not None or (name == table and re.search(alone, text) is not None)
+        if not bound:
+            found.append(name)
+    return found
+
+
+async def test_every_statement_stays_in_one_organisation(database_url):
+    tables = await tenant_tables(database_url)
+    wide = {statement.name: unbound(statement.sql, tables) for statement in STATEMENTS}
+    wide = {name: found for name, found in wide.items() if found}
+    bound_to_none = {
+        statement.name
+        for statement in STATEMENTS
+        if statement.name not in wide
+        and any(reference["table"].lower() in tables for reference in TABLE.finditer(statement.sql))
+        and not re.search(r"org_id\s*=\s*\$\d|org_id\s*=\s*any\s*\(\s*\$\d|insert\s+into", statement.sql)
+    }
+    across = {*wide, *bound_to_none}
+    assert across - set(ACROSS_ORGANISATIONS) == set(), "bind them to one organisation, or say here why not"
+    assert set(ACROSS_ORGANISATIONS) - across == set(), "these no longer need their exception"
+
+
+def test_sql_stands_nowhere_else():
+    looks_like_sql = re.compile(
+        r"^\s*(select\s.+\sfrom\s|insert\s+into\s|update\s+\w+\s+set\s|delete\s+from\s)", re.IGNORECASE | re.DOTALL
+    )
+    found: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        if path.name.endswith("queries.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and looks_like_sql.match(node.value):
+                found.add(module_name(path).removeprefix("booking_api."))
+    assert found == set(SQL_ELSEWHERE)

@@ -1,0 +1,116 @@
+"""`org`, `staff`, `keys` and `openapi`."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.processes import run
+from tests.world import World, bearer
+
+ORG = ("org", "add", "Nordlicht", "--time-zone", "Europe/Berlin", "--currency", "EUR", "--locale", "de")
+
+
+async def call(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(run, *arguments, DATABASE_URL=url)
+
+
+async def made(*arguments: str, url: str) -> dict[str, Any]:
+    done = await call(*arguments, "--json", url=url)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+async def test_a_new_organisation_has_keys_that_work(api: httpx.AsyncClient, database_url: str) -> None:
+    keys = await made(*ORG, url=database_url)
+    assert keys["publishable_key"].startswith("pk_test_")
+    assert keys["secret_key"].startswith("sk_test_")
+    for key in (keys["publishable_key"], keys["secret_key"]):
+        assert (await api.get("/v1/places", headers=bearer(key))).status_code == 200
+    db = await asyncpg.connect(database_url)
+    stored = await db.fetch("select * from api_key")
+    await db.close()
+    assert len(stored) == 2
+    assert keys["secret_key"] not in str(stored)
+
+
+async def test_a_live_organisation_has_live_keys(database_url: str) -> None:
+    keys = await made(*ORG, "--live", url=database_url)
+    assert keys["publishable_key"].startswith("pk_live_")
+    assert keys["secret_key"].startswith("sk_live_")
+
+
+async def test_keys_are_printed_for_people_too(database_url: str) -> None:
+    done = await call(*ORG, url=database_url)
+    assert "pk_test_" in done.stdout
+    assert "can't be shown again" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--time-zone", "Europe/Atlantis", "is not an IANA time zone"),
+        ("--currency", "euro", "is not an ISO 4217 currency code"),
+    ],
+)
+async def test_an_organisation_that_makes_no_sense_is_refused(
+    option: str, value: str, sentence: str, database_url: str
+) -> None:
+    arguments = list(ORG)
+    arguments[arguments.index(option) + 1] = value
+    done = await call(*arguments, url=database_url)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "\n" not in done.stderr.strip()
+
+
+async def test_staff_get_a_token_that_works(api: httpx.AsyncClient, world: World, database_url: str) -> None:
+    token = await made("staff", "add", "Ada", "ada@example.org", "--role", "owner", url=database_url)
+    assert token["role"] == "owner"
+    assert (await api.get("/v1/staff", headers=bearer(token["access_token"]))).status_code == 200
+    twice = await call("staff", "add", "Ada", "ada@example.org", url=database_url)
+    assert twice.returncode == 1
+    unknown = await call("staff", "add", "Bob", "bob@example.org", "--role", "king", url=database_url)
+    assert "is not a role" in unknown.stderr
+
+
+async def test_which_organisation_is_asked_where_there_are_several(world: World, database_url: str) -> None:
+    await made(*ORG, url=database_url)
+    done = await call("staff", "add", "Ada", "ada@example.org", url=database_url)
+    assert "Say by --org which organisation is meant" in done.stderr
+    assert (
+        await call("staff", "add", "Ada", "ada@example.org", "--org", "Nordlicht", url=database_url)
+    ).returncode == 0
+    assert (
+        "There is no organisation 'Westwind'"
+        in (await call("keys", "rotate", "--org", "Westwind", url=database_url)).stderr
+    )
+
+
+async def test_without_any_organisation_that_is_said(database_url: str) -> None:
+    assert "There is no organisation yet" in (await call("keys", "rotate", url=database_url)).stderr
+
+
+async def test_a_rotated_key_is_published_beside_the_old_one(world: World, database_url: str) -> None:
+    first = await call("keys", "rotate", url=database_url)
+    second = await call("keys", "rotate", url=database_url)
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert first.stdout.strip() != second.stdout.strip()
+
+
+def test_the_description_is_printed_written_and_checked(tmp_path: Path) -> None:
+    printed = run("openapi")
+    assert printed.returncode == 0, printed.stderr
+    assert json.loads(printed.stdout)["openapi"].startswith("3.1")
+    file = tmp_path / "openapi.json"
+    assert run("openapi", "--check", str(file)).returncode == 1
+    assert run("openapi", "--output", str(file)).returncode == 0
+    assert file.read_text() == printed.stdout
+    assert run("openapi", "--check", str(file)).returncode == 0
+    file.write_text("{}")
+    assert "is not current" in run("openapi", "--check", str(file)).stderr
