@@ -70,7 +70,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
         openapi_config=None,
         logging_config=None,
         request_max_body_size=MAX_BODY_BYTES,
-        compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, minimum_size=600, brotli_quality=4),
+        compression_config=CompressionConfig(
+            backend="brotli", brotli_gzip_fallback=True, minimum_size=600, brotli_quality=5
+        ),
     )
     # Outside of Litestar's routing, so that an unknown path too has a request id, a log line and its metrics.
     app.asgi_handler = observe(app.asgi_handler)

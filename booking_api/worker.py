@@ -28,6 +28,7 @@ from booking_api.checkin import jobs as checkin
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
 from booking_api.core.db import client_timeout_seconds, encode_json
+from booking_api.core.errors import Overloaded
 from booking_api.core.http import acquire
 from booking_api.core.ids import new_id
 from booking_api.core.log import configure_logging, log

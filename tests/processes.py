@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -49,12 +50,23 @@ def run(*arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+class Running(subprocess.Popen[str]):
+    """A process whose standard error goes to a file, because nobody empties a pipe while it runs."""
+
+    def __init__(self, arguments: list[str], env: dict[str, str]) -> None:
+        self.log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - as long as it runs
+        super().__init__(arguments, env=env, stdout=subprocess.PIPE, stderr=self.log, text=True)
+
+    def said(self) -> str:
+        """Everything it wrote to standard error so far."""
+        self.log.seek(0)
+        return self.log.read()
+
+
 @contextlib.contextmanager
-def running(*arguments: str, **values: str) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str, **values: str) -> Iterator[Running]:
     """A command in the background; killed, with all it started, when the test is done with it."""
-    process = subprocess.Popen(
-        command(*arguments), env=environment(**values), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = Running(command(*arguments), environment(**values))
     family: list[psutil.Process] = []
     try:
         yield process
@@ -66,6 +78,7 @@ def running(*arguments: str, **values: str) -> Iterator[subprocess.Popen[str]]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         process.communicate(timeout=PATIENCE_SECONDS)
+        process.log.close()
 
 
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
@@ -101,32 +114,31 @@ def wait_until_gone(family: list[psutil.Process]) -> None:
     assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
 
 
-def read_line(process: subprocess.Popen[str]) -> str:
+def read_line(process: Running) -> str:
+    """The next line of its standard output. Raises `AssertionError` with its last words if it has ended."""
     assert process.stdout is not None
     line = process.stdout.readline()
-    if not line:
-        assert process.stderr is not None
-        raise AssertionError(process.stderr.read())
+    assert line, process.said()
     return line
 
 
 @contextlib.contextmanager
-def demo(folder: Path, *arguments: str, **values: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def demo(folder: Path, *arguments: str, **values: str) -> Iterator[tuple[Running, dict[str, str]]]:
     """A demo that is ready, and what it announced."""
     given = ("demo", "--json", "--port", "0", "--data-dir", str(folder), *arguments)
     with running(*given, **{"BOOKING_SECRET_KEY": "", **values}) as process:
         yield process, json.loads(read_line(process))
 
 
-def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
-    """Asks a process to stop: its exit status, and what it still said."""
+def stop(process: Running, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+    """Asks a process to stop: its exit status, and what it still wrote to standard output and error."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, out, err
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, out, process.said()
 
 
 @contextlib.asynccontextmanager
-async def served(database_url: str, *arguments: str, **values: str) -> AsyncIterator[tuple[subprocess.Popen[str], str]]:
+async def served(database_url: str, *arguments: str, **values: str) -> AsyncIterator[tuple[Running, str]]:
     """A server that is ready, and its URL."""
     port = free_port()
     with running("serve", "--port", str(port), *arguments, DATABASE_URL=database_url, **values) as process:

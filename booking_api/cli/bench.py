@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from booking_api.cli.console import note, run
-
+from booking_api.cli.console import run
 from booking_api.cli.mobile import bench_mobile
 
 

@@ -135,8 +135,8 @@ async def _verify_key(runtime: Runtime, key: str) -> Verified:
 async def _verify_token(runtime: Runtime, token: str) -> tuple[Verified, float]:
     now = utc_now()
     claims = tokens.read(runtime.vault, token, "access", now)
-    org_id, subject_id, session_id = UUID(claims["org"]), UUID(claims["sub"]), UUID(claims["sid"])
-    staff_id = subject_id if claims["knd"] == "staff" else None
+    org_id, subject_id, session_id = claims.org_id, claims.subject_id, claims.session_id
+    staff_id = subject_id if claims.subject == "staff" else None
     async with acquire(runtime) as db:
         found = await session_queries.find_session(db, org_id, session_id, staff_id)
         if found is None:
@@ -150,15 +150,15 @@ async def _verify_token(runtime: Runtime, token: str) -> tuple[Verified, float]:
                 await queries.note_staff_use(db, org_id, staff_id, now, now - USE_NOTED_EVERY)
         if found.session_used_at is not None and _is_stale(found.session_used_at, now):
             await session_queries.note_session_use(db, org_id, session_id, now, now - USE_NOTED_EVERY)
-    left_seconds = claims["exp"] - now.timestamp()
+    left_seconds = claims.expires_at - now.timestamp()
     if left_seconds <= 0:
         raise TokenExpired
     org = Organisation(
         org_id, found.name, found.time_zone, found.currency, found.locale, found.live, found.retention_days
     )
     caller = Caller(
-        kind=claims["knd"], credential_id=session_id, subject_id=subject_id,
+        kind=claims.subject, credential_id=session_id, subject_id=subject_id,
         # The role in the row counts, so that a change of role takes effect at once.
-        role=cast("Role | None", found.role), channel=claims.get("chn", "web"),
+        role=cast("Role | None", found.role), channel=claims.channel,
     )  # fmt: skip
     return (org, caller), left_seconds

@@ -1,7 +1,5 @@
 """The verbs of sessions: renew, redeem a code, ask for recovery, sign out."""
 
-from uuid import UUID
-
 from booking_api.core import events
 from booking_api.core.context import Context
 from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
@@ -25,11 +23,11 @@ async def renew(ctx: Context, refresh_token: str) -> Tokens:
         claims = tokens.read(ctx.vault, refresh_token, "refresh", ctx.now)
     except TokenExpired:
         raise TokenExpired("The refresh token has expired; recover the booking with its reference.") from None
-    if UUID(claims["org"]) != ctx.org_id:
+    if claims.org_id != ctx.org_id:
         raise Unauthenticated("The token is not one of this organisation.")
-    subject_id, session_id, generation = UUID(claims["sub"]), UUID(claims["sid"]), claims["gen"]
+    subject_id, session_id, generation = claims.subject_id, claims.session_id, claims.generation
     role = None
-    if claims["knd"] == "staff":
+    if claims.subject == "staff":
         member = await queries.find_staff(ctx.db, ctx.org_id, subject_id)
         if member is None or member.revoked_at is not None:
             raise TokenRevoked("This member of staff no longer has access.")
@@ -37,8 +35,8 @@ async def renew(ctx: Context, refresh_token: str) -> Tokens:
     if not await session_queries.advance_session(ctx.db, ctx.org_id, session_id, subject_id, generation, ctx.now):
         raise TokenRevoked("The session has ended, or the token's successor has been used.")
     return tokens.mint(
-        ctx.vault, ctx.settings, ctx.org, claims["knd"], subject_id, ctx.now,
-        channel=claims["chn"], role=role, session_id=session_id, generation=generation + 1,
+        ctx.vault, ctx.settings, ctx.org, claims.subject, subject_id, ctx.now,
+        channel=claims.channel, role=role, session_id=session_id, generation=generation + 1,
     )  # fmt: skip
 
 

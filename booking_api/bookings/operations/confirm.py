@@ -35,12 +35,17 @@ async def begin(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
     order = facts.order
     if order.status == "confirmed":
         return None
-    if order.status == "pending":
+    is_paid = facts.intent is not None and facts.intent.status == "succeeded"
+    if order.status == "pending" or (ctx.resumes is not None and is_paid):
+        # A repeat whose first answer was lost: what became of the payment meanwhile is the answer.
         return order.intent_id
     if order.status == "expired" or rules.has_ended(order, ctx.now):
         raise HoldExpired
     if order.status != "on_hold":
         raise Conflict(f"An order that is {order.status} can't be confirmed.")
+    if ctx.resumes is not None and order.intent_id is not None:
+        # It was declined before the first try could say so; the card isn't tried once more.
+        return order.intent_id
     price = rules.sum_prices([booking.price for booking in facts.bookings])
     if wish.expected_total is not None and wish.expected_total != price.total:
         raise PriceChanged(price=price)
@@ -114,14 +119,24 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
             else:
                 move(facts, "abandon" if order.status == "pending" else "expire")
                 await _retake_or_refund(ctx, facts, intent)
-        case "succeeded" if is_current and order.status in {"expired", "rejected"}:
+        case "succeeded" if is_current and order.status in {"expired", "rejected"} and not _was_refused(facts):
             await _retake_or_refund(ctx, facts, intent)
-        case "succeeded" if not is_current or order.status == "cancelled":
+        case "succeeded" if not is_current or (order.status == "cancelled" and not _was_confirmed(facts)):
             await _refund_all(ctx, facts, intent, "superseded")
         case "failed" | "cancelled" if is_current and order.status == "pending":
             await _decline(ctx, facts)
         case _:
             pass
+
+
+def _was_refused(facts: Facts) -> bool:
+    """Whether the payment went back already, so that it buys nothing any more, even if there is room by now."""
+    return any(booking.refund_amount is not None for booking in facts.bookings)
+
+
+def _was_confirmed(facts: Facts) -> bool:
+    """Whether the order stood once: then its cancellation has decided what goes back, and what is kept as a fee."""
+    return any(booking.confirmed_at is not None for booking in facts.bookings)
 
 
 async def _decline(ctx: Context, facts: Facts) -> None:
