@@ -173,6 +173,13 @@ async def insert_bookings(db: Connection, org_id: UUID, booking_columns: list[li
     )
 
 
+async def find_known_ids(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[NewReference]:
+    """Those of the ids that are bookings already."""
+    return await fetch_all(
+        db, NewReference, "select id from booking where org_id = $1 and id = any($2::uuid[])", org_id, booking_ids
+    )
+
+
 async def insert_items(db: Connection, org_id: UUID, item_columns: list[list[Any]]) -> None:
     await execute(
         db,

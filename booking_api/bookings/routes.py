@@ -14,6 +14,7 @@ from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, due_prompt, load_order, load_order_of, show_booking, show_order
 from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.repeat import find_earlier, remember_id
+from booking_api.bookings.operations.together import HoldRequest, hold_together
 from booking_api.bookings.refusals import (
     DetailsMissing,
     HoldExpired,
@@ -38,6 +39,7 @@ from booking_api.bookings.schemas import (
     Order,
 )
 from booking_api.catalog.rules import PartyNotAllowed
+from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, IdTaken, NotFound, VersionConflict
 from booking_api.core.http import (
@@ -46,8 +48,10 @@ from booking_api.core.http import (
     Reply,
     endpoint,
     expected_version,
+    make_context,
     problem_reply,
     read_body,
+    read_key,
     reading,
     runtime_of,
     send,
@@ -55,6 +59,7 @@ from booking_api.core.http import (
     writing,
 )
 from booking_api.core.ids import new_id
+from booking_api.core.runtime import Runtime
 from booking_api.identity import operations as identity
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments
@@ -100,7 +105,7 @@ async def create_order(request: AnyRequest) -> Response[bytes]:
     The places are kept until `expires_at`. With `confirm` the order is confirmed at once. The first order under a
     publishable key makes a customer and answers with their tokens.
     """
-    return await _place(request, await read_body(request, NewOrder), _as_order, booking_id=None)
+    return await _place(request, await read_body(request, NewOrder), _as_order)
 
 
 @endpoint(
@@ -126,12 +131,16 @@ async def create_booking(request: AnyRequest) -> Response[bytes]:
         payment=wish.payment,
         expected_total=wish.expected_total,
     )
-    return await _place(request, order, _as_booking(wish.id), booking_id=wish.id)
+    return await _place(request, order, _as_booking(wish.id), short=True, booking_id=wish.id)
 
 
-async def _place(request: AnyRequest, wanted: NewOrder, show: Show, *, booking_id: UUID | None) -> Response[bytes]:
+async def _place(
+    request: AnyRequest, wanted: NewOrder, show: Show, *, short: bool = False, booking_id: UUID | None = None
+) -> Response[bytes]:
     """Places once, and once more when ended holds stood in the way or a twin with the same id came first."""
     try:
+        if short and not wanted.confirm and all(item.seat is None for item in wanted.bookings[0].items):
+            return await _place_together(request, wanted, show)
         return await _place_once(request, wanted, show, booking_id)
     except (NoRoom, SeatTaken) as error:
         org = request.scope["auth"][0]
@@ -144,6 +153,37 @@ async def _place(request: AnyRequest, wanted: NewOrder, show: Show, *, booking_i
         return await _place_once(request, wanted, show, booking_id)
     except NoRoom as error:
         return await _refuse(request, error)
+
+
+async def _place_together(request: AnyRequest, wanted: NewOrder, show: Show) -> Response[bytes]:
+    """Places in a transaction shared with whoever came at the same time; by itself where that can't be."""
+    runtime = runtime_of(request)
+    org, caller = request.scope["auth"]
+    key = request.headers.get("idempotency-key")
+
+    async def reply(ctx: Context, facts: Facts) -> Reply:
+        tokens_for = facts.order.customer_id if caller.kind == "app" else None
+        return _held(ctx, facts, await show(ctx, facts), 201, tokens_for)
+
+    hold = HoldRequest(
+        make_context=lambda db: make_context(request, db),
+        wanted=wanted,
+        body=await request.body(),
+        key=None if key is None else await read_key(request, key, caller),
+        show=reply,
+    )
+    outcome = await batcher_of(runtime, ("hold", org.org_id), lambda: _hold_batcher(runtime, org.org_id)).submit(hold)
+    if isinstance(outcome, Singly):
+        return await _place_once(request, wanted, show, wanted.bookings[0].id)
+    if isinstance(outcome, Exception):
+        raise outcome
+    ctx = make_context(request, None)
+    ctx.reply = outcome
+    return send(request, ctx)
+
+
+def _hold_batcher(runtime: Runtime, org_id: UUID) -> Batcher[HoldRequest, Reply]:
+    return Batcher(lambda requests: hold_together(runtime, org_id, requests))
 
 
 async def _refuse(request: AnyRequest, error: NoRoom | SeatTaken) -> Never:

@@ -477,10 +477,7 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
         if auth is None:
             raise Unauthenticated
         if key is not None:
-            _check_idempotency_key(key, auth[1])
-            target = f"{request.method} {request.scope['path']}\0{key}"
-            key_hash = hashlib.sha256(target.encode()).digest()
-            digest = fingerprint(request.scope["query_string"], await request.body())
+            key_hash, digest = await read_key(request, key, auth[1])
         self.key_hash, self.digest = key_hash, digest
         self._acquired = acquire(runtime_of(request))
         db = await self._acquired.__aenter__()
@@ -496,9 +493,7 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
         return ctx
 
     async def _find_earlier(self, ctx: Context) -> None:
-        lock = int.from_bytes(
-            fingerprint(ctx.org_id.bytes, ctx.caller.credential_id.bytes, self.key_hash)[:8], "big", signed=True
-        )
+        lock = twin_lock(ctx.org_id, ctx.caller.credential_id, self.key_hash)
         found = await queries.find_answer(ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, lock)
         if found.body is not None and found.status is not None:
             if found.fingerprint != self.digest:
@@ -506,12 +501,8 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
             if found.status == UNFINISHED:
                 ctx.resumes = UUID(bytes=found.body)
                 return
-            reply = Reply(
-                found.body, found.status, headers={"Idempotency-Replayed": "true"}, tokens_for=found.customer_id
-            )
-            if found.status >= 400:
-                reply.media_type = PROBLEM
-            elif self.renew is not None:
+            reply = earlier_reply(found)
+            if found.status < 400 and self.renew is not None:
                 reply.secrets = await self.renew(ctx, found.body)
             raise Replayed(reply)
         if not found.locked:
@@ -554,6 +545,26 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
                     await self.transaction.commit()
         finally:
             await self._acquired.__aexit__(None, None, None)
+
+
+async def read_key(request: Request[Any, Any, Any], key: str, caller: Caller) -> tuple[bytes, bytes]:
+    """A valid key's digest, scoped to method and path, and the fingerprint of its request. Raises `Invalid`."""
+    _check_idempotency_key(key, caller)
+    target = f"{request.method} {request.scope['path']}\0{key}"
+    return hashlib.sha256(target.encode()).digest(), fingerprint(request.scope["query_string"], await request.body())
+
+
+def twin_lock(org_id: UUID, credential_id: UUID, key_hash: bytes) -> int:
+    """The advisory lock that requests with the same key contend for."""
+    return int.from_bytes(fingerprint(org_id.bytes, credential_id.bytes, key_hash)[:8], "big", signed=True)
+
+
+def earlier_reply(found: queries.StoredAnswer | queries.FoundAnswer) -> Reply:
+    """A stored answer, to be sent again; the tokens that came with it are minted anew."""
+    assert found.status is not None
+    headers = {"Idempotency-Replayed": "true"}
+    media_type = PROBLEM if found.status >= 400 else JSON
+    return Reply(found.body, found.status, headers=headers, tokens_for=found.customer_id, media_type=media_type)
 
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{16,255}")

@@ -124,6 +124,55 @@ async def store_answer(
     )
 
 
+class FoundAnswer(msgspec.Struct, frozen=True):
+    """As `StoredAnswer`, of one of several keys."""
+
+    position: int
+    locked: bool
+    fingerprint: bytes | None
+    status: int | None
+    body: bytes | None
+    customer_id: UUID | None
+
+
+async def find_answers(
+    db: Connection, org_id: UUID, credential_ids: list[UUID], key_hashes: list[bytes], locks: list[int]
+) -> list[FoundAnswer]:
+    """As `find_answer`, for several keys at once, in their order."""
+    return await fetch_all(
+        db,
+        FoundAnswer,
+        """
+        select wanted.position::int as position, pg_try_advisory_xact_lock(wanted.lock) as locked,
+          k.fingerprint, k.status, k.body, k.customer_id
+        from unnest($2::uuid[], $3::bytea[], $4::bigint[]) with ordinality as wanted (credential_id, key_hash, lock, position)
+        left join idempotency_key k
+          on k.org_id = $1 and k.credential_id = wanted.credential_id and k.key_hash = wanted.key_hash
+        order by wanted.position
+        """,
+        org_id,
+        credential_ids,
+        key_hashes,
+        locks,
+    )
+
+
+async def store_answers(db: Connection, org_id: UUID, answer_columns: list[list[Any]], now: datetime) -> int:
+    """Stores new answers; fewer than were given if a twin stored its own first."""
+    return await execute(
+        db,
+        """
+        insert into idempotency_key (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, created_at)
+        select $1, a.*, $8
+        from unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::smallint[], $6::bytea[], $7::uuid[]) as a
+        on conflict (org_id, credential_id, key_hash) do nothing
+        """,
+        org_id,
+        *answer_columns,
+        now,
+    )
+
+
 async def delete_answers(db: Connection, before: datetime, limit: int) -> int:
     """Deletes stored answers older than `before`, at most `limit` at a time."""
     return await execute(

@@ -14,14 +14,15 @@ from booking_api.core.secrets import fingerprint
 CREATED = 201
 
 
-def _key(thing_id: UUID) -> bytes:
+def id_key(thing_id: UUID) -> bytes:
+    """Under which the maker of a thing is noted, beside the idempotency keys of headers."""
     return hashlib.sha256(b"id\0" + thing_id.bytes).digest()
 
 
 async def remember_id(ctx: Context, thing_id: UUID, body: bytes, customer_id: UUID) -> None:
     """Notes who made a thing under a publishable key, which is no proof by itself: the same body must come again."""
     await core_queries.store_answer(
-        ctx.db, ctx.org_id, ctx.caller.credential_id, _key(thing_id), fingerprint(body), CREATED, b"", customer_id,
+        ctx.db, ctx.org_id, ctx.caller.credential_id, id_key(thing_id), fingerprint(body), CREATED, b"", customer_id,
         ctx.now, UNFINISHED,
     )  # fmt: skip
 
@@ -51,7 +52,7 @@ async def _is_owner(ctx: Context, thing_id: UUID, customer_id: UUID, body: bytes
         case "customer":
             return customer_id == ctx.caller.subject_id
         case "app":
-            key = _key(thing_id)
+            key = id_key(thing_id)
             lock = int.from_bytes(key[:8], "big", signed=True)
             stored = await core_queries.find_answer(ctx.db, ctx.org_id, ctx.caller.credential_id, key, lock)
             return stored.fingerprint == fingerprint(body) and stored.customer_id == customer_id
