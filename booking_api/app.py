@@ -13,9 +13,10 @@ from booking_api.bookings import customer_routes
 from booking_api.bookings import routes as bookings
 from booking_api.catalog import routes as catalog
 from booking_api.checkin import routes as checkin
-from booking_api.core.http import answer_exception, options_handlers
+from booking_api.core.http import options_handlers
 from booking_api.core.log import configure_logging
 from booking_api.core.middleware import observe
+from booking_api.core.problems import answer_exception
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
 from booking_api.feedback import routes as feedback

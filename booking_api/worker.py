@@ -29,12 +29,11 @@ from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
 from booking_api.core.db import client_timeout_seconds, encode_json
 from booking_api.core.errors import Overloaded
-from booking_api.core.http import acquire
 from booking_api.core.ids import new_id
 from booking_api.core.log import configure_logging, log
 from booking_api.core.process import connect
 from booking_api.core.queries import StoredEvent
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from booking_api.identity import jobs as identity
 from booking_api.lifetime import open_runtime

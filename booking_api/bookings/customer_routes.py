@@ -18,20 +18,11 @@ from booking_api.bookings.rules import FINAL
 from booking_api.bookings.schemas import Booking, BookingList, BookingsQuery, ResumeCode, SyncPage, SyncQuery
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
-from booking_api.core.http import (
-    Access,
-    Binary,
-    Reply,
-    encode,
-    endpoint,
-    make_context,
-    read_query,
-    reading,
-    runtime_of,
-    send,
-    writing,
-)
+from booking_api.core.http import Access, Binary, endpoint
+from booking_api.core.inputs import read_query
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.replies import Reply, encode, runtime_of, send
+from booking_api.core.transactions import make_context, reading, writing
 from booking_api.identity import operations as identity
 
 TAG = "Bookings"

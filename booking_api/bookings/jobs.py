@@ -9,9 +9,8 @@ from booking_api.bookings.operations import cancel, confirm, edit
 from booking_api.bookings.operations.facts import load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.core.clock import utc_now
-from booking_api.core.http import acquire
 from booking_api.core.queries import StoredEvent
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
 from booking_api.identity import notifier
 from booking_api.identity import operations as identity

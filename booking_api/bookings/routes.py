@@ -42,24 +42,13 @@ from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, IdTaken, NotFound, VersionConflict
-from booking_api.core.http import (
-    CONSTRAINTS,
-    Access,
-    Reply,
-    endpoint,
-    expected_version,
-    make_context,
-    problem_reply,
-    read_body,
-    read_key,
-    reading,
-    runtime_of,
-    send,
-    version_etag,
-    writing,
-)
+from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import new_id
+from booking_api.core.inputs import read_body
+from booking_api.core.problems import CONSTRAINTS, problem_reply
+from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
 from booking_api.core.runtime import Runtime
+from booking_api.core.transactions import make_context, read_key, reading, writing
 from booking_api.identity import operations as identity
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments

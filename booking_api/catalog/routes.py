@@ -8,7 +8,10 @@ from litestar import Request, Response
 from booking_api.catalog import operations
 from booking_api.catalog.schemas import PlacePage, PlacesQuery, ProductAnswer, ProductPage, ProductsQuery
 from booking_api.core.errors import NotFound, Unprocessable
-from booking_api.core.http import Access, Reply, body_etag, endpoint, read_query, reading, send
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_query
+from booking_api.core.replies import Reply, body_etag, send
+from booking_api.core.transactions import reading
 
 READERS = Access(app=True, customer=True, staff="agent", scope="catalog:read")
 

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from booking_api.checkin import queries
 from booking_api.core.clock import utc_now
-from booking_api.core.http import acquire
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 
 ANSWERS_KEPT = timedelta(days=2)
 """How long the full answer of a scan can be had again with its nonce; after that its verdict alone."""

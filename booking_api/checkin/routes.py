@@ -14,7 +14,10 @@ from booking_api.checkin.schemas import (
     UndoneScan,
 )
 from booking_api.core.errors import NotFound
-from booking_api.core.http import Access, Reply, endpoint, read_body, read_query, reading, send, writing
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_body, read_query
+from booking_api.core.replies import Reply, send
+from booking_api.core.transactions import reading, writing
 
 TAG = "Gate"
 SCANNING = Access(staff="agent", scope="scan")

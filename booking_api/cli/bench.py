@@ -39,7 +39,7 @@ def run_bench(
     workers: Annotated[int, typer.Option(min=1, help="Processes of the measured server.")] = 1,
     slots: Annotated[int | None, typer.Option(min=1_000, help="Slots to search. [default: 1000000]")] = None,
     bookings: Annotated[
-        int | None, typer.Option(min=1_000, help="Bookings to grow to, up to 10000000. [default: 1000000]")
+        int | None, typer.Option(min=20_000, max=100_000_000, help="Bookings to grow to. [default: 1000000]")
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the database is put. [default: where temporary files go]")
@@ -50,6 +50,8 @@ def run_bench(
     Operations: hold, hold_hot, hold_hot_slow_disk, confirm, scan, express, search, calendar, flash_sale, picture,
     memory, workers, growth. `--quick` leaves out the last two.
     """
+    import asyncio
+
     import msgspec
     from rich.console import Console
 
@@ -66,7 +68,10 @@ def run_bench(
         quick=quick, rounds=rounds, seconds=seconds, connections=connections, workers=workers, slots=slots,
         bookings=bookings,
     )  # fmt: skip
-    report = run(lambda: measure(names, plan, data_dir, Console(stderr=True)))
+    try:
+        report = run(lambda: measure(names, plan, data_dir, Console(stderr=True)))
+    except asyncio.CancelledError:
+        raise typer.Exit(143) from None
     print_report(report, Console())
     if json_file is not None:
         json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")

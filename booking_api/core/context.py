@@ -69,9 +69,9 @@ class Context:
     languages: tuple[str, ...] = ("en",)
     """Wanted by the reader, most wanted first, the organisation's own last."""
     reply: Any = None
-    """The answer that `core.http.writing` stores and sends; see `core.http.Reply`."""
+    """The answer that `core.transactions.writing` stores and `core.replies.send` sends."""
     begun: UUID | None = None
-    """What a request in two transactions made in its first; see `core.http.writing`."""
+    """What a request in two transactions made in its first; see `core.transactions.writing`."""
     resumes: UUID | None = None
     """What an earlier try of this request made, when its idempotency key is still unfinished."""
 

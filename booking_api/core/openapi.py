@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from booking_api.core.http import JSON, Binary, Endpoint, Problem
+from booking_api.core.http import Binary, Endpoint
 from booking_api.core.json_schema import Schema, make_schemas, paragraphs, references, sample
 from booking_api.core.openapi_parts import (
     HEADERS,
@@ -22,6 +22,8 @@ from booking_api.core.openapi_parts import (
     security,
 )
 from booking_api.core.openapi_problems import Refusals
+from booking_api.core.problems import Problem
+from booking_api.core.replies import JSON
 
 PATH_TYPES: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},

@@ -6,9 +6,10 @@ from typing import Any
 
 from booking_api.core import errors as problems
 from booking_api.core.errors import DomainError
-from booking_api.core.http import PROBLEM, Endpoint
+from booking_api.core.http import Endpoint
 from booking_api.core.json_schema import Schema, sample
 from booking_api.core.openapi_parts import PATH_PARAMETER, header_refs
+from booking_api.core.replies import PROBLEM
 
 EXAMPLE_REQUEST_ID = "019aa5c85d607c3e9f214b7d0c6e8a16"
 SHARED: dict[frozenset[type[DomainError]], str] = {

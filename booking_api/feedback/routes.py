@@ -5,7 +5,10 @@ from uuid import UUID
 from litestar import Request, Response
 
 from booking_api.core.errors import NotFound, Unprocessable
-from booking_api.core.http import Access, Reply, body_etag, endpoint, read_body, read_query, reading, send, writing
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_body, read_query
+from booking_api.core.replies import Reply, body_etag, send
+from booking_api.core.transactions import reading, writing
 from booking_api.feedback import operations, summaries
 from booking_api.feedback.schemas import (
     AlreadyAnswered,

@@ -18,8 +18,8 @@ from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller, Organisation, Role
 from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
-from booking_api.core.http import Endpoint, acquire
-from booking_api.core.runtime import Runtime
+from booking_api.core.http import Endpoint
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import hash_secret
 from booking_api.identity import limiting, queries, session_queries, tokens
 

@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 from booking_api.core.clock import utc_now
-from booking_api.core.http import acquire
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import session_queries
 
 BATCH = 200

@@ -7,10 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.http import acquire
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import session_queries
 
 

@@ -19,24 +19,13 @@ from booking_api.core.errors import (
     Unprocessable,
     invalid,
 )
-from booking_api.core.http import (
-    JSON,
-    Access,
-    Reply,
-    acquire,
-    encode,
-    endpoint,
-    etag_matches,
-    read_body,
-    read_query,
-    reading,
-    runtime_of,
-    send,
-    writing,
-)
+from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import read_code
-from booking_api.core.runtime import Runtime
+from booking_api.core.inputs import read_body, read_query
+from booking_api.core.replies import JSON, Reply, encode, etag_matches, runtime_of, send
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
+from booking_api.core.transactions import reading, writing
 from booking_api.identity import administration, limiting, operations, queries, sessions
 from booking_api.identity.authentication import credential_cache
 from booking_api.identity.schemas import (

@@ -7,7 +7,10 @@ from litestar import Request, Response
 
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.errors import NotFound, Unprocessable
-from booking_api.core.http import Access, Reply, body_etag, endpoint, read_query, reading, send
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_query
+from booking_api.core.replies import Reply, body_etag, send
+from booking_api.core.transactions import reading
 from booking_api.inventory import search
 from booking_api.inventory.schemas import (
     Availability,

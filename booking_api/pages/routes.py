@@ -8,7 +8,8 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from booking_api.core.errors import NotFound, known_errors
-from booking_api.core.http import JSON, Access, Binary, endpoint, etag_matches, runtime_of
+from booking_api.core.http import Access, Binary, endpoint
+from booking_api.core.replies import JSON, etag_matches, runtime_of
 from booking_api.core.secrets import content_etag
 from booking_api.pages.document import document, encode
 from booking_api.pages.markup import CONTENT_SECURITY_POLICY

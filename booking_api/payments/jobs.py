@@ -8,9 +8,8 @@ import asyncpg
 from booking_api.core.clock import utc_now
 from booking_api.core.errors import DomainError
 from booking_api.core.events import Event, publish
-from booking_api.core.http import acquire
 from booking_api.core.log import log
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.payments import queries, rules
 from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
 from booking_api.payments.providers import PROVIDERS

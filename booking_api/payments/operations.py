@@ -11,11 +11,10 @@ from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Conflict, NotFound, unprocessable
 from booking_api.core.events import Event, publish
-from booking_api.core.http import acquire
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.money import Money
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from booking_api.payments import queries, rules
 from booking_api.payments.providers import PROVIDERS

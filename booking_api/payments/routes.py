@@ -6,7 +6,9 @@ from litestar import Request, Response
 
 from booking_api.core.clock import utc_now
 from booking_api.core.errors import NotFound
-from booking_api.core.http import JSON, Access, acquire, encode, endpoint, runtime_of
+from booking_api.core.http import Access, endpoint
+from booking_api.core.replies import JSON, encode, runtime_of
+from booking_api.core.runtime import acquire
 from booking_api.payments.operations import record_outcome
 from booking_api.payments.providers import PROVIDERS
 from booking_api.payments.schemas import WebhookReceipt

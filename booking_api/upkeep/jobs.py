@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
-from booking_api.core.http import acquire
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.upkeep import queries
 
 BATCH = 1000

@@ -2,21 +2,24 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 
 import asyncpg
 from litestar import Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest, multiprocess
-from prometheus_client.registry import REGISTRY
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Metric, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
 from booking_api.core.errors import Overloaded
-from booking_api.core.http import Access, Binary, acquire, encode, endpoint, runtime_of
-from booking_api.core.runtime import Runtime
+from booking_api.core.http import Access, Binary, endpoint
+from booking_api.core.replies import encode, runtime_of
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.upkeep import queries
 from booking_api.upkeep.operations import schema_is_current
-from booking_api.upkeep.schemas import Health, JobCounts, Readiness
+from booking_api.upkeep.schemas import Health, Readiness
 
 TAG = "Operations"
 ANYBODY = Access(anonymous=True, app=True, customer=True, staff="agent")
@@ -78,8 +81,8 @@ async def get_metrics(request: Request) -> Response[bytes]:
     Requests and durations of all processes of this server together, and the state of the installation: workers,
     waiting events, jobs. Reachable without a credential; let your proxy keep it from the public.
     """
-    own = CollectorRegistry(auto_describe=True)
-    await _measure(runtime_of(request), own)
+    own = CollectorRegistry()
+    own.register(await _measure(runtime_of(request)))
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         counted = CollectorRegistry()
         multiprocess.MultiProcessCollector(counted)
@@ -89,28 +92,36 @@ async def get_metrics(request: Request) -> Response[bytes]:
     return Response(text, headers=NO_STORE, media_type=CONTENT_TYPE_LATEST)
 
 
-async def _measure(runtime: Runtime, registry: CollectorRegistry) -> None:
+class Measured(Collector):
+    """Figures of one moment. Not gauges of the library: those would be added up over the server's processes."""
+
+    def __init__(self, figures: list[tuple[str, str, float]]) -> None:
+        self.figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        for name, explanation, value in self.figures:
+            yield GaugeMetricFamily(f"booking_api_{name}", explanation, value)
+
+
+async def _measure(runtime: Runtime) -> Measured:
     """What is true of the whole installation at this moment. Without a database it says just that."""
-
-    def gauge(name: str, help_text: str, value: float) -> None:
-        Gauge(f"booking_api_{name}", help_text, registry=registry).set(value)
-
+    now = utc_now()
     try:
         async with asyncio.timeout(PATIENCE_SECONDS), acquire(runtime) as db:
-            now = utc_now()
             liveness = await core_queries.liveness(db, now - SEEN_WITHIN)
-            jobs: JobCounts = await queries.count_jobs(db)
+            jobs = await queries.count_jobs(db)
     except (Overloaded, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        gauge("database_up", "Whether the database answers.", 0)
-        return
-    waiting = liveness.oldest_unrelayed_at
-    gauge("database_up", "Whether the database answers.", 1)
-    gauge("workers", "Worker processes seen in the last 15 seconds.", liveness.workers)
-    gauge("oldest_waiting_event_seconds", "Age of the oldest event that no worker has relayed.",
-          (now - waiting).total_seconds() if waiting else 0)  # fmt: skip
-    gauge("jobs_queued", "Jobs that wait.", jobs.queued)
-    gauge("jobs_running", "Jobs under way.", jobs.running)
-    gauge("jobs_failed", "Jobs that were given up and wait for a person.", jobs.failed)
+        return Measured([("database_up", "Whether the database answers.", 0)])
+    oldest = liveness.oldest_unrelayed_at
+    waiting_seconds = (now - oldest).total_seconds() if oldest else 0
+    return Measured([
+        ("database_up", "Whether the database answers.", 1),
+        ("workers", "Worker processes seen in the last 15 seconds.", liveness.workers),
+        ("oldest_waiting_event_seconds", "Age of the oldest event that no worker has relayed.", waiting_seconds),
+        ("jobs_queued", "Jobs that wait.", jobs.queued),
+        ("jobs_running", "Jobs under way.", jobs.running),
+        ("jobs_failed", "Jobs that were given up and wait for a person.", jobs.failed),
+    ])  # fmt: skip
 
 
 ROUTES = [get_health, get_readiness, get_metrics]

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.operations import cancel
-from booking_api.core.http import acquire
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity.system import system_context
 
 BATCH = 100

@@ -8,8 +8,8 @@ from booking_api.bookings.operations.facts import Facts, load
 from booking_api.core import queries as core_queries
 from booking_api.core.context import Context
 from booking_api.core.errors import IdTaken
-from booking_api.core.http import UNFINISHED
 from booking_api.core.secrets import fingerprint
+from booking_api.core.transactions import UNFINISHED
 
 CREATED = 201
 

@@ -18,10 +18,11 @@ from booking_api.core import queries as core_queries
 from booking_api.core.batching import SINGLY, Singly
 from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
-from booking_api.core.http import UNFINISHED, Reply, acquire, earlier_reply, twin_lock
 from booking_api.core.ids import new_id
-from booking_api.core.runtime import Runtime
+from booking_api.core.replies import Reply
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import fingerprint
+from booking_api.core.transactions import UNFINISHED, earlier_reply, twin_lock
 
 
 class HoldRequest(NamedTuple):

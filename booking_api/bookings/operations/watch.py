@@ -7,9 +7,8 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.core.errors import Overloaded
-from booking_api.core.http import acquire
 from booking_api.core.log import log
-from booking_api.core.runtime import Runtime
+from booking_api.core.runtime import Runtime, acquire
 
 POLL_SECONDS = 0.25
 MAX_WATCHERS = 5_000

@@ -1,0 +1,152 @@
+"""A whole run: the stage, the data, each operation in turn, the report."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from booking_api.bench import queries
+from booking_api.bench.load import generator_name
+from booking_api.bench.loads.base import Note, Operation
+from booking_api.bench.loads.confirm import Confirm
+from booking_api.bench.loads.growth import measure_growth
+from booking_api.bench.loads.hold import Express, Hold, HotHold, SlowHotHold
+from booking_api.bench.loads.process import measure_memory, measure_picture, measure_workers
+from booking_api.bench.loads.sale import measure_sale
+from booking_api.bench.loads.scan import Scan
+from booking_api.bench.loads.search import Calendar, Search, Timetable
+from booking_api.bench.machine import look_at_machine
+from booking_api.bench.measure import Bench
+from booking_api.bench.schemas import Plan, Report, Result
+from booking_api.bench.stage import TUNED, Stage, open_database, open_folder, open_stage
+from booking_api.bench.world import World, build_world
+from booking_api.core.process import StartFailed
+from booking_api.core.runtime import acquire
+from booking_api.demo.embedded import EmbeddedPostgres
+
+RATES: dict[str, type[Operation]] = {
+    operation.name: operation for operation in (Hold, HotHold, SlowHotHold, Confirm, Scan, Express)
+}
+READING = ("search", "calendar")
+OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory", "workers", "growth")
+QUICK_OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory")
+QUICK_SLOTS, QUICK_BOOKINGS = 30_000, 20_000
+SHOWN_SETTINGS = (
+    "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "wal_level", "jit",
+)  # fmt: skip
+
+
+def make_plan(
+    *, quick: bool, rounds: int | None, seconds: float | None, connections: int, workers: int, slots: int | None,
+    bookings: int | None,
+) -> Plan:  # fmt: skip
+    """The plan that the options describe."""
+    return Plan(
+        rounds=rounds or (2 if quick else 5), seconds=seconds or (0.8 if quick else 4.0),
+        warm_seconds=0.4 if quick else 1.5, connections=connections, workers=workers, half_load=not quick,
+        slots=slots or (QUICK_SLOTS if quick else 1_000_000),
+        bookings=bookings or (QUICK_BOOKINGS if quick else 1_000_000),
+    )  # fmt: skip
+
+
+def choose(wanted: Sequence[str], *, quick: bool) -> list[str]:
+    """The operations to measure, in the order in which they are. Raises `StartFailed` for one that there isn't."""
+    for name in wanted:
+        if name not in OPERATIONS:
+            raise StartFailed(f"{name!r} is not an operation; those are {', '.join(OPERATIONS)}.")
+    chosen = wanted or (QUICK_OPERATIONS if quick else OPERATIONS)
+    return [name for name in OPERATIONS if name in chosen]
+
+
+async def run_bench(names: list[str], plan: Plan, data_dir: Path | None, console: Console) -> Report:
+    """Measures the operations and tidies up, also when it is told to stop. Raises `StartFailed`."""
+    measuring = asyncio.current_task()
+    assert measuring is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, measuring.cancel)
+    began = time.monotonic()
+    results: list[Result] = []
+    with Progress(
+        TextColumn("{task.description:<48}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
+        transient=True,
+    ) as progress:  # fmt: skip
+        async with AsyncExitStack() as stack:
+            task = progress.add_task("Starting PostgreSQL", total=len(names))
+            folder = stack.enter_context(open_folder(data_dir))
+            database = await stack.enter_async_context(open_database(folder))
+
+            def note(text: str) -> None:
+                progress.update(task, description=text)
+
+            async with open_stage(folder, database, "booking", plan.workers) as stage:
+                async with acquire(stage.runtime) as db:
+                    settings = {name: await queries.current_setting(db, name) for name in SHOWN_SETTINGS}
+                    machine = look_at_machine(folder, await queries.server_version(db))
+                if together := [name for name in names if name != "growth"]:
+                    session = _Session(stage, plan, note, progress)
+                    await session.begin(together)
+                    for name in together:
+                        results += await session.measure(name)
+                        progress.advance(task)
+            if "growth" in names:
+                results += await _measure_growth(folder, database, plan, note)
+                progress.advance(task)
+    return Report(
+        machine=machine, generator=generator_name(), plan=plan, settings={**settings, **TUNED}, results=results,
+        seconds=round(time.monotonic() - began, 1),
+    )  # fmt: skip
+
+
+async def _measure_growth(folder: Path, database: EmbeddedPostgres, plan: Plan, note: Note) -> list[Result]:
+    worlds: list[World] = []
+    async with AsyncExitStack() as stack:
+        for name in ("small", "growing"):
+            stage = await stack.enter_async_context(open_stage(folder, database, name, plan.workers))
+            worlds.append(await build_world(stage))
+            await stage.start_server()
+        return await measure_growth(worlds[0], worlds[1], plan, note)
+
+
+class _Session:
+    """The operations that share one database."""
+
+    world: World
+    timetable: Timetable
+
+    def __init__(self, stage: Stage, plan: Plan, note: Note, progress: Progress) -> None:
+        self.stage, self.plan, self.note, self.progress = stage, plan, note, progress
+
+    async def begin(self, names: list[str]) -> None:
+        """Loads what the operations need and starts the server."""
+        self.note("Making products and slots")
+        self.world = await build_world(self.stage)
+        self.timetable = Timetable(self.world, self.plan.slots)
+        if set(names) & set(READING):
+            task = self.progress.add_task("Loading slots to search", total=self.timetable.slots)
+            await self.timetable.load(lambda count: self.progress.advance(task, count))
+        async with acquire(self.stage.runtime) as db:
+            await queries.tidy(db)
+        await self.stage.start_server()
+
+    async def measure(self, name: str) -> list[Result]:
+        world, plan, note = self.world, self.plan, self.note
+        match name:
+            case "search":
+                return [await Bench(Search(world, self.timetable), plan, note).run()]
+            case "calendar":
+                return [await Bench(Calendar(world, self.timetable), plan, note).run()]
+            case "flash_sale":
+                return [await measure_sale(world, plan, note)]
+            case "picture":
+                return [await measure_picture(world, note)]
+            case "memory":
+                return [measure_memory(world)]
+            case "workers":
+                return await measure_workers(world, plan, note)
+            case _:
+                return [await Bench(RATES[name](world), plan, note).run()]

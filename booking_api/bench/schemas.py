@@ -1,0 +1,100 @@
+"""What is measured, and how it is told."""
+
+from typing import Any
+
+import msgspec
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured."""
+
+    rounds: int = 5
+    seconds: float = 4.0
+    """Of each run of ours and of the limit, in each round."""
+    warm_seconds: float = 1.5
+    connections: int = 64
+    workers: int = 1
+    slots: int = 1_000_000
+    """Slots that searches run over."""
+    bookings: int = 1_000_000
+    """Bookings that growth is measured up to."""
+    half_load: bool = True
+    """Whether to measure latencies at half of the throughput, too."""
+
+
+class LoadRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a load generator. Latencies in milliseconds, from the first byte sent to the last one received."""
+
+    seconds: float
+    sent: int
+    """Requests taken from the file; with wrk some of them may be unanswered."""
+    statuses: dict[str, int]
+    lost: int = 0
+    """Requests whose connection ended before their answer."""
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    refusals: dict[str, str] = {}
+    """The first answer of each status that isn't 2xx."""
+
+    @property
+    def answered(self) -> int:
+        return sum(self.statuses.values())
+
+
+class LimitRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of pgbench."""
+
+    per_s: float
+    transactions: int
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What the figures were measured on."""
+
+    cpu: str
+    cores: int
+    memory_gb: float
+    system: str
+    python: str
+    postgresql: str
+    flush_ms: float
+    """Median time of a write of 8 KB that is flushed to the disk the database was on."""
+    busy_percent: float
+    """Of all cores, by whatever else ran on the machine when the measurement began."""
+    packages: dict[str, str]
+
+
+class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One operation. `ratio` is ours over the limit; a spread is (highest − lowest) / median of the rounds."""
+
+    op: str
+    title: str
+    ours_per_s: float
+    limit_per_s: float | None = None
+    ratio: float | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    """At full load, where requests wait for each other."""
+    p99_half_load_ms: float | None = None
+    connections: int
+    ours_rounds: list[float] = []
+    limit_rounds: list[float] = []
+    ours_spread_percent: float | None = None
+    limit_spread_percent: float | None = None
+    ratio_rounds: list[float] = []
+    exact: bool = True
+    """Whether the tables agreed with the answers after each run."""
+    problems: list[str] = []
+    facts: dict[str, Any] = {}
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """All of a run of `booking-api bench`."""
+
+    machine: Machine
+    generator: str
+    plan: Plan
+    settings: dict[str, str]
+    results: list[Result]
+    seconds: float

@@ -1,0 +1,156 @@
+"""What is measured on: an embedded PostgreSQL and a `booking-api serve` of the bench's own, in a temporary folder."""
+
+import asyncio
+import dataclasses
+import os
+import resource
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from booking_api.core.process import StartFailed
+from booking_api.core.runtime import Runtime
+from booking_api.core.settings import Settings
+from booking_api.demo.embedded import EmbeddedPostgres
+from booking_api.demo.supervisor import Child, our_command
+from booking_api.lifetime import open_runtime
+from booking_api.migrate import migrate
+
+READY_SECONDS = 60.0
+OPEN_FILES = 8_192
+"""The flash sale has a thousand connections, in the server and in the generator."""
+NO_LIMIT = str(10**9)
+HOLD_SECONDS = 6 * 3600
+"""Longer than any run: holds must not end while they wait to be confirmed."""
+TUNED = {
+    # Requests are counted against their limits, and none is refused: all of them come from one address.
+    "BOOKING_RATE_LIMIT_PER_MINUTE": NO_LIMIT,
+    "BOOKING_KEY_RATE_LIMIT_PER_MINUTE": NO_LIMIT,
+    "BOOKING_ADDRESS_RATE_LIMIT_PER_MINUTE": NO_LIMIT,
+    "BOOKING_SECRET_KEY_RATE_LIMIT_PER_MINUTE": NO_LIMIT,
+    "BOOKING_HOLD_SECONDS": str(HOLD_SECONDS),
+    "BOOKING_HOLD_LIMIT_SECONDS": str(HOLD_SECONDS),
+}
+"""The settings of the measured server that aren't the defaults."""
+
+
+@dataclasses.dataclass
+class Stage:
+    """Everything that a measurement needs; `runtime` is the bench's own way to the database."""
+
+    folder: Path
+    database: EmbeddedPostgres
+    runtime: Runtime
+    settings: Settings
+    workers: int
+    server: Child | None = None
+
+    @property
+    def database_url(self) -> str:
+        return self.settings.database_url
+
+    @property
+    def database_name(self) -> str:
+        return self.database_url.partition("?")[0].rpartition("/")[2]
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """The server's processes that answer requests, the largest first."""
+        if self.server is None or self.server.process is None:
+            return []
+        children = psutil.Process(self.server.process.pid).children(recursive=True)
+        working = [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        return sorted(working, key=lambda child: child.memory_info().rss, reverse=True)
+
+    async def start_server(self, workers: int | None = None) -> None:
+        """Starts the server, in place of one that runs. Raises `StartFailed`."""
+        await self.stop_server()
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("BOOKING_", "PROMETHEUS_"))
+        } | TUNED | {"DATABASE_URL": self.database_url, "BOOKING_SECRET_KEY": self.settings.secret_key}  # fmt: skip
+        command = our_command("serve", "--port", str(self.settings.port), "--workers", str(workers or self.workers))
+        with (self.folder / "server.log").open("ab") as output:
+            self.server = Child("server", command, environment, stdout=output, stderr=output)
+            await self.server.begin()
+        await self._wait_until_ready()
+
+    async def _wait_until_ready(self) -> None:
+        assert self.server is not None
+        deadline = asyncio.get_running_loop().time() + READY_SECONDS
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            while asyncio.get_running_loop().time() < deadline:
+                if self.server.ended:
+                    said = (self.folder / "server.log").read_text(errors="replace").strip().splitlines()
+                    raise StartFailed(f"The measured server ended while it was starting: {' '.join(said[-1:])}")
+                with suppress(httpx.HTTPError):
+                    if (await client.get(f"http://127.0.0.1:{self.settings.port}/readyz")).status_code == 200:
+                        return
+                await asyncio.sleep(0.05)
+        raise StartFailed(f"The measured server was not ready within {READY_SECONDS:.0f} seconds.")
+
+    async def stop_server(self) -> None:
+        if self.server is not None:
+            await self.server.stop(asyncio.Event())
+            self.server = None
+
+
+def _raise_file_limit() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _any_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def open_folder(wanted: Path | None) -> Iterator[Path]:
+    """A new folder in the one given, or where temporary files go; nothing of it is left."""
+    if wanted is not None and not wanted.is_dir():
+        raise StartFailed(f"{wanted} is not a folder.")
+    folder = Path(tempfile.mkdtemp(prefix="booking-api-bench-", dir=wanted))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def open_database(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """PostgreSQL as the demo runs it: what is acknowledged is on the disk. Raises `StartFailed`."""
+    _raise_file_limit()
+    database = EmbeddedPostgres(folder / "postgres", folder / "postgres.log")
+    await asyncio.to_thread(database.prepare)
+    try:
+        await database.start()
+        yield database
+    finally:
+        await database.stop(asyncio.Event())
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, database: EmbeddedPostgres, name: str, workers: int) -> AsyncIterator[Stage]:
+    """A migrated, empty database of this name, and a server on it that is yet to be started."""
+    overrides: dict[str, Any] = {
+        "database_url": f"postgresql://postgres@/{name}?host={database.sockets}", "port": _any_port(),
+        "secret_key": secrets.token_hex(32), "log_level": "warning", "hold_seconds": HOLD_SECONDS,
+        "hold_limit_seconds": HOLD_SECONDS, "statement_timeout_seconds": 1800.0,
+    }  # fmt: skip
+    settings = Settings(**overrides)
+    await asyncio.to_thread(migrate, settings.database_url)
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(open_runtime(settings, name="booking-api-bench"))
+        stage = Stage(folder, database, runtime, settings, workers)
+        stack.push_async_callback(stage.stop_server)
+        yield stage

@@ -1,0 +1,64 @@
+-- Sends the requests of a file that `generator.write_requests` wrote, each once and in order, then ends.
+-- Usage: wrk -t1 -c64 -d4s -s wrk.lua http://127.0.0.1:8000 -- FILE repeat|once
+
+local requests, position, again = {}, 0, false
+local threads = {}
+counts, refusals, sent = {}, "", 0
+
+function setup(thread)
+  table.insert(threads, thread)
+end
+
+function init(args)
+  local file = assert(io.open(args[1], "rb"))
+  local content = file:read("*a")
+  file:close()
+  again = args[2] == "repeat"
+  local at = 1
+  while at <= #content do
+    local a, b, c, d = content:byte(at, at + 3)
+    local length = ((a * 256 + b) * 256 + c) * 256 + d
+    requests[#requests + 1] = content:sub(at + 4, at + 3 + length)
+    at = at + 4 + length
+  end
+end
+
+function request()
+  position = position + 1
+  if position > #requests then
+    if not again then
+      wrk.thread:stop()
+      return "GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"
+    end
+    position = 1
+  end
+  sent = sent + 1
+  return requests[position]
+end
+
+function response(status, headers, body)
+  local name = tostring(status)
+  if not counts[name] then
+    counts[name] = 0
+    if status < 200 or status > 299 then
+      refusals = refusals .. name .. " " .. body:sub(1, 600):gsub("[\r\n]", " ") .. "\n"
+    end
+  end
+  counts[name] = counts[name] + 1
+end
+
+function done(summary, latency, _)
+  local thread = threads[1]
+  io.write("BENCH seconds=", string.format("%.6f", summary.duration / 1e6),
+    " p50=", latency:percentile(50) / 1e3, " p99=", latency:percentile(99) / 1e3, " max=", latency.max / 1e3,
+    " sent=", thread:get("sent"),
+    " lost=", summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout, "\n")
+  local statuses = ""
+  for status, count in pairs(thread:get("counts")) do
+    statuses = statuses .. " " .. status .. "=" .. count
+  end
+  io.write("BENCH statuses", statuses, "\n")
+  for line in thread:get("refusals"):gmatch("[^\n]+") do
+    io.write("BENCH refused ", line, "\n")
+  end
+end

@@ -1,0 +1,92 @@
+"""How a request is read: its JSON body and its query string, as Structs, with a pointer to whatever doesn't fit."""
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+
+from booking_api.core.errors import (
+    FieldError,
+    Invalid,
+    UnsupportedMediaType,
+    invalid,
+)
+from booking_api.core.replies import JSON
+
+T = TypeVar("T")
+Query = TypeVar("Query", bound=msgspec.Struct)
+
+_PATH_IN_MESSAGE = re.compile(r"^(?P<detail>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
+_FIELD_IN_DETAIL = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def _field_error(error: msgspec.ValidationError, prefix: str = "") -> FieldError:
+    """msgspec's `$.items[0].unit` as a JSON pointer."""
+    found = _PATH_IN_MESSAGE.match(str(error))
+    detail, path = (found["detail"], found["path"] or "$") if found else (str(error), "$")
+    steps = [name or ("" if index == "..." else index) for name, index in _STEP.findall(path)]
+    if named := _FIELD_IN_DETAIL.search(detail):
+        steps.append(named["name"])
+    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps if step)
+    return FieldError(prefix + pointer, detail)
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional: bool = False) -> T:
+    """The JSON body as a Struct. Raises `Invalid` with a pointer to the field for anything that doesn't fit."""
+    raw = await request.body()
+    if not raw.strip() and optional:
+        raw = b"{}"
+    elif (content_type := request.headers.get("content-type", JSON).partition(";")[0].strip().lower()) != JSON:
+        raise UnsupportedMediaType(f"Send application/json, not {content_type[:60]!r}.")
+    decoder = _decoders.get(into)
+    if decoder is None:
+        decoder = _decoders[into] = msgspec.json.Decoder(into)
+    try:
+        value = decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        field = _field_error(error)
+        raise Invalid(field.detail, errors=[field]) from None
+    except RecursionError:
+        raise invalid("", "The JSON is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise invalid("", "The body is not valid UTF-8.") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise invalid("", str(error)) from None
+    if _NUL.search(raw):
+        raise invalid("", "A string contains the character NUL, which no text here may.")
+    return value
+
+
+def read_query(request: Request[Any, Any, Any], into: type[Query]) -> Query:
+    """The query string as a Struct. Raises `Invalid` with a pointer `/query/<name>`."""
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise invalid(f"/query/{name}", "The parameter is given twice.")
+        if "\0" in value or "\ufffd" in value:
+            raise invalid(f"/query/{name}", "The value is not text without NUL in valid UTF-8.")
+        given[name] = value
+    try:
+        query = msgspec.convert(given, into, strict=False)
+    except msgspec.ValidationError as error:
+        field = _field_error(error, "/query")
+        raise Invalid(field.detail, errors=[field]) from None
+    for field in msgspec.structs.fields(query):
+        if field.encode_name in given:
+            _refuse_lenience(field.encode_name, given[field.encode_name], getattr(query, field.name))
+    return query
+
+
+def _refuse_lenience(name: str, given: str, value: Any) -> None:
+    """Reading text leniently takes `null` for what may be absent, and a number for seconds since 1970."""
+    if value is None:
+        raise invalid(f"/query/{name}", "The parameter can't be null; leave it out.")
+    if isinstance(value, datetime) and "-" not in given[1:]:
+        raise invalid(f"/query/{name}", "Expected a time with its offset (RFC 3339), not a number.")

@@ -1,0 +1,126 @@
+"""The one place where what was raised becomes an answer: RFC 9457 problem details."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from booking_api.core.context import Context
+from booking_api.core.errors import (
+    Conflict,
+    DomainError,
+    FieldError,
+    Internal,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from booking_api.core.log import log
+from booking_api.core.replies import PROBLEM, Replayed, Reply, encode, send
+from booking_api.core.transactions import base_url_of, make_context
+
+
+class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """RFC 9457 problem details. Apps branch on `code`; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    retryable: bool | msgspec.UnsetType = msgspec.UNSET
+    errors: list[FieldError] | None = None
+
+
+CONSTRAINTS: dict[str, Callable[[], DomainError]] = {}
+"""Constraint name → the refusal it means. Capabilities add theirs where their statements stand."""
+
+
+def to_domain_error(error: BaseException) -> DomainError:
+    """Anything that was raised, as a refusal. What isn't foreseen is `Internal`, and logged with its traceback."""
+    match error:
+        case DomainError():
+            return error
+        case HTTPException(status_code=404):
+            return NotFound("There is nothing at this path.")
+        case HTTPException(status_code=405):
+            return MethodNotAllowed()
+        case HTTPException(status_code=413):
+            return TooLarge()
+        case HTTPException(status_code=415):
+            return UnsupportedMediaType()
+        case HTTPException(status_code=status) if 400 <= status < 500:
+            return Invalid(str(error.detail))
+        case asyncpg.IntegrityConstraintViolationError():
+            name = getattr(error, "constraint_name", None) or ""
+            if make := CONSTRAINTS.get(name):
+                return make()
+            log.warning("constraint.violated", constraint=name, sqlstate=error.sqlstate)
+            return Conflict("The change contradicts something that is already there.")
+        case asyncpg.DataError():
+            return Invalid("A value is outside of what can be stored.")
+        case (
+            asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.TooManyConnectionsError()
+            | asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError() | asyncpg.OperatorInterventionError()
+            | asyncpg.DeadlockDetectedError() | asyncpg.SerializationError() | asyncpg.InsufficientResourcesError()
+            | asyncpg.InterfaceError() | asyncpg.InternalClientError() | asyncpg.ReadOnlySQLTransactionError()
+            | asyncpg.IdleInTransactionSessionTimeoutError() | OSError() | TimeoutError()
+        ):  # fmt: skip
+            log.warning("database.unavailable", error=type(error).__name__)
+            return Overloaded(retry_after_seconds=1)
+        case _:
+            log.error("request.failed", exc_info=error)
+            return Internal()
+
+
+def problem_body(error: DomainError, base_url: str, request_id: str) -> bytes:
+    """The problem document of a refusal, its own members last."""
+    problem = {
+        "type": f"{base_url}/problems/{quote(error.code)}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+        "retryable": error.retryable,
+    }
+    if error.errors:
+        problem["errors"] = error.errors
+    return encode({**problem, **error.members})
+
+
+def problem_reply(ctx: Context, error: DomainError) -> Reply:
+    """A refusal that changed something and must be kept, such as a declined payment."""
+    reply = Reply(problem_body(error, ctx.base_url, ctx.request_id), error.status, media_type=PROBLEM)
+    if error.retry_after_seconds is not None:
+        reply.headers["Retry-After"] = str(error.retry_after_seconds)
+    return reply
+
+
+def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The one place where what was raised becomes an answer."""
+    if isinstance(error, Replayed):
+        reply = error.reply
+        auth = request.scope.get("auth")
+        assert auth is not None
+        ctx = make_context(request, None)
+        ctx.reply = reply
+        return send(request, ctx)
+    refusal = to_domain_error(error)
+    headers = {"Cache-Control": "no-store"}
+    if refusal.retry_after_seconds is not None:
+        headers["Retry-After"] = str(refusal.retry_after_seconds)
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}"'
+    if isinstance(error, HTTPException) and error.status_code == 405 and error.headers:
+        headers["Allow"] = error.headers.get("allow", "")
+    body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""))
+    return Response(body, status_code=refusal.status, headers=headers, media_type=PROBLEM)

@@ -1,0 +1,112 @@
+"""What is sent: an answer serialised once, its ETag, the tokens that join it and are never stored."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+
+from booking_api.core.context import Context
+from booking_api.core.errors import (
+    invalid,
+)
+from booking_api.core.runtime import Runtime
+from booking_api.core.secrets import content_etag
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+encode = msgspec.json.Encoder().encode
+
+
+class Reply:
+    """An answer, serialised at once, so that what is stored for a replay is what is sent."""
+
+    __slots__ = ("body", "etag", "headers", "media_type", "secrets", "status", "tokens_for")
+
+    def __init__(
+        self,
+        value: Any = None,
+        status: int = 200,
+        *,
+        etag: str | None = None,
+        headers: dict[str, str] | None = None,
+        tokens_for: UUID | None = None,
+        secrets: Any = None,
+        media_type: str = JSON,
+    ) -> None:
+        self.status = status
+        self.body: bytes = value if isinstance(value, bytes) else b"" if value is None else encode(value)
+        self.etag = etag
+        self.headers = headers or {}
+        self.tokens_for = tokens_for
+        """A customer who gets tokens with this answer. They are minted anew on a replay and never stored."""
+        self.secrets = secrets
+        """An object whose members join the answer as it is sent and are never stored; see `writing`'s `renew`."""
+        self.media_type = media_type
+
+
+class Replayed(Exception):
+    """Not an error: the idempotency key was answered before, and this is the answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
+
+
+def version_etag(version: int) -> str:
+    """The ETag of a versioned resource."""
+    return f'"{version}"'
+
+
+def expected_version(request: Request[Any, Any, Any]) -> int | None:
+    """The version in `If-Match`, None where it is absent or `*`."""
+    given = request.headers.get("if-match", "*").strip()
+    if given == "*":
+        return None
+    if not re.fullmatch(r'(W/)?"\d{1,9}"', given):
+        raise invalid("/headers/If-Match", "This is not an ETag of this resource.")
+    return int(given.strip('W/"'))
+
+
+def send(request: Request[Any, Any, Any], ctx: Context) -> Response[bytes]:
+    """The HTTP answer for `ctx.reply`; 304 where the client has it already."""
+    reply: Reply = ctx.reply
+    headers = dict(reply.headers)
+    headers.setdefault("Content-Language", ctx.language)
+    headers.setdefault("Cache-Control", "no-store")
+    body = reply.body
+    if reply.tokens_for is not None:
+        body = _join(body, runtime_of(request).mint(ctx.org, reply.tokens_for, ctx.caller.channel, ctx.now))
+    if reply.secrets is not None:
+        body = _join(body, reply.secrets)
+    if reply.etag is not None:
+        headers["ETag"] = reply.etag
+        if request.method == "GET" and etag_matches(request.headers.get("if-none-match"), reply.etag):
+            return Response(b"", status_code=304, headers=headers)
+    return Response(body, status_code=reply.status, headers=headers, media_type=reply.media_type if body else None)
+
+
+def _join(body: bytes, members: Any) -> bytes:
+    """Members that come last in the object: `{…}` and `{"access_token": …}` become one object."""
+    return body[:-1] + (b"," if len(body) > 2 else b"") + encode(members)[1:]
+
+
+def etag_matches(given: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names the ETag (RFC 9110 §13.1.2: the weak comparison)."""
+    return given is not None and (
+        given.strip() == "*" or any(part.strip().removeprefix("W/") == etag for part in given.split(","))
+    )
+
+
+def body_etag(reply: Reply) -> Reply:
+    """Gives a reply the ETag of its content: for answers that don't depend on the minute."""
+    reply.etag = content_etag(reply.body)
+    reply.headers.setdefault("Cache-Control", "private, no-cache")
+    reply.headers.setdefault("Vary", "Accept-Language, Authorization")
+    return reply
+
+
+def runtime_of(request: Request[Any, Any, Any]) -> Runtime:
+    return request.app.state.runtime

@@ -1,0 +1,147 @@
+"""The connection to PostgreSQL is delayed, cut, refused or half-open: everybody is answered, nothing is doubled."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from booking_api.core.runtime import Runtime
+from booking_api.core.settings import Settings
+from tests.bookings.journey import confirm, hold, owner_of, taken, visit
+from tests.contract.scene import CALLS, PROVIDER_URL, Scene, build_scene
+from tests.contract.test_access import OPERATIONS
+from tests.faults.proxy import Proxy, running_proxy
+from tests.processes import PATIENCE_SECONDS
+from tests.world import Headers, World
+
+FAULTS = ["cut", "refuse", "silent"]
+WITHOUT_DATABASE = {"getHealth", "getMetrics", "getOpenapi", "getDocs", "listProblems", "getProblem"}
+POOL_SIZE = 4
+GOOD_BYE = b"X\0\0\0\4"
+"""What a client sends last; it waits for no answer."""
+
+
+@pytest.fixture
+async def proxy(database_url: str) -> AsyncIterator[Proxy]:
+    async with running_proxy(database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def settings(settings: Settings, proxy: Proxy) -> Settings:
+    """Through the proxy, and impatient."""
+    return msgspec.structs.replace(
+        settings, database_url=proxy.url, pool_size=POOL_SIZE, pool_wait_seconds=1.5, statement_timeout_seconds=0.5,
+        test_provider_url=PROVIDER_URL, log_level="warning",
+    )  # fmt: skip
+
+
+async def break_down(proxy: Proxy, fault: str) -> None:
+    await {"cut": proxy.cut, "refuse": proxy.refuse, "silent": proxy.be_silent}[fault]()
+
+
+async def in_time(*work: Awaitable[Any]) -> list[Any]:
+    """All results; fails where somebody hangs."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await asyncio.gather(*work)
+
+
+def caller_of(name: str, scene: Scene) -> Headers:
+    """Somebody who may call the operation."""
+    access = OPERATIONS[name].access
+    if access.customer:
+        return scene.customer
+    if access.staff:
+        return scene.world.owner
+    return scene.world.app if access.app else {}
+
+
+async def ask(api: httpx.AsyncClient, scene: Scene, name: str) -> httpx.Response:
+    return await CALLS[name](scene).send(api, caller_of(name, scene))
+
+
+def is_overloaded(answer: httpx.Response) -> bool:
+    """The one refusal that a fault of the database may lead to."""
+    return (
+        answer.status_code == 503
+        and answer.headers["content-type"] == "application/problem+json"
+        and int(answer.headers["retry-after"]) > 0
+        and (answer.json()["code"], answer.json()["retryable"]) == ("overloaded", True)
+    )
+
+
+async def open_connections(runtime: Runtime) -> None:
+    """Fills the pool with idle connections."""
+    held = [await runtime.pool.acquire() for _ in range(POOL_SIZE)]
+    for connection in held:
+        await runtime.pool.release(connection)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_every_kind_of_request_is_answered(
+    fault: str, api: httpx.AsyncClient, world: World, runtime: Runtime, proxy: Proxy
+) -> None:
+    scene = await build_scene(api, world)
+    await open_connections(runtime)
+    await break_down(proxy, fault)
+    for _ in range(2):  # With the connections that were there, and without any.
+        answers = dict(zip(CALLS, await in_time(*(ask(api, scene, name) for name in CALLS)), strict=True))
+        for name, answer in answers.items():
+            normal = name in WITHOUT_DATABASE and answer.status_code == 200
+            assert normal or is_overloaded(answer), f"{name}: {answer.status_code} {answer.text}"
+    await proxy.heal()
+    for name in CALLS:
+        answer = await ask(api, scene, name)
+        assert answer.status_code < 500, f"{name}: {answer.status_code} {answer.text}"
+    assert await taken(world, world.tower_slots[0]) == (0, 0, 0), "the confirmed booking was cancelled after all"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_the_very_next_requests_work(
+    fault: str, api: httpx.AsyncClient, world: World, runtime: Runtime, proxy: Proxy
+) -> None:
+    """Also where one request alone has met the fault, and the other connections of the pool are dead unnoticed."""
+    booking = await confirm(api, *await held_by_customer(api, world))
+    await open_connections(runtime)
+    await break_down(proxy, fault)
+    (answer,) = await in_time(api.get(f"/v1/orders/{booking['order_id']}", headers=world.key))
+    assert is_overloaded(answer), answer.text
+    await proxy.heal()
+    answers = await in_time(*(api.get(f"/v1/bookings/{booking['id']}", headers=world.key) for _ in range(20)))
+    assert [answer.status_code for answer in answers] == [200] * 20
+
+
+async def held_by_customer(api: httpx.AsyncClient, world: World) -> tuple[Headers, dict[str, Any]]:
+    booking = await hold(api, world.app, visit(world, "adult"))
+    return owner_of(booking), booking
+
+
+async def test_nothing_more_is_said_over_a_silent_connection(
+    api: httpx.AsyncClient, world: World, proxy: Proxy
+) -> None:
+    """No rollback, no cancellation: each would be waited for in vain once more."""
+    owner, booking = await held_by_customer(api, world)
+    proxy.at("for update", "be silent")
+    (answer,) = await in_time(api.post(f"/v1/bookings/{booking['id']}/extend", headers=owner))
+    assert is_overloaded(answer), answer.text
+    statements = [packet for packet in proxy.unheard if not packet.endswith(GOOD_BYE)]
+    assert len(statements) == 1, statements
+    (answer,) = await in_time(api.post(f"/v1/bookings/{booking['id']}/extend", headers=owner))
+    assert answer.status_code == 200, answer.text
+
+
+async def test_locks_of_a_silent_connection_end(api: httpx.AsyncClient, world: World, proxy: Proxy) -> None:
+    """PostgreSQL still keeps an order locked for a client that has long given up; others are told to come again."""
+    owner, booking = await held_by_customer(api, world)
+    proxy.at("update booking_order", "be silent")
+    (answer,) = await in_time(api.post(f"/v1/bookings/{booking['id']}/extend", headers=owner))
+    assert is_overloaded(answer), answer.text
+    tries = 0
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (answer := await api.post(f"/v1/bookings/{booking['id']}/extend", headers=owner)).status_code != 200:
+            assert is_overloaded(answer), answer.text
+            tries += 1
+    assert tries > 0, "the order was locked"
