@@ -21,7 +21,7 @@ from pgqueuer.queries import Queries
 from booking_api import worker
 from booking_api.app import create_app, open_runtime
 from booking_api.bookings import routes
-from booking_api.bookings.operations import cancel, confirm
+from booking_api.bookings.operations import cancel, confirm, together
 from booking_api.core import events
 from booking_api.core import queries as core_queries
 from booking_api.core.settings import load_settings
@@ -68,7 +68,7 @@ def after(owner: Owner, name: str) -> None:
 STEPS: dict[str, Callable[[], Any]] = {
     # of a hold, a confirmation, a cancellation
     "places were taken": lambda: after(inventory, "take"),
-    "the hold was written": lambda: after(routes, "place_hold"),
+    "the hold was written": lambda: (after(routes, "place_hold"), after(together, "place_holds")),
     "news was published": lambda: after(events, "publish"),
     "the intent was opened": lambda: after(confirm, "begin"),
     "the intent was committed": lambda: before(payments, "call_provider"),
