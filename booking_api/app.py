@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 
-from booking_api.bookings import customer_routes
+from booking_api.bookings import change_routes, customer_routes
 from booking_api.bookings import routes as bookings
 from booking_api.catalog import routes as catalog
 from booking_api.checkin import routes as checkin
@@ -44,6 +44,7 @@ def handlers() -> list[Any]:
         *passes.ROUTES,
         *checkin.ROUTES,
         *bookings.ROUTES,
+        *change_routes.ROUTES,
         *customer_routes.ROUTES,
         *pages.ROUTES,
     ]

@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import timedelta
 from uuid import UUID
 
-from booking_api.bookings import queries, rules
+from booking_api.bookings import queries, retention_queries, rules
 from booking_api.bookings.operations import cancel, confirm, edit
 from booking_api.bookings.operations.facts import load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
@@ -87,9 +87,9 @@ async def apply_retention(runtime: Runtime) -> int:
             now = utc_now()
             before = now - timedelta(days=days)
             async with db.transaction():
-                erased = await queries.erase_bookings(db, org.org_id, before, now, BATCH)
-                await queries.erase_items(db, org.org_id, [row.id for row in erased])
-                idle = await queries.list_idle_customers(db, org.org_id, [row.customer_id for row in erased])
+                erased = await retention_queries.erase_bookings(db, org.org_id, before, now, BATCH)
+                await retention_queries.erase_items(db, org.org_id, [row.id for row in erased])
+                idle = await retention_queries.list_idle_customers(db, org.org_id, [row.customer_id for row in erased])
                 await identity.forget_contacts(db, org.org_id, [row.customer_id for row in idle], now)
                 texts = await feedback.erase_feedback(db, org.org_id, before, BATCH, now=now)
             done += len(erased) + texts
@@ -103,11 +103,11 @@ async def bury_abandoned_orders(runtime: Runtime) -> int:
         for org in await identity_queries.list_organisations(db):
             now = utc_now()
             async with db.transaction():
-                dead = await queries.list_dead_orders(db, org.org_id, now - DEAD_AFTER, BATCH)
+                dead = await retention_queries.list_dead_orders(db, org.org_id, now - DEAD_AFTER, BATCH)
                 if dead:
-                    await queries.bury_orders(db, org.org_id, [order.id for order in dead], now)
+                    await retention_queries.bury_orders(db, org.org_id, [order.id for order in dead], now)
             done += len(dead)
-        await queries.delete_tombstones(db, utc_now() - timedelta(days=TOMBSTONE_DAYS), BATCH)
+        await retention_queries.delete_tombstones(db, utc_now() - timedelta(days=TOMBSTONE_DAYS), BATCH)
     return done
 
 

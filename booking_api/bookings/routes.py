@@ -1,24 +1,20 @@
-"""Orders and bookings over HTTP."""
+"""From a slot to a pass: hold and confirm over HTTP."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Never
 from uuid import UUID
 
 import asyncpg
 from litestar import Request, Response
 
-from booking_api.bookings.operations import cancel as cancelling
 from booking_api.bookings.operations import confirm as confirming
-from booking_api.bookings.operations import edit as editing
 from booking_api.bookings.operations.expire import end_holds_on
-from booking_api.bookings.operations.facts import Facts, due_prompt, load_order, load_order_of, show_booking, show_order
+from booking_api.bookings.operations.facts import Facts, Show, load_order, lock_whole, present_booking, present_order
 from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.repeat import find_earlier, remember_id
 from booking_api.bookings.operations.together import HoldRequest, hold_together
 from booking_api.bookings.refusals import (
     DetailsMissing,
     HoldExpired,
-    NotCancellable,
     PaymentDeclined,
     PriceChanged,
     SalesClosed,
@@ -27,26 +23,23 @@ from booking_api.bookings.refusals import (
 )
 from booking_api.bookings.schemas import (
     Booking,
-    BookingEdit,
     BookingWithTokens,
-    Cancellation,
     Confirmation,
     Contact,
     NewBooking,
     NewBookingOfOrder,
     NewOrder,
-    OnSitePayment,
     Order,
 )
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, IdTaken, NotFound, VersionConflict
+from booking_api.core.errors import Conflict, IdTaken, NotFound
 from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import new_id
 from booking_api.core.inputs import read_body
 from booking_api.core.problems import CONSTRAINTS, problem_reply
-from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
+from booking_api.core.replies import Reply, runtime_of, send, version_etag
 from booking_api.core.runtime import Runtime
 from booking_api.core.transactions import make_context, read_key, reading, writing
 from booking_api.identity import operations as identity
@@ -65,19 +58,6 @@ OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
 CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
 CONSTRAINTS["slot_taken_within_capacity"] = CONSTRAINTS["quota_taken_within_capacity"] = SoldOut
 AnyRequest = Request[Any, Any, Any]
-Show = Callable[[Context, Facts], Awaitable[Any]]
-
-
-async def _as_order(ctx: Context, facts: Facts) -> Order:
-    return show_order(ctx, facts, await due_prompt(ctx, facts, facts.bookings[0]))
-
-
-def _as_booking(booking_id: UUID | None) -> Show:
-    async def show(ctx: Context, facts: Facts) -> Booking:
-        booking = facts.bookings[0] if booking_id is None else facts.booking(booking_id)
-        return show_booking(ctx, facts, booking, await due_prompt(ctx, facts, booking))
-
-    return show
 
 
 # holding ----------------------------------------------------------------------------------------------------------
@@ -94,7 +74,7 @@ async def create_order(request: AnyRequest) -> Response[bytes]:
     The places are kept until `expires_at`. With `confirm` the order is confirmed at once. The first order under a
     publishable key makes a customer and answers with their tokens.
     """
-    return await _place(request, await read_body(request, NewOrder), _as_order)
+    return await _place(request, await read_body(request, NewOrder), present_order)
 
 
 @endpoint(
@@ -120,7 +100,7 @@ async def create_booking(request: AnyRequest) -> Response[bytes]:
         payment=wish.payment,
         expected_total=wish.expected_total,
     )
-    return await _place(request, order, _as_booking(wish.id), short=True, booking_id=wish.id)
+    return await _place(request, order, present_booking(wish.id), short=True, booking_id=wish.id)
 
 
 async def _place(
@@ -250,78 +230,13 @@ async def _pay(
     return send(request, ctx)
 
 
-# reading ----------------------------------------------------------------------------------------------------------
-
-
-@endpoint("GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,))
-async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
-    """Get an order with its bookings.
-
-    Everything about it in one answer: status, price, payment, and each booking whole.
-    """
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await _as_order(ctx, await load_order(ctx, order_id)))
-    return send(request, ctx)
-
-
-@endpoint(
-    "GET",
-    "/v1/bookings/{booking_id:uuid}",
-    tag=TAG,
-    access=READER,
-    answers={200: Booking},
-    errors=(NotFound,),
-    conditional=True,
-)
-async def get_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
-    """Get a booking.
-
-    Its ETag is its version. A booking on hold depends on the minute and is never answered with 304.
-    """
-    async with reading(request) as ctx:
-        booking = await _as_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
-        etag = version_etag(booking.version)
-        on_the_move = booking.status in {"on_hold", "pending"} or booking.feedback_prompt is not None
-        headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
-        ctx.reply = (
-            Reply(booking, headers={"ETag": etag}) if on_the_move else Reply(booking, etag=etag, headers=headers)
-        )
-        if booking.status == "pending":
-            ctx.reply.headers["Retry-After"] = PENDING_RETRY_SECONDS
-    return send(request, ctx)
-
-
-# changing ---------------------------------------------------------------------------------------------------------
-
-
-@endpoint(
-    "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, body=BookingEdit, answers={200: Booking},
-    errors=(NotFound, VersionConflict, HoldExpired, SeatTaken, Conflict), conditional=True,
-)  # fmt: skip
-async def edit_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
-    """Change details of a booking.
-
-    Absent means untouched, null clears. Items match by id. Save piece by piece, so that an interrupted customer
-    resumes anywhere. With `If-Match`, only if nothing changed meanwhile.
-    """
-    change = await read_body(request, BookingEdit)
-    expected = expected_version(request)
-    async with writing(request) as ctx:
-        facts = await load_order_of(ctx, booking_id, lock=True)
-        booking = facts.booking(booking_id)
-        await editing.edit(ctx, facts, booking, change, expected)
-        ctx.reply = _changed(booking.version, await _as_booking(booking_id)(ctx, facts))
-    return send(request, ctx)
-
-
-def _changed(version: int, answer: Any) -> Reply:
-    return Reply(answer, headers={"ETag": version_etag(version)})
+# confirming ---------------------------------------------------------------------------------------------------------
 
 
 async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
     wish = await read_body(request, Confirmation, optional=True)
     async with writing(request) as ctx:
-        facts = await _find(ctx, order_id, booking_id)
+        facts = await lock_whole(ctx, order_id, booking_id)
         contact = wish.contact or facts.bookings[0].contact or await _contact(ctx, None, facts.order.customer_id)
         wish = Confirmation(contact=contact, payment=wish.payment, expected_total=wish.expected_total)
         intent_id = await confirming.begin(ctx, facts, wish)
@@ -332,17 +247,6 @@ async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID 
     if intent_id is not None:
         return await _pay(request, facts.order.id, intent_id, show, status=200)
     return send(request, ctx)
-
-
-async def _find(ctx: Context, order_id: UUID | None, booking_id: UUID | None) -> Facts:
-    """The locked order; by a booking only where that is all of the order. Raises `UseOrder`."""
-    if order_id is not None:
-        return await load_order(ctx, order_id, lock=True)
-    assert booking_id is not None
-    facts = await load_order_of(ctx, booking_id, lock=True)
-    if facts.of_several:
-        raise UseOrder(order_id=str(facts.order.id))
-    return facts
 
 
 @endpoint(
@@ -356,7 +260,7 @@ async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     With a payment that needs a second step the answer is 202 with `payment.next_action`. A decline is 402 and keeps
     the hold. Repeating it in the final state is 200.
     """
-    return await _confirm(request, order_id, None, _as_order)
+    return await _confirm(request, order_id, None, present_order)
 
 
 @endpoint(
@@ -369,97 +273,7 @@ async def confirm_booking(request: AnyRequest, booking_id: UUID) -> Response[byt
 
     The same as confirming its order. In an order of several it is 409 `use_order`.
     """
-    return await _confirm(request, None, booking_id, _as_booking(booking_id))
+    return await _confirm(request, None, booking_id, present_booking(booking_id))
 
 
-async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
-    async with writing(request) as ctx:
-        facts = await _find(ctx, order_id, booking_id)
-        await editing.extend(ctx, facts)
-        ctx.reply = Reply(await show(ctx, facts))
-    return send(request, ctx)
-
-
-@endpoint(
-    "POST", "/v1/orders/{order_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Order},
-    errors=(NotFound, HoldExpired, Conflict),
-)  # fmt: skip
-async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
-    """Extend a hold.
-
-    It gets its full time again, up to a limit counted from its beginning. `expires_at` says how long that is.
-    """
-    return await _extend(request, order_id, None, _as_order)
-
-
-@endpoint(
-    "POST", "/v1/bookings/{booking_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Booking},
-    errors=(NotFound, UseOrder, HoldExpired, Conflict),
-)  # fmt: skip
-async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
-    """Extend the hold of a single booking.
-
-    The same as extending its order. In an order of several it is 409 `use_order`.
-    """
-    return await _extend(request, None, booking_id, _as_booking(booking_id))
-
-
-@endpoint(
-    "POST", "/v1/orders/{order_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
-    answers={200: Order}, errors=(NotFound, NotCancellable, PriceChanged),
-)  # fmt: skip
-async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
-    """Cancel an order, held or confirmed.
-
-    Places are back at once, passes are revoked, and what `cancellation` said is refunded. Repeating it is 200.
-    """
-    wish = await read_body(request, Cancellation, optional=True)
-    async with writing(request) as ctx:
-        facts = await load_order(ctx, order_id, lock=True)
-        await cancelling.cancel(ctx, facts, wish)
-        ctx.reply = Reply(await _as_order(ctx, facts))
-    return send(request, ctx)
-
-
-@endpoint(
-    "POST", "/v1/bookings/{booking_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
-    answers={200: Booking}, errors=(NotFound, UseOrder, NotCancellable, PriceChanged),
-)  # fmt: skip
-async def cancel_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
-    """Cancel one booking.
-
-    In an order of several, a held booking can't be cancelled by itself (409 `use_order`), a confirmed one can.
-    """
-    wish = await read_body(request, Cancellation, optional=True)
-    async with writing(request) as ctx:
-        facts = await load_order_of(ctx, booking_id, lock=True)
-        booking = facts.booking(booking_id)
-        if facts.of_several and facts.order.status == "on_hold":
-            raise UseOrder(order_id=str(facts.order.id))
-        await cancelling.cancel(ctx, facts, wish, only=booking)
-        ctx.reply = _changed(booking.version, await _as_booking(booking_id)(ctx, facts))
-    return send(request, ctx)
-
-
-@endpoint(
-    "POST", "/v1/bookings/{booking_id:uuid}/payments", tag=TAG, access=STAFF, body=OnSitePayment, answers={200: Booking},
-    errors=(NotFound, Conflict),
-)  # fmt: skip
-async def settle_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
-    """Settle on site.
-
-    Staff note the cash or card money taken for a booking that is `due_on_site`; its passes are paid from then on.
-    """
-    payment = await read_body(request, OnSitePayment)
-    async with writing(request) as ctx:
-        facts = await load_order_of(ctx, booking_id, lock=True)
-        booking = facts.booking(booking_id)
-        await editing.settle_on_site(ctx, facts, booking, payment)
-        ctx.reply = _changed(booking.version, await _as_booking(booking_id)(ctx, facts))
-    return send(request, ctx)
-
-
-ROUTES = [
-    create_order, create_booking, get_order, get_booking, edit_booking, confirm_order, confirm_booking, extend_order,
-    extend_booking, cancel_order, cancel_booking, settle_booking,
-]  # fmt: skip
+ROUTES = [create_order, create_booking, confirm_order, confirm_booking]

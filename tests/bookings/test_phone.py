@@ -7,7 +7,7 @@ from uuid import UUID
 
 from booking_api.bookings import jobs
 from booking_api.bookings.operations.facts import load_order_of
-from booking_api.bookings.queries import transaction_horizon
+from booking_api.bookings.sync_queries import transaction_horizon
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
 from booking_api.core.paging import write_cursor

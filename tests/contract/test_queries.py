@@ -32,8 +32,8 @@ KEYS = "a `kid` is unique per installation, and the public keys are published to
 ACROSS_ORGANISATIONS = {
     "bookings.queries.lock_ended_holds": EXPIRY,
     "bookings.queries.list_undecided_orders": EXPIRY,
-    "bookings.queries.list_versions": "one poll serves the event streams of every organisation",
-    "bookings.queries.delete_tombstones": RETENTION,
+    "bookings.sync_queries.list_versions": "one poll serves the event streams of every organisation",
+    "bookings.retention_queries.delete_tombstones": RETENTION,
     "checkin.queries.erase_answers": RETENTION,
     "core.queries.claim_unrelayed_events": RELAY,
     "core.queries.delete_relayed_events": RETENTION,

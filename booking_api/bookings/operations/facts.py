@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from booking_api.bookings import queries, rules
+from booking_api.bookings.refusals import UseOrder
 from booking_api.bookings.schemas import Booking, BookingItem, BookingRow, ItemRow, Order, OrderRow, Status
 from booking_api.catalog import operations as catalog
 from booking_api.catalog.answers import option_brief, product_brief
@@ -256,3 +258,33 @@ async def due_prompt(ctx: Context, facts: Facts, booking: BookingRow) -> Feedbac
     return await feedback.due_prompt(
         ctx, step, facts.order.customer_id, booking.id, booking.product_id, ctx.caller.channel
     )
+
+
+Show = Callable[[Context, Facts], Awaitable[Any]]
+"""How an operation on an order answers: with the order, or with one booking of it."""
+
+
+async def present_order(ctx: Context, facts: Facts) -> Order:
+    """The order, with the question that is due in its first booking."""
+    return show_order(ctx, facts, await due_prompt(ctx, facts, facts.bookings[0]))
+
+
+def present_booking(booking_id: UUID | None) -> Show:
+    """Shows one booking, by default the only one, with the question that is due."""
+
+    async def show(ctx: Context, facts: Facts) -> Booking:
+        booking = facts.bookings[0] if booking_id is None else facts.booking(booking_id)
+        return show_booking(ctx, facts, booking, await due_prompt(ctx, facts, booking))
+
+    return show
+
+
+async def lock_whole(ctx: Context, order_id: UUID | None, booking_id: UUID | None) -> Facts:
+    """The locked order; by a booking only where that is all of the order. Raises `NotFound` and `UseOrder`."""
+    if order_id is not None:
+        return await load_order(ctx, order_id, lock=True)
+    assert booking_id is not None
+    facts = await load_order_of(ctx, booking_id, lock=True)
+    if facts.of_several:
+        raise UseOrder(order_id=str(facts.order.id))
+    return facts

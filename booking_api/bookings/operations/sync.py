@@ -8,7 +8,7 @@ began; the next sync starts there, so that a few rows come twice and none is los
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from booking_api.bookings import queries
+from booking_api.bookings import queries, sync_queries
 from booking_api.bookings.operations.facts import load, show_booking
 from booking_api.bookings.refusals import SyncExpired
 from booking_api.bookings.schemas import Booking, SyncItem, SyncPage, SyncQuery
@@ -25,7 +25,7 @@ floor of this paging, 0 between pagings."""
 
 async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
     """One page of changes. Raises `SyncExpired` for a position older than the tombstones, `Invalid` for another."""
-    horizon = await queries.transaction_horizon(ctx.db)
+    horizon = await sync_queries.transaction_horizon(ctx.db)
     system, issued, after_xid, after_id, floor = (
         (horizon.system, int(ctx.now.timestamp()), 0, NOTHING, 0)
         if query.since is None
@@ -34,7 +34,7 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
     oldest_allowed = ctx.now - timedelta(days=TOMBSTONE_DAYS)
     if system != horizon.system or issued < oldest_allowed.timestamp():
         raise SyncExpired
-    changes = await queries.list_changes(ctx.db, ctx.org_id, customer_id, after_xid, after_id, query.limit + 1)
+    changes = await sync_queries.list_changes(ctx.db, ctx.org_id, customer_id, after_xid, after_id, query.limit + 1)
     has_more, page = len(changes) > query.limit, changes[: query.limit]
     floor = min(floor, horizon.oldest) if floor else horizon.oldest
     shown = await _show(ctx, [change for change in page if change.type == "booking"])
@@ -50,7 +50,7 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
 
 
 def _position(
-    horizon: queries.Horizon, now: datetime, page: list[queries.Change], floor: int, *, has_more: bool
+    horizon: sync_queries.Horizon, now: datetime, page: list[sync_queries.Change], floor: int, *, has_more: bool
 ) -> str:
     issued = int(now.timestamp())
     if has_more:
@@ -58,7 +58,7 @@ def _position(
     return write_cursor(horizon.system, issued, max(floor - 1, 0), EVERYTHING, 0)
 
 
-async def _show(ctx: Context, changes: list[queries.Change]) -> dict[UUID, Booking]:
+async def _show(ctx: Context, changes: list[sync_queries.Change]) -> dict[UUID, Booking]:
     order_ids = list({change.order_id for change in changes if change.order_id is not None})
     orders = await queries.list_orders(ctx.db, ctx.org_id, order_ids) if order_ids else []
     wanted = {change.id for change in changes}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from booking_api.bookings import queries
+from booking_api.bookings import sync_queries
 from booking_api.core.errors import Overloaded
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
@@ -50,7 +50,9 @@ class Watch:
             keys = list(self.signals)
             try:
                 async with acquire(self.runtime) as db:
-                    rows = await queries.list_versions(db, [org for org, _ in keys], [booking for _, booking in keys])
+                    rows = await sync_queries.list_versions(
+                        db, [org for org, _ in keys], [booking for _, booking in keys]
+                    )
             except Exception as error:  # noqa: BLE001 - a watcher outlives a database that is away for a while
                 log.warning("watch.failed", error=type(error).__name__)
                 rows = []

@@ -1,0 +1,197 @@
+"""What comes after the hold: reading, changing, extending, cancelling, settling on site."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response
+
+from booking_api.bookings.operations import cancel as cancelling
+from booking_api.bookings.operations import edit as editing
+from booking_api.bookings.operations.facts import (
+    Show,
+    load_order,
+    load_order_of,
+    lock_whole,
+    present_booking,
+    present_order,
+)
+from booking_api.bookings.refusals import (
+    HoldExpired,
+    NotCancellable,
+    PriceChanged,
+    UseOrder,
+)
+from booking_api.bookings.schemas import (
+    Booking,
+    BookingEdit,
+    Cancellation,
+    OnSitePayment,
+    Order,
+)
+from booking_api.core.errors import Conflict, NotFound, VersionConflict
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_body
+from booking_api.core.replies import Reply, expected_version, send, version_etag
+from booking_api.core.transactions import reading, writing
+from booking_api.inventory.operations import SeatTaken
+
+TAG = "Bookings"
+OWNER = Access(customer=True, staff="agent", scope="bookings:write")
+READER = Access(customer=True, staff="agent", scope="bookings:read")
+STAFF = Access(staff="agent", scope="bookings:write")
+PENDING_RETRY_SECONDS = "2"
+AnyRequest = Request[Any, Any, Any]
+
+
+@endpoint("GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,))
+async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+    """Get an order with its bookings.
+
+    Everything about it in one answer: status, price, payment, and each booking whole.
+    """
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await present_order(ctx, await load_order(ctx, order_id)))
+    return send(request, ctx)
+
+
+@endpoint(
+    "GET",
+    "/v1/bookings/{booking_id:uuid}",
+    tag=TAG,
+    access=READER,
+    answers={200: Booking},
+    errors=(NotFound,),
+    conditional=True,
+)
+async def get_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Get a booking.
+
+    Its ETag is its version. A booking on hold depends on the minute and is never answered with 304.
+    """
+    async with reading(request) as ctx:
+        booking = await present_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
+        etag = version_etag(booking.version)
+        on_the_move = booking.status in {"on_hold", "pending"} or booking.feedback_prompt is not None
+        headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
+        ctx.reply = (
+            Reply(booking, headers={"ETag": etag}) if on_the_move else Reply(booking, etag=etag, headers=headers)
+        )
+        if booking.status == "pending":
+            ctx.reply.headers["Retry-After"] = PENDING_RETRY_SECONDS
+    return send(request, ctx)
+
+
+@endpoint(
+    "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, body=BookingEdit, answers={200: Booking},
+    errors=(NotFound, VersionConflict, HoldExpired, SeatTaken, Conflict), conditional=True,
+)  # fmt: skip
+async def edit_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Change details of a booking.
+
+    Absent means untouched, null clears. Items match by id. Save piece by piece, so that an interrupted customer
+    resumes anywhere. With `If-Match`, only if nothing changed meanwhile.
+    """
+    change = await read_body(request, BookingEdit)
+    expected = expected_version(request)
+    async with writing(request) as ctx:
+        facts = await load_order_of(ctx, booking_id, lock=True)
+        booking = facts.booking(booking_id)
+        await editing.edit(ctx, facts, booking, change, expected)
+        ctx.reply = _changed(booking.version, await present_booking(booking_id)(ctx, facts))
+    return send(request, ctx)
+
+
+def _changed(version: int, answer: Any) -> Reply:
+    return Reply(answer, headers={"ETag": version_etag(version)})
+
+
+async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
+    async with writing(request) as ctx:
+        facts = await lock_whole(ctx, order_id, booking_id)
+        await editing.extend(ctx, facts)
+        ctx.reply = Reply(await show(ctx, facts))
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST", "/v1/orders/{order_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Order},
+    errors=(NotFound, HoldExpired, Conflict),
+)  # fmt: skip
+async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+    """Extend a hold.
+
+    It gets its full time again, up to a limit counted from its beginning. `expires_at` says how long that is.
+    """
+    return await _extend(request, order_id, None, present_order)
+
+
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Booking},
+    errors=(NotFound, UseOrder, HoldExpired, Conflict),
+)  # fmt: skip
+async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Extend the hold of a single booking.
+
+    The same as extending its order. In an order of several it is 409 `use_order`.
+    """
+    return await _extend(request, None, booking_id, present_booking(booking_id))
+
+
+@endpoint(
+    "POST", "/v1/orders/{order_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
+    answers={200: Order}, errors=(NotFound, NotCancellable, PriceChanged),
+)  # fmt: skip
+async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+    """Cancel an order, held or confirmed.
+
+    Places are back at once, passes are revoked, and what `cancellation` said is refunded. Repeating it is 200.
+    """
+    wish = await read_body(request, Cancellation, optional=True)
+    async with writing(request) as ctx:
+        facts = await load_order(ctx, order_id, lock=True)
+        await cancelling.cancel(ctx, facts, wish)
+        ctx.reply = Reply(await present_order(ctx, facts))
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
+    answers={200: Booking}, errors=(NotFound, UseOrder, NotCancellable, PriceChanged),
+)  # fmt: skip
+async def cancel_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Cancel one booking.
+
+    In an order of several, a held booking can't be cancelled by itself (409 `use_order`), a confirmed one can.
+    """
+    wish = await read_body(request, Cancellation, optional=True)
+    async with writing(request) as ctx:
+        facts = await load_order_of(ctx, booking_id, lock=True)
+        booking = facts.booking(booking_id)
+        if facts.of_several and facts.order.status == "on_hold":
+            raise UseOrder(order_id=str(facts.order.id))
+        await cancelling.cancel(ctx, facts, wish, only=booking)
+        ctx.reply = _changed(booking.version, await present_booking(booking_id)(ctx, facts))
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/payments", tag=TAG, access=STAFF, body=OnSitePayment, answers={200: Booking},
+    errors=(NotFound, Conflict),
+)  # fmt: skip
+async def settle_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+    """Settle on site.
+
+    Staff note the cash or card money taken for a booking that is `due_on_site`; its passes are paid from then on.
+    """
+    payment = await read_body(request, OnSitePayment)
+    async with writing(request) as ctx:
+        facts = await load_order_of(ctx, booking_id, lock=True)
+        booking = facts.booking(booking_id)
+        await editing.settle_on_site(ctx, facts, booking, payment)
+        ctx.reply = _changed(booking.version, await present_booking(booking_id)(ctx, facts))
+    return send(request, ctx)
+
+
+ROUTES = [
+    get_order, get_booking, edit_booking, extend_order, extend_booking, cancel_order, cancel_booking, settle_booking,
+]  # fmt: skip

@@ -1,0 +1,130 @@
+"""The SQL that erases contacts and answers after the visit, and buries holds that nobody came back to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.db import Connection, execute, fetch_all
+
+
+class Erased(msgspec.Struct, frozen=True):
+    id: UUID
+    customer_id: UUID
+
+
+async def erase_bookings(
+    db: Connection, org_id: UUID, visit_before: datetime, now: datetime, limit: int
+) -> list[Erased]:
+    """Erases contact and answers of bookings whose visit ended before a moment."""
+    return await fetch_all(
+        db,
+        Erased,
+        """
+        with due as materialized (
+          select id from booking where org_id = $1 and visit_ends_at < $2 and erased_at is null
+          order by visit_ends_at limit $4 for update skip locked
+        )
+        update booking set contact = null, answers = null, erased_at = $3, version = booking.version + 1,
+          updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
+        from due where booking.org_id = $1 and booking.id = due.id
+        returning booking.id, booking.customer_id
+        """,
+        org_id,
+        visit_before,
+        now,
+        limit,
+    )
+
+
+class IdleCustomer(msgspec.Struct, frozen=True):
+    customer_id: UUID
+
+
+async def list_idle_customers(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> list[IdleCustomer]:
+    """Those of the customers who have no booking left that is not erased."""
+    return await fetch_all(
+        db,
+        IdleCustomer,
+        """
+        select distinct c.customer_id from unnest($2::uuid[]) as c (customer_id)
+        where not exists (
+          select from booking b where b.org_id = $1 and b.customer_id = c.customer_id and b.erased_at is null
+        )
+        """,
+        org_id,
+        customer_ids,
+    )
+
+
+async def erase_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> None:
+    await execute(
+        db,
+        "update item set name = null, answers = null where org_id = $1 and booking_id = any($2::uuid[])",
+        org_id,
+        booking_ids,
+    )
+
+
+class DeadOrder(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def list_dead_orders(db: Connection, org_id: UUID, before: datetime, limit: int) -> list[DeadOrder]:
+    """Expired orders that nobody came back to, without any payment; their rows needn't be kept."""
+    return await fetch_all(
+        db,
+        DeadOrder,
+        """
+        select id from booking_order
+        where org_id = $1 and status = 'expired' and intent_id is null and updated_at < $2
+        order by updated_at limit $3 for update skip locked
+        """,
+        org_id,
+        before,
+        limit,
+    )
+
+
+async def bury_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID], now: datetime) -> None:
+    """Deletes orders with all that is theirs and leaves a tombstone for each booking, so that phones forget it."""
+    await execute(
+        db,
+        """
+        insert into tombstone (org_id, customer_id, type, id, deleted_at, changed_xid)
+        select org_id, customer_id, 'booking', id, $3, pg_current_xact_id()::text::bigint
+        from booking where org_id = $1 and order_id = any($2::uuid[])
+        on conflict (org_id, customer_id, type, id) do nothing
+        """,
+        org_id,
+        order_ids,
+        now,
+    )
+    await execute(
+        db,
+        """
+        delete from item where org_id = $1 and booking_id in (
+          select id from booking where org_id = $1 and order_id = any($2::uuid[])
+        )
+        """,
+        org_id,
+        order_ids,
+    )
+    await execute(db, "delete from booking where org_id = $1 and order_id = any($2::uuid[])", org_id, order_ids)
+    await execute(db, "delete from booking_order where org_id = $1 and id = any($2::uuid[])", org_id, order_ids)
+
+
+async def delete_tombstones(db: Connection, before: datetime, limit: int) -> int:
+    return await execute(
+        db,
+        """
+        with due as materialized (
+          select org_id, customer_id, type, id from tombstone where deleted_at < $1 limit $2 for update skip locked
+        )
+        delete from tombstone t using due
+        where t.org_id = due.org_id and t.customer_id = due.customer_id and t.type = due.type and t.id = due.id
+        """,
+        before,
+        limit,
+    )
