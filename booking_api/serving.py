@@ -7,7 +7,10 @@ import signal
 import tempfile
 from contextlib import suppress
 from multiprocessing import active_children, parent_process
+from pathlib import Path
 from typing import Any
+
+import psutil
 
 from booking_api.core.log import configure_logging
 from booking_api.core.process import end_with_parent
@@ -16,6 +19,7 @@ from booking_api.core.settings import Settings
 from booking_api.starting import check_address, check_database, check_secret
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+METRICS_PREFIX = "booking-api-metrics."
 # Granian's own lines go to the root logger, which `configure_logging` sets up, in every process.
 GRANIAN_LOGGING: dict[str, Any] = {
     "formatters": {},
@@ -105,6 +109,10 @@ def _share_metrics(workers: int) -> str | None:
     """Several processes count in files of one folder, so that `/metrics` of any of them shows all of them."""
     if workers < 2 or os.environ.get(METRICS_FOLDER):
         return None
-    folder = tempfile.mkdtemp(prefix="booking-api-metrics-")
+    for left in Path(tempfile.gettempdir()).glob(f"{METRICS_PREFIX}*"):
+        pid = left.name.removeprefix(METRICS_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)  # Of a server that was killed.
+    folder = tempfile.mkdtemp(prefix=f"{METRICS_PREFIX}{os.getpid()}-")
     os.environ[METRICS_FOLDER] = folder
     return folder

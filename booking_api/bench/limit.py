@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.stage import Stage
 from booking_api.core.process import StartFailed
@@ -36,6 +38,7 @@ async def run_limit(
     ]  # fmt: skip
     for name, value in variables.items():
         command += ["-D", f"{name}={value}"]
+    before = stage.cpu_seconds()[1]
     process = await asyncio.create_subprocess_exec(
         *command, stage.database_name, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -45,7 +48,8 @@ async def run_limit(
         process.kill()
         await process.wait()
         raise
-    return read_pgbench(script, process.returncode, output.decode(), said.decode(errors="replace"))
+    run = read_pgbench(script, process.returncode, output.decode(), said.decode(errors="replace"))
+    return msgspec.structs.replace(run, database_cpu_s=stage.cpu_seconds()[1] - before)
 
 
 def read_pgbench(script: str, status: int | None, output: str, said: str) -> LimitRun:

@@ -21,6 +21,9 @@ class _Rounds:
     limits: list[float] = dataclasses.field(default_factory=list)
     p50s: list[float] = dataclasses.field(default_factory=list)
     p99s: list[float] = dataclasses.field(default_factory=list)
+    server_cpu: list[float] = dataclasses.field(default_factory=list)
+    database_cpu: list[float] = dataclasses.field(default_factory=list)
+    limit_cpu: list[float] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -32,6 +35,8 @@ class Bench:
         self.guess_per_s = operation.first_guess_per_s
         self.limit_guess_per_s = operation.first_guess_per_s
         self.rounds = _Rounds()
+        self.cpu = [0.0, 0.0]
+        """What the server and the database used in the last run of ours, in seconds."""
 
     async def run(self) -> Result:
         """All of it. Slower flushes end with it, whatever happens."""
@@ -71,6 +76,8 @@ class Bench:
 
     async def _measure_ours(self) -> None:
         run = await self._run_ours(self.plan.seconds)
+        self.rounds.server_cpu.append(self.cpu[0] / max(run.answered, 1) * 1e6)
+        self.rounds.database_cpu.append(self.cpu[1] / max(run.answered, 1) * 1e6)
         self.guess_per_s = run.answered / run.seconds
         self.rounds.ours.append(self.guess_per_s)
         self.rounds.p50s.append(run.p50_ms)
@@ -79,6 +86,7 @@ class Bench:
     async def _measure_limit(self) -> None:
         if (limit := await self._run_limit(self.plan.seconds)) is not None:
             self.limit_guess_per_s = limit.per_s
+            self.rounds.limit_cpu.append(limit.database_cpu_s / max(limit.transactions, 1) * 1e6)
             self.rounds.limits.append(limit.per_s)
 
     async def _run_ours(self, seconds: float, per_s: float | None = None) -> LoadRun:
@@ -87,10 +95,12 @@ class Bench:
         requests = await operation.make_requests(max(int(room * seconds), self.plan.connections * 2))
         await self._settle()
         before = await operation.read_books()
+        cpu_before = operation.stage.cpu_seconds()
         run = await send_load(
             operation.stage, requests, connections=self.plan.connections, seconds=seconds, per_s=per_s,
             repeat=operation.repeats,
         )  # fmt: skip
+        self.cpu = [b - a for a, b in zip(cpu_before, operation.stage.cpu_seconds(), strict=True)]
         after = await operation.read_books()
         self.rounds.problems += operation.find_problems(before, after, run)
         return run
@@ -122,7 +132,8 @@ class Bench:
             ours_per_s=round(statistics.median(rounds.ours), 1), ours_rounds=_rounded(rounds.ours),
             ours_spread_percent=_spread(rounds.ours), p50_ms=round(statistics.median(rounds.p50s), 2),
             p99_ms=round(statistics.median(rounds.p99s), 2), p99_half_load_ms=p99_half,
-            exact=not rounds.problems, problems=rounds.problems[:10],
+            server_cpu_us=_middle(rounds.server_cpu), database_cpu_us=_middle(rounds.database_cpu),
+            limit_database_cpu_us=_middle(rounds.limit_cpu), exact=not rounds.problems, problems=rounds.problems[:10],
         )  # fmt: skip
         if rounds.limits:
             result.limit_per_s = round(statistics.median(rounds.limits), 1)
@@ -132,6 +143,10 @@ class Bench:
             # Of the rounds, because what else the machine was doing changes from round to round.
             result.ratio = round(statistics.median(result.ratio_rounds), 3)
         return result
+
+
+def _middle(values: Sequence[float]) -> float | None:
+    return round(statistics.median(values)) if values else None
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

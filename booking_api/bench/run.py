@@ -47,8 +47,8 @@ def make_plan(
 ) -> Plan:  # fmt: skip
     """The plan that the options describe."""
     return Plan(
-        rounds=rounds or (2 if quick else 5), seconds=seconds or (0.8 if quick else 4.0),
-        warm_seconds=0.4 if quick else 1.5, connections=connections, workers=workers, half_load=not quick,
+        rounds=rounds or (2 if quick else 5), seconds=seconds or (0.6 if quick else 4.0),
+        warm_seconds=0.3 if quick else 1.5, connections=connections, workers=workers, half_load=not quick,
         slots=slots or (QUICK_SLOTS if quick else 1_000_000),
         bookings=bookings or (QUICK_BOOKINGS if quick else 1_000_000),
     )  # fmt: skip

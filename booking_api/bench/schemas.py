@@ -47,6 +47,7 @@ class LimitRun(msgspec.Struct, frozen=True, kw_only=True):
 
     per_s: float
     transactions: int
+    database_cpu_s: float = 0.0
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +81,12 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
     connections: int
     ours_rounds: list[float] = []
     limit_rounds: list[float] = []
+    server_cpu_us: float | None = None
+    """CPU time of the server's processes for one request; `database_cpu_us` of PostgreSQL's. They say what a change
+    saved even where other programs disturb the rates."""
+    database_cpu_us: float | None = None
+    limit_database_cpu_us: float | None = None
+    """Of PostgreSQL for one of pgbench's transactions."""
     ours_spread_percent: float | None = None
     limit_spread_percent: float | None = None
     ratio_rounds: list[float] = []

@@ -13,9 +13,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import psutil
 
+from booking_api.core.errors import DomainError
 from booking_api.core.process import StartFailed
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
@@ -69,6 +71,12 @@ class Stage:
         working = [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
         return sorted(working, key=lambda child: child.memory_info().rss, reverse=True)
 
+    def cpu_seconds(self) -> tuple[float, float]:
+        """What the server's and the database's processes have used, those that have ended included."""
+        server = self.server.process if self.server is not None else None
+        database = self.database.child.process if self.database.child is not None else None
+        return tuple(_cpu_of(found.pid) if found is not None else 0.0 for found in (server, database))  # type: ignore[return-value]
+
     async def start_server(self, workers: int | None = None) -> None:
         """Starts the server, in place of one that runs. Raises `StartFailed`."""
         await self.stop_server()
@@ -99,6 +107,20 @@ class Stage:
         if self.server is not None:
             await self.server.stop(asyncio.Event())
             self.server = None
+
+
+def _cpu_of(pid: int) -> float:
+    """Of a process, its children, and those that it has waited for."""
+    used = 0.0
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                used += times.user + times.system
+                # psutil gives those only on Linux and macOS, where they are what the ended backends used.
+                used += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return used
 
 
 def _raise_file_limit() -> None:
@@ -135,6 +157,11 @@ async def open_database(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
     try:
         await database.start()
         yield database
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DomainError) as error:
+        if database.child is not None and database.child.ended:
+            said = database.log_file.read_text(errors="replace").strip().splitlines()[-1:]
+            raise StartFailed(f"PostgreSQL ended while it was measured: {' '.join(said)}") from error
+        raise
     finally:
         await database.stop(asyncio.Event())
 

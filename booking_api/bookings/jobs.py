@@ -45,8 +45,14 @@ async def sweep_undecided_payments(runtime: Runtime) -> int:
             async with db.transaction():
                 ctx = await system_context(runtime, db, found.org_id)
                 order = await queries.lock_order(db, found.org_id, found.id)
-                if ctx is not None and order is not None:
-                    await cancel.abandon(ctx, (await load(ctx, [order]))[0])
+                if ctx is None or order is None:
+                    continue
+                facts = (await load(ctx, [order]))[0]
+                if facts.intent is not None and facts.intent.is_settled:
+                    # It had one in time, and nobody was there to draw the conclusion.
+                    await confirm.settle(ctx, facts, facts.intent)
+                else:
+                    await cancel.abandon(ctx, facts)
         return len(due)
 
 

@@ -7,7 +7,8 @@ company comes by itself when there is load.
 
 Why it is safe. An answer is given only after `flush` returned, that is after its commit. `flush` decides in the
 order of arrival and gives each request its own answer; when the transaction as a whole fails, it was rolled back as
-a whole, and each request is told to run by itself (`SINGLY`), where a bad one harms nobody else. A request that is
+a whole, and each request is told to run by itself (`SINGLY`), where a bad one harms nobody else. Where the connection
+was lost, nobody knows whether it was rolled back: each is told that, and its sender repeats it. A request that is
 cancelled before its flush began is left out; one cancelled later was carried out like any other, and a repeat of
 its idempotency key finds the answer.
 """
@@ -16,6 +17,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, Final, Generic, TypeVar
+
+import asyncpg
 
 from booking_api.core.errors import Overloaded
 from booking_api.core.runtime import Runtime
@@ -29,6 +32,11 @@ class Singly:
 
 
 SINGLY: Final = Singly()
+UNDECIDED: Final = (
+    OSError, Overloaded, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
+)  # fmt: skip
+"""What says that the connection was lost: perhaps after the commit, and so nothing may be run again unasked."""
 Flush = Callable[[list[Item]], Awaitable[Sequence[Answer | Exception | Singly]]]
 BATCHERS = "core.batchers"
 
@@ -66,7 +74,7 @@ class Batcher(Generic[Item, Answer]):
             try:
                 answers = await self._flush([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 - whatever it was, each request must hear of it
-                answers = [error if len(batch) == 1 else SINGLY] * len(batch)
+                answers = [error if len(batch) == 1 or isinstance(error, UNDECIDED) else SINGLY] * len(batch)
             except BaseException:
                 # The process is ending; nothing of this batch was committed, or its keys will tell.
                 for _, future in [*batch, *self._waiting]:

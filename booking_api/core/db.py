@@ -82,11 +82,11 @@ def client_timeout_seconds(settings: Settings) -> float:
 
 
 async def open_pool(settings: Settings, *, size: int | None = None, name: str = "booking-api") -> Pool:
-    """Opens the pool. Raises `OSError` or `asyncpg.PostgresError` if the server can't be reached."""
+    """A pool, which connects when it is first asked: a process may start while the server is away for a moment."""
     milliseconds = str(int(settings.statement_timeout_seconds * 1000))
     return await asyncpg.create_pool(
         settings.database_url,
-        min_size=1,
+        min_size=0,
         max_size=size or settings.pool_size,
         max_inactive_connection_lifetime=300,
         timeout=10,

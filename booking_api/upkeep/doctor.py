@@ -89,7 +89,7 @@ async def check_worker(db: Connection, now: datetime) -> Found:
     if jobs.failed:
         yield Finding(
             "jobs", f"{jobs.failed} jobs were given up after many tries.",
-            "Mend the cause, which `pgqueuer_log` names, then queue them again with `pgq failed` of PgQueuer's own command.",
+            "Mend the cause, which the worker's log names; `pgq failed` lists them and `pgq requeue` queues them again.",
         )  # fmt: skip
 
 

@@ -2,9 +2,12 @@
 
 import json
 import subprocess
+import tempfile
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from booking_api.bench.run import OPERATIONS
 from booking_api.demo.supervisor import our_command
@@ -12,22 +15,29 @@ from booking_api.demo.supervisor import our_command
 RATES = ("hold", "hold_hot", "hold_hot_slow_disk", "confirm", "scan", "express", "search", "calendar")
 
 
-def run_bench(tmp_path: Path, *arguments: str) -> dict:
-    figures, chart = tmp_path / "figures.json", tmp_path / "chart.svg"
+@pytest.fixture
+def folder():
+    """Not `tmp_path`: pytest deletes that of a run which is no longer among the latest three on the machine."""
+    with tempfile.TemporaryDirectory(prefix="booking-bench-test-") as name:
+        yield Path(name)
+
+
+def run_bench(folder: Path, *arguments: str) -> dict:
+    figures, chart = folder / "figures.json", folder / "chart.svg"
     done = subprocess.run(
         our_command("bench", *arguments, "--quick", "--rounds", "1", "--seconds", "0.3", "--json", str(figures),
-                    "--chart", str(chart), "--data-dir", str(tmp_path)),
+                    "--chart", str(chart), "--data-dir", str(folder)),
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     ET.fromstring(chart.read_text())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["chart.svg", "figures.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["chart.svg", "figures.json"]
     return json.loads(figures.read_text())
 
 
-def test_every_operation_is_measured_and_proven(tmp_path):
+def test_every_operation_is_measured_and_proven(folder):
     names = [name for name in OPERATIONS if name not in {"workers", "growth"}]
-    report = run_bench(tmp_path, *names, "--slots", "3000", "--connections", "16")
+    report = run_bench(folder, *names, "--slots", "3000", "--connections", "16")
     results = {result["op"]: result for result in report["results"]}
     assert list(results) == names
     for name, result in results.items():
@@ -44,8 +54,8 @@ def test_every_operation_is_measured_and_proven(tmp_path):
     assert report["settings"]["fsync"] == report["settings"]["synchronous_commit"] == "on"
 
 
-def test_growth_compares_a_small_database_with_a_growing_one(tmp_path):
-    report = run_bench(tmp_path, "growth", "--bookings", "20000", "--connections", "8")
+def test_growth_compares_a_small_database_with_a_growing_one(folder):
+    report = run_bench(folder, "growth", "--bookings", "20000", "--connections", "8")
     results = report["results"]
     assert [result["op"] for result in results] == ["growth_hold_20k", "growth_confirm_20k", "growth_scan_20k"]
     for result in results:

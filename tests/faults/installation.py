@@ -41,6 +41,14 @@ class Program:
                 command(*self.arguments), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
+    def revive(self) -> None:
+        """Starts it again if it ended because PostgreSQL wasn't up yet, which is the only good reason."""
+        assert self.process is not None
+        if self.process.poll() is not None:
+            said = self.log.read_text().strip()
+            assert "can't be reached" in said.rpartition("\n")[2], said
+            self.start()
+
     def family(self) -> list[psutil.Process]:
         assert self.process is not None
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -100,14 +108,14 @@ class Installation:
         self.provider.bank.webhook_url = self.url + WEBHOOK_PATH
         async with open_runtime(self.settings) as runtime:
             self.world = await build_world(runtime)
-        await self.until_ready()
+        await self.until_ready(workers=1)
 
-    async def until_ready(self) -> None:
-        """Waits until the server answers from the database. A worker may still be starting."""
+    async def until_ready(self, workers: int = 0) -> None:
+        """Waits until the server answers from the database. After a kill, the worker may still be starting."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await asyncio.to_thread(is_ready, self.url):
-                assert self.server.process is not None
-                assert self.server.process.poll() is None, self.server.log.read_text()
+            while not await asyncio.to_thread(is_ready, self.url, workers):
+                self.server.revive()
+                self.worker.revive()
                 await asyncio.sleep(0.05)
 
     # killing --------------------------------------------------------------------------------------------------------
@@ -129,12 +137,15 @@ class Installation:
 
     async def kill_postgres(self) -> None:
         """The postmaster. Its processes end when they notice, and only then may another one begin."""
+        await self.end_postgres()
+        await self.postgres.start()
+
+    async def end_postgres(self) -> None:
         child = self.postgres.child
         assert child is not None
         assert child.process is not None
         child.process.kill()
         await child.process.wait()
-        await self.postgres.start()
 
     async def kill_backend(self) -> None:
         """One process of PostgreSQL that serves a client: the postmaster ends all others and recovers."""
@@ -148,7 +159,7 @@ class Installation:
                     return
 
     async def kill_all(self) -> None:
-        """A power cut."""
+        """A power cut. What comes up before PostgreSQL does is started again."""
         await asyncio.gather(self.kill_server(), self.kill_worker(), self.kill_postgres())
 
     async def stop(self) -> None:

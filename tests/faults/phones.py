@@ -92,7 +92,7 @@ class Phone:
 
     async def look(self, path: str, owner: Headers) -> Json:
         """Gets a booking, or an order of one."""
-        answer = await self._insist(Wish(path, owner, None, 200, "", "GET"))
+        answer = await self._insist(Wish(path, owner, {}, 200, "", "GET"))
         assert answer.status_code == 200, answer.text
         found: Json = answer.json()
         booking = found["bookings"][0] if "bookings" in found else found
@@ -160,11 +160,11 @@ class Phone:
         return booking
 
 
-def is_later(before: Acknowledged, status: str) -> bool:
+def is_later(told: str, status: str, *, wants_to_cancel: bool) -> bool:
     """Whether a booking may be in this status by now, after its customer was told another one."""
-    match before.status:
+    match told:
         case "confirmed":
-            return status == "confirmed" or (status == "cancelled" and before.wants_to_cancel)
+            return status == "confirmed" or (status == "cancelled" and wants_to_cancel)
         case "cancelled":
             return status == "cancelled"
         case "expired" | "rejected":

@@ -1,5 +1,6 @@
 """A commit whose answer was lost: the phone repeats its request with the same key, and everything is there once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from booking_api.payments.jobs import execute_refunds
 from tests.bookings.journey import owner_of, party, taken
 from tests.faults.books import wrongs
 from tests.faults.proxy import Proxy, What, running_proxy
-from tests.faults.wishes import WISHES, Shop, traveller
+from tests.faults.wishes import WISHES, Shop, Wish, traveller
 from tests.payments.provider import Provider
 from tests.world import World
 
@@ -73,7 +74,6 @@ async def test_every_commit_may_be_repeated(
         ("hold", 1, "be silent"),
         ("confirm, paid", 1, "carry out and be silent"),
         ("express, paid", 2, "carry out and be silent"),
-        ("express, paid", 2, "be silent"),
     ],
 )
 async def test_also_where_nobody_says_that_it_was_lost(
@@ -104,3 +104,26 @@ async def test_a_chosen_id_serves_as_key(api: httpx.AsyncClient, world: World, p
     answer = await api.post("/v1/bookings", json=seat, headers=world.app)
     assert (answer.status_code, answer.json()["items"][0]["seat"]) == (200, "1A")
     assert await taken(world, world.flight_slots[0]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("what", ["lose", "carry out and cut"])
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_holds_that_shared_a_lost_commit(
+    what: What, keyed: bool, api: httpx.AsyncClient, world: World, proxy: Proxy
+) -> None:
+    """Each is answered for itself, and the server doesn't hold for anybody twice on its own account."""
+    count = 6
+    await Shop(api, world).held()
+    wishes = [Wish("/v1/bookings", world.app, traveller(world), 201, "on_hold") for _ in range(count)]
+    wishes = [wish.with_key() if keyed else wish for wish in wishes]
+    proxy.at("COMMIT;", what, 2)  # The first commit is that of whoever came first; the others gather meanwhile.
+    answers = await asyncio.gather(*(wish.send(api) for wish in wishes))
+    assert proxy.trap is None
+    assert {answer.status_code for answer in answers} <= {201, 503}, [answer.text for answer in answers]
+    there = (await taken(world, world.tower_slots[0]))[:2]
+    assert there[0] == there[1] <= count + 1
+    assert there[0] >= [answer.status_code for answer in answers].count(201) + 1
+    if keyed:
+        answers = [await wish.repeat(api) for wish in wishes]
+        assert len({answer.json()["id"] for answer in answers}) == count
+        assert (await taken(world, world.tower_slots[0]))[:2] == (count + 1, count + 1)

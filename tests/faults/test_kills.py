@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import copy
 import os
 import random
 
@@ -17,7 +16,7 @@ from tests.faults.books import left_over, wrongs, wrongs_under_load
 from tests.faults.installation import Installation, installed
 from tests.faults.phones import ANSWER_SECONDS, Journal, Phone, is_later
 from tests.operations.test_worker import until
-from tests.processes import PATIENCE_SECONDS, run
+from tests.processes import PATIENCE_SECONDS, get, is_ready, run
 
 SEED = os.environ.get("BOOKING_TESTS_SEED", "1")
 PHONES = 6
@@ -26,17 +25,18 @@ CALM_SECONDS = (0.2, 1.5)
 
 async def forgotten(database_url: str, journal: Journal) -> list[str]:
     """What customers were told and what is no longer so."""
-    told = copy.deepcopy(journal.told)
+    told = {booking_id: (known.status, known.version) for booking_id, known in journal.told.items()}
     db = await asyncpg.connect(database_url)
     rows = await db.fetch("select id::text as id, status, version from booking")
     await db.close()
     there = {row["id"]: row for row in rows}
     return [
-        f"{booking_id} was {known.status} in version {known.version} and is {dict(there.get(booking_id) or {})}"
-        for booking_id, known in told.items()
+        f"{booking_id} was {status} in version {version} and is {dict(there.get(booking_id) or {})}"
+        for booking_id, (status, version) in told.items()
         if (now := there.get(booking_id)) is None
-        or not is_later(known, now["status"])
-        or now["version"] < known.version
+        or now["version"] < version
+        # Whether it was to be cancelled is looked at last: the customer may have said so a moment ago.
+        or not is_later(status, now["status"], wants_to_cancel=journal.told[booking_id].wants_to_cancel)
     ]
 
 
@@ -84,3 +84,20 @@ async def test_nothing_acknowledged_is_lost_or_doubled() -> None:
         except BaseException as error:
             error.add_note(f"seed {SEED}; {len(journal.told)} bookings\n{installation.logs()}")
             raise
+
+
+async def test_a_server_outlives_a_long_absence_of_postgresql() -> None:
+    """Also where one of its processes has to be started anew meanwhile: it is there, and ready once PostgreSQL is."""
+    async with installed() as installation:
+        server, worker = installation.server.process, installation.worker.process
+        assert server is not None
+        assert worker is not None
+        await installation.end_postgres()
+        await installation.kill_server_process()
+        await until(lambda: asyncio.to_thread(get, f"{installation.url}/healthz"), PATIENCE_SECONDS)
+        unready = await asyncio.to_thread(get, f"{installation.url}/readyz")
+        assert unready is not None
+        assert unready.status_code == 503
+        await installation.postgres.start()
+        await until(lambda: asyncio.to_thread(is_ready, installation.url), PATIENCE_SECONDS)
+        assert (server.poll(), worker.poll()) == (None, None)

@@ -73,12 +73,9 @@ async def finish(settings: Settings, provider: Provider) -> None:
 # a customer's request ---------------------------------------------------------------------------------------------
 
 UNCOMMITTED = [
-    ("hold", "places were taken"),
     ("hold", "the hold was written"),
     ("express, on site", "passes were issued"),
-    ("express, paid", "the intent was opened"),
     ("confirm, paid", "the intent was opened"),
-    ("cancel, paid", "places were given back"),
     ("cancel, paid", "the cancellation was written"),
 ]
 COMMITTED = [
@@ -88,7 +85,6 @@ COMMITTED = [
     ("confirm, paid", "the intent was committed"),
     ("confirm, paid", "the provider has charged"),
     ("confirm, paid", "the outcome was recorded"),
-    ("confirm, paid", "passes were issued"),
     ("confirm, paid", "the order was settled"),
     ("confirm, paid", "all was committed"),
     ("cancel, paid", "all was committed"),
@@ -99,7 +95,7 @@ COMMITTED = [
     ("name", "step", "first"),
     [
         *((name, step, "phone") for name, step in UNCOMMITTED + COMMITTED),
-        *((name, step, "worker") for name, step in COMMITTED if "paid" in name),
+        *((name, step, "worker") for name, step in COMMITTED if name == "confirm, paid"),
     ],
 )
 async def test_a_server_killed_in_a_request(
@@ -122,8 +118,9 @@ async def test_a_server_killed_in_a_request(
     assert (await wish.repeat(api)).json()["id"] == answer.json()["id"]
 
 
-@pytest.mark.parametrize("first", ["phone", "worker"])
-@pytest.mark.parametrize("name", ["confirm, paid", "express, paid"])
+@pytest.mark.parametrize(
+    ("name", "first"), [("confirm, paid", "phone"), ("confirm, paid", "worker"), ("express, paid", "worker")]
+)
 async def test_a_decline_that_nobody_heard_of(
     name: str, first: str, api: httpx.AsyncClient, world: World, provider: Provider, settings: Settings
 ) -> None:
@@ -135,11 +132,10 @@ async def test_a_decline_that_nobody_heard_of(
     )
     if first == "worker":
         await finish(settings, provider)
-    for _ in range(2):
-        answer = await wish.repeat(api)
-        assert (answer.status_code, answer.json()["code"]) == (402, "payment_declined")
+    answers = [await wish.repeat(api) for _ in range(2)]
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(402, "payment_declined")] * 2
     assert [charge["status"] for charge in await provider.charges()] == ["failed"]
-    order = (await api.get(f"/v1/orders/{answer.json()['order_id']}", headers=world.agent)).json()
+    order = (await api.get(f"/v1/orders/{answers[0].json()['order_id']}", headers=world.agent)).json()
     assert (order["status"], order["payment"]["status"]) == ("on_hold", "failed")
 
 
@@ -214,17 +210,13 @@ async def ended_hold(shop: Shop, provider: Provider) -> Ending:
     [
         (paid_by_webhook, "events were claimed"),
         (paid_by_webhook, "jobs were enqueued"),
-        (paid_by_webhook, "a job has begun"),
-        (paid_by_webhook, "passes were issued"),
         (paid_by_webhook, "the order was settled"),
-        (paid_unnoticed, "intents were claimed"),
         (paid_unnoticed, "the outcome was recorded"),
         (never_called, "intents were claimed"),
         (never_called, "the provider has charged"),
         (cancelled, "refunds were claimed"),
         (cancelled, "the provider has refunded"),
         (cancelled, "the refund was recorded"),
-        (paid_too_late, "events were claimed"),
         (paid_too_late, "the order was settled"),
         (paid_too_late, "the provider has refunded"),
         (ended_hold, "places were given back"),

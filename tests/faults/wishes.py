@@ -34,7 +34,8 @@ class Wish:
         return dataclasses.replace(self, headers={**self.headers, "Idempotency-Key": str(uuid4())})
 
     async def send(self, api: httpx.AsyncClient) -> httpx.Response:
-        return await api.request(self.method, self.path, json=self.body, headers=self.headers)
+        body = None if self.method == "GET" else self.body
+        return await api.request(self.method, self.path, json=body, headers=self.headers)
 
     async def repeat(self, api: httpx.AsyncClient) -> httpx.Response:
         """Sends it until it is answered, as a phone does: the very same each time."""

@@ -14,7 +14,7 @@ from booking_api.bench.schemas import Plan, Result
 from booking_api.bench.world import World
 from booking_api.core.process import StartFailed
 
-PICTURES = 40
+PICTURES = 20
 WORKERS = (1, 2, 4)
 MEBIBYTE = 2**20
 

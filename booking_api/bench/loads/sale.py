@@ -20,8 +20,9 @@ async def measure_sale(world: World, plan: Plan, note: Note) -> Result:
     """Each buyer has a connection that is open already; the clock runs from the first request to the last answer."""
     runs: list[LoadRun] = []
     problems: list[str] = []
-    for number in range(plan.rounds + 1):
-        note(f"flash_sale: round {number} of {plan.rounds}" if number else "flash_sale: warming up")
+    rounds = max(1, plan.rounds - 1)
+    for number in range(rounds + 1):
+        note(f"flash_sale: round {number} of {rounds}" if number else "flash_sale: warming up")
         run, found = await _sell(world)
         problems += found
         if number:
