@@ -4,7 +4,7 @@ from xml.sax.saxutils import escape
 
 from booking_api.bench.schemas import Report, Result
 
-WIDTH, LABEL, BAR, ROW, TOP, RIGHT = 860, 300, 16, 34, 64, 190
+WIDTH, LABEL, BAR, ROW, TOP, RIGHT = 900, 345, 16, 34, 64, 190
 STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
 .title { font-size: 16px; font-weight: 600; }
