@@ -59,8 +59,11 @@ class Proxy:
     def __init__(self, database_url: str) -> None:
         self.parts = urlsplit(database_url)
         self.port = free_port()
-        host = f"{self.parts.username or 'postgres'}@127.0.0.1:{self.port}"
-        self.url = urlunsplit((self.parts.scheme, host, self.parts.path, "", ""))
+        user = self.parts.netloc.rpartition("@")[0] or "postgres"
+        # Without TLS, so that statements can be recognised.
+        self.url = urlunsplit(
+            (self.parts.scheme, f"{user}@127.0.0.1:{self.port}", self.parts.path, "sslmode=disable", "")
+        )
         self.fault: Fault = "none"
         self.delay_seconds = 0.0
         """Added to each packet in each direction."""

@@ -70,7 +70,6 @@ async def test_every_commit_may_be_repeated(
 @pytest.mark.parametrize(
     ("name", "nth", "what"),
     [
-        ("hold", 1, "carry out and be silent"),
         ("hold", 1, "be silent"),
         ("confirm, paid", 1, "carry out and be silent"),
         ("express, paid", 2, "carry out and be silent"),

@@ -145,3 +145,21 @@ async def test_locks_of_a_silent_connection_end(api: httpx.AsyncClient, world: W
             assert is_overloaded(answer), answer.text
             tries += 1
     assert tries > 0, "the order was locked"
+
+
+async def test_a_slow_way_is_only_slow(api: httpx.AsyncClient, world: World, proxy: Proxy) -> None:
+    proxy.delay_seconds = 0.005
+    booking = await confirm(api, *await held_by_customer(api, world))
+    assert (booking["status"], await taken(world, world.tower_slots[0])) == ("confirmed", (1, 1, 0))
+
+
+async def test_a_way_that_is_too_slow(api: httpx.AsyncClient, world: World, runtime: Runtime, proxy: Proxy) -> None:
+    """Slower than anybody waits: nobody hangs, and once it is quick again, so are the answers."""
+    owner, booking = await held_by_customer(api, world)
+    await open_connections(runtime)
+    proxy.delay_seconds = 2 * runtime.settings.statement_timeout_seconds + 2
+    answers = await in_time(*(api.get(f"/v1/bookings/{booking['id']}", headers=owner) for _ in range(2 * POOL_SIZE)))
+    assert all(is_overloaded(answer) for answer in answers)
+    await proxy.heal()
+    answers = await in_time(*(api.get(f"/v1/bookings/{booking['id']}", headers=owner) for _ in range(2 * POOL_SIZE)))
+    assert [answer.status_code for answer in answers] == [200] * len(answers)

@@ -69,6 +69,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled() -> None:
                 stop.set()
 
             async def nothing_is_left() -> bool:
+                installation.worker.revive()
                 return not await left_over(installation.postgres.url)
 
             await until(nothing_is_left, 2 * PATIENCE_SECONDS)

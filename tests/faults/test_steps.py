@@ -18,7 +18,6 @@ from tests.bookings.journey import end_hold, taken
 from tests.faults.books import left_over, wrongs
 from tests.faults.dying import Received
 from tests.faults.wishes import CARD, WISHES, Json, Shop
-from tests.operations.test_worker import until
 from tests.payments.provider import WEBHOOK_SECRET, Provider
 from tests.processes import PATIENCE_SECONDS, environment
 from tests.world import World
@@ -57,14 +56,13 @@ async def let_time_pass(database_url: str) -> None:
 async def finish(settings: Settings, provider: Provider) -> None:
     """A fresh worker does all that there is to do."""
     stop = asyncio.Event()
+    await let_time_pass(settings.database_url)
     running = asyncio.create_task(worker.work(provider.runtime.settings, stop))
-
-    async def nothing_is_left() -> bool:
-        await let_time_pass(settings.database_url)
-        return not set(await left_over(settings.database_url)) - {"orders"}
-
     try:
-        await until(nothing_is_left, PATIENCE_SECONDS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while set(await left_over(settings.database_url)) - {"orders"}:
+                await asyncio.sleep(0.1)
+                await let_time_pass(settings.database_url)
     finally:
         stop.set()
         await asyncio.wait_for(running, PATIENCE_SECONDS)
