@@ -13,7 +13,7 @@ from booking_api.core.process import StartFailed
 
 SCRIPTS = Path(__file__).parent / "limits"
 CLIENTS = 8
-"""As many connections as one process of ours has. More make a hot row slower and a spread one hardly faster."""
+"""As many connections as one process of ours has. More make a spread load hardly faster."""
 PATIENCE_SECONDS = 120.0
 _TPS = re.compile(r"^tps = ([0-9.]+) ", re.MULTILINE)
 _DONE = re.compile(r"^number of transactions actually processed: (\d+)", re.MULTILINE)
@@ -22,7 +22,7 @@ _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 
 async def run_limit(
     stage: Stage, script: str, variables: Mapping[str, object], seconds: float, guess_per_s: float, *,
-    exactly: int | None = None,
+    clients: int, exactly: int | None = None,
 ) -> LimitRun:  # fmt: skip
     """Runs `limits/<script>.sql` for some seconds. Raises `StartFailed`.
 
@@ -30,10 +30,10 @@ async def run_limit(
     transactions for each client. pgbench counts time in whole seconds, so that less is a number of transactions too.
     """
     if exactly is None and seconds < 1:
-        exactly = int(guess_per_s * seconds) // CLIENTS
+        exactly = int(guess_per_s * seconds) // clients
     amount = ["-T", str(round(seconds))] if exactly is None else ["-t", str(max(1, exactly))]
     command = [
-        str(stage.database.programs / "pgbench"), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", *amount,
+        str(stage.database.programs / "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", *amount,
         "-f", str(SCRIPTS / f"{script}.sql"), "-h", str(stage.database.sockets), "-U", "postgres",
     ]  # fmt: skip
     for name, value in variables.items():

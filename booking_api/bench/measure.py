@@ -19,6 +19,8 @@ ROOM = 1.6
 class _Rounds:
     ours: list[float] = dataclasses.field(default_factory=list)
     limits: list[float] = dataclasses.field(default_factory=list)
+    """With the first number of clients; `other_limits` with the others."""
+    other_limits: dict[int, list[float]] = dataclasses.field(default_factory=dict)
     p50s: list[float] = dataclasses.field(default_factory=list)
     p99s: list[float] = dataclasses.field(default_factory=list)
     server_cpu: list[float] = dataclasses.field(default_factory=list)
@@ -69,7 +71,7 @@ class Bench:
         """Fills caches and tables, and lets the planner know of the rows: a new table looks empty to it."""
         warm = await self._run_ours(self.plan.warm_seconds)
         self.guess_per_s = max(warm.answered / warm.seconds, 20.0)
-        if (limit := await self._run_limit(self.plan.warm_seconds)) is not None:
+        if (limit := await self._run_limit(self.plan.warm_seconds, self.operation.limit_clients[0])) is not None:
             self.limit_guess_per_s = max(limit.per_s, 20.0)
         async with acquire(self.operation.stage.runtime) as db:
             await queries.tidy(db)
@@ -84,10 +86,14 @@ class Bench:
         self.rounds.p99s.append(run.p99_ms)
 
     async def _measure_limit(self) -> None:
-        if (limit := await self._run_limit(self.plan.seconds)) is not None:
+        first, *others = self.operation.limit_clients
+        if (limit := await self._run_limit(self.plan.seconds, first)) is not None:
             self.limit_guess_per_s = limit.per_s
             self.rounds.limit_cpu.append(limit.database_cpu_s / max(limit.transactions, 1) * 1e6)
             self.rounds.limits.append(limit.per_s)
+        for clients in others:
+            if (limit := await self._run_limit(self.plan.seconds, clients)) is not None:
+                self.rounds.other_limits.setdefault(clients, []).append(limit.per_s)
 
     async def _run_ours(self, seconds: float, per_s: float | None = None) -> LoadRun:
         operation = self.operation
@@ -105,9 +111,9 @@ class Bench:
         self.rounds.problems += operation.find_problems(before, after, run)
         return run
 
-    async def _run_limit(self, seconds: float) -> LimitRun | None:
+    async def _run_limit(self, seconds: float, clients: int) -> LimitRun | None:
         await self._settle()
-        return await self.operation.run_limit(seconds, self.limit_guess_per_s)
+        return await self.operation.run_limit(seconds, self.limit_guess_per_s, clients)
 
     async def _run_half_load(self) -> float | None:
         if not self.rounds.ours:
@@ -142,6 +148,14 @@ class Bench:
             result.ratio_rounds = [round(a / b, 3) for a, b in zip(rounds.ours, rounds.limits, strict=True)]
             # Of the rounds, because what else the machine was doing changes from round to round.
             result.ratio = round(statistics.median(result.ratio_rounds), 3)
+            result.limit_clients = self.operation.limit_clients[0]
+        for clients, per_s in rounds.other_limits.items():
+            result.facts |= {
+                f"limit_per_s_of_{clients}_clients": round(statistics.median(per_s), 1),
+                f"ratio_to_{clients}_clients": round(
+                    statistics.median(a / b for a, b in zip(rounds.ours, per_s, strict=True)), 3
+                ),
+            }
         return result
 
 

@@ -79,6 +79,8 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
     """At full load, where requests wait for each other."""
     p99_half_load_ms: float | None = None
     connections: int
+    limit_clients: int | None = None
+    """Connections of pgbench."""
     ours_rounds: list[float] = []
     limit_rounds: list[float] = []
     server_cpu_us: float | None = None

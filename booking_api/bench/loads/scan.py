@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from booking_api.bench.copying import copy_bookings
-from booking_api.bench.limit import CLIENTS, run_limit
+from booking_api.bench.limit import run_limit
 from booking_api.bench.loads.base import ask_once
 from booking_api.bench.loads.confirm import Confirm
 from booking_api.bench.schemas import LimitRun
@@ -32,18 +32,18 @@ class Scan(Confirm):
             for code in codes.values()
         ]
 
-    async def run_limit(self, seconds: float, guess_per_s: float) -> LimitRun:
+    async def run_limit(self, seconds: float, guess_per_s: float, clients: int) -> LimitRun:
         world = self.world
         if not self.answer:
             self.answer = await ask_once(world, (await self.make_requests(1))[0])
-        stride = max(1, int(guess_per_s * seconds) // CLIENTS)
-        numbers = self.take_numbers(stride * CLIENTS)
+        stride = max(1, int(guess_per_s * seconds) // clients)
+        numbers = self.take_numbers(stride * clients)
         await copy_bookings(world, world.gate, self.slots, numbers, confirmed=True, signed=False)
         variables = {
             "org": world.org_id, "credential": new_id(), "begin": numbers.start, "stride": stride, "done": 0,
             "answer": self.answer,
         }  # fmt: skip
-        return await run_limit(self.stage, "scan", variables, seconds, guess_per_s, exactly=stride)
+        return await run_limit(self.stage, "scan", variables, seconds, guess_per_s, clients=clients, exactly=stride)
 
     def expected(self, successes: int) -> dict[str, int]:
         return dict.fromkeys(("scans", "admitted"), successes)

@@ -102,12 +102,12 @@ class Search(_Reading):
             requests.append(make_request(world, "GET", target, world.app_key))
         return requests
 
-    async def run_limit(self, seconds: float, guess_per_s: float) -> LimitRun:
+    async def run_limit(self, seconds: float, guess_per_s: float, clients: int) -> LimitRun:
         variables = {
             "org": self.world.org_id, "routes": self.timetable.routes, "days": self.last_day, "rows": ROWS + 1,
             "today": self.timetable.today + timedelta(days=1),
         }  # fmt: skip
-        return await run_limit(self.stage, "search", variables, seconds, guess_per_s)
+        return await run_limit(self.stage, "search", variables, seconds, guess_per_s, clients=clients)
 
 
 class Calendar(_Reading):
@@ -126,6 +126,6 @@ class Calendar(_Reading):
         target = f"/v1/availability/calendar?origin=CATA&destination=CATB&from={first}&to={last}"
         return [make_request(self.world, "GET", target, self.world.app_key)] * min(count, 100)
 
-    async def run_limit(self, seconds: float, guess_per_s: float) -> LimitRun:
+    async def run_limit(self, seconds: float, guess_per_s: float, clients: int) -> LimitRun:
         variables = {"org": self.world.org_id, "today": self.timetable.today + timedelta(days=1)}
-        return await run_limit(self.stage, "calendar", variables, seconds, guess_per_s)
+        return await run_limit(self.stage, "calendar", variables, seconds, guess_per_s, clients=clients)
