@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-import httpx
 
 from booking_api.core.context import Organisation
 from booking_api.core.db import open_pool
@@ -16,6 +16,9 @@ from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.identity import tokens
 from booking_api.identity.schemas import Tokens
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @asynccontextmanager
@@ -29,7 +32,18 @@ async def open_runtime(settings: Settings, *, name: str = "booking-api") -> Asyn
     pool = await open_pool(settings, name=name)
     threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="off-loop")
     try:
-        async with httpx.AsyncClient(timeout=httpx.Timeout(10, connect=3)) as http:
+        async with AsyncExitStack() as opened:
+
+            @cache
+            def http() -> "httpx.AsyncClient":
+                # Imported here, because most processes never call anybody, and the certificates alone that a client
+                # reads take as long as a third of the start.
+                import httpx
+
+                client = httpx.AsyncClient(timeout=httpx.Timeout(10, connect=3))
+                opened.push_async_callback(client.aclose)
+                return client
+
             yield Runtime(settings=settings, pool=pool, vault=vault, http=http, threads=threads, mint=mint)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

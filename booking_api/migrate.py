@@ -1,11 +1,16 @@
 """Migrations: plain SQL files under `migrations/`, applied by dbmate in order, each in its own transaction."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+
+from booking_api.core.connecting import CANT_CONNECT, Servers
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_SECONDS = 600
@@ -24,8 +29,32 @@ def dbmate_url(database_url: str) -> str:
     """The same database in the form dbmate's driver reads: it demands TLS unless told, as libpq doesn't."""
     parts = urlsplit(database_url)
     query = dict(parse_qsl(parts.query))
+    query.pop("target_session_attrs", None)
     query.setdefault("sslmode", "disable" if query.get("host", "").startswith("/") else "prefer")
     return urlunsplit(("postgres", parts.netloc, parts.path, urlencode(query), ""))
+
+
+def writable_url(database_url: str) -> str:
+    """Of several servers that a URL names, the one that accepts writes: dbmate's driver knows no other than the first.
+
+    Raises `MigrationFailed` where none does.
+    """
+    servers = Servers(database_url)
+    if len(servers.urls) == 1:
+        return database_url
+
+    async def find() -> str:
+        try:
+            connection = await servers.connect()
+        except asyncpg.InvalidCatalogNameError:  # dbmate makes the database, and asks in this one whether it must.
+            connection = await servers.connect(database="postgres")
+        await connection.close()
+        return servers.urls[0]
+
+    try:
+        return asyncio.run(find())
+    except (*CANT_CONNECT, asyncpg.PostgresError) as error:
+        raise MigrationFailed(f"No server of DATABASE_URL accepts writes: {error}") from None
 
 
 def migrate(database_url: str) -> None:
@@ -43,7 +72,7 @@ def migrate(database_url: str) -> None:
                 "--migration-lock", "--wait", "--wait-timeout", "30s", "up",
             ],
             # In the environment and not among the arguments, which every user of the machine can read.
-            env={**os.environ, "DATABASE_URL": dbmate_url(database_url)},
+            env={**os.environ, "DATABASE_URL": dbmate_url(writable_url(database_url))},
             capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

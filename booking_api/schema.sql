@@ -75,7 +75,8 @@ CREATE TABLE public.attendance (
     first_admitted_at timestamp with time zone NOT NULL,
     last_scan_nonce text NOT NULL,
     updated_at timestamp with time zone NOT NULL
-);
+)
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
 
 CREATE TABLE public.booking (
     org_id uuid NOT NULL,
@@ -105,7 +106,7 @@ CREATE TABLE public.booking (
     changed_xid bigint NOT NULL,
     CONSTRAINT booking_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='60', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
 
 CREATE TABLE public.booking_order (
     org_id uuid NOT NULL,
@@ -121,7 +122,7 @@ CREATE TABLE public.booking_order (
     updated_at timestamp with time zone NOT NULL,
     CONSTRAINT booking_order_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
 
 CREATE TABLE public.claim (
     org_id uuid NOT NULL,
@@ -136,7 +137,7 @@ CREATE TABLE public.claim (
     CONSTRAINT claim_places_not_negative CHECK ((places >= 0)),
     CONSTRAINT claim_quota_places_not_negative CHECK ((quota_places >= 0))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
 CREATE TABLE public.customer (
     org_id uuid NOT NULL,
@@ -150,14 +151,26 @@ CREATE TABLE public.customer (
 );
 
 CREATE TABLE public.event (
-    org_id uuid NOT NULL,
-    id uuid NOT NULL,
-    type text NOT NULL,
-    subject_id uuid NOT NULL,
-    data jsonb NOT NULL,
-    created_at timestamp with time zone NOT NULL,
+    org_id uuid CONSTRAINT event_org_id_not_null1 NOT NULL,
+    id uuid CONSTRAINT event_id_not_null1 NOT NULL,
+    type text CONSTRAINT event_type_not_null1 NOT NULL,
+    subject_id uuid CONSTRAINT event_subject_id_not_null1 NOT NULL,
+    data jsonb CONSTRAINT event_data_not_null1 NOT NULL,
+    created_at timestamp with time zone CONSTRAINT event_created_at_not_null1 NOT NULL,
     relayed_at timestamp with time zone
-);
+)
+PARTITION BY RANGE (id);
+
+CREATE TABLE public.event_rest (
+    org_id uuid CONSTRAINT event_org_id_not_null NOT NULL,
+    id uuid CONSTRAINT event_id_not_null NOT NULL,
+    type text CONSTRAINT event_type_not_null NOT NULL,
+    subject_id uuid CONSTRAINT event_subject_id_not_null NOT NULL,
+    data jsonb CONSTRAINT event_data_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT event_created_at_not_null NOT NULL,
+    relayed_at timestamp with time zone
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05', vacuum_truncate=off);
 
 CREATE TABLE public.feedback (
     org_id uuid NOT NULL,
@@ -218,7 +231,8 @@ CREATE TABLE public.idempotency_key (
     body bytea NOT NULL,
     customer_id uuid,
     created_at timestamp with time zone NOT NULL
-);
+)
+WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05', vacuum_truncate=off, toast.autovacuum_vacuum_scale_factor='0.02', toast.autovacuum_vacuum_cost_delay='0', toast.vacuum_truncate=off);
 
 CREATE TABLE public.item (
     org_id uuid NOT NULL,
@@ -235,7 +249,7 @@ CREATE TABLE public.item (
     companion_item_id uuid,
     CONSTRAINT item_status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'cancelled'::text])))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
 
 CREATE TABLE public.mailbox (
     org_id uuid NOT NULL,
@@ -271,7 +285,8 @@ CREATE TABLE public.pass (
     valid_from timestamp with time zone NOT NULL,
     valid_until timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
 
 CREATE TABLE public.payment_intent (
     org_id uuid NOT NULL,
@@ -310,7 +325,8 @@ CREATE TABLE public.pgqueuer (
     headers jsonb,
     attempts integer DEFAULT 0 NOT NULL,
     slot bigint
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off, fillfactor='70');
 
 CREATE SEQUENCE public.pgqueuer_id_seq
     START WITH 1
@@ -330,7 +346,8 @@ CREATE TABLE public.pgqueuer_log (
     entrypoint text NOT NULL,
     traceback jsonb,
     aggregated boolean DEFAULT false
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
 ALTER TABLE public.pgqueuer_log ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.pgqueuer_log_id_seq
@@ -422,7 +439,7 @@ CREATE TABLE public.quota (
     taken integer NOT NULL,
     CONSTRAINT quota_taken_within_capacity CHECK (((taken >= 0) AND (taken <= capacity)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
 
 CREATE TABLE public.refund (
     org_id uuid NOT NULL,
@@ -462,7 +479,29 @@ CREATE TABLE public.scan (
     undone_by uuid,
     answer bytea NOT NULL,
     CONSTRAINT scan_direction_is_known CHECK ((direction = ANY (ARRAY['entry'::text, 'exit'::text])))
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
+
+CREATE TABLE public.scan_archive (
+    org_id uuid NOT NULL,
+    nonce text NOT NULL,
+    id uuid NOT NULL,
+    request_hash bytea NOT NULL,
+    item_id uuid,
+    slot_id uuid,
+    gate text,
+    direction text NOT NULL,
+    admit boolean NOT NULL,
+    verdict text NOT NULL,
+    scanned_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    scanned_by uuid NOT NULL,
+    override_reason text,
+    undone_at timestamp with time zone,
+    undone_by uuid,
+    outcomes jsonb NOT NULL
+)
+PARTITION BY RANGE (received_at);
 
 CREATE TABLE public.scan_outcome (
     org_id uuid NOT NULL,
@@ -473,7 +512,8 @@ CREATE TABLE public.scan_outcome (
     inside_before boolean NOT NULL,
     entries_before integer NOT NULL,
     nonce_before text
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
 
 CREATE TABLE public.seat_claim (
     org_id uuid NOT NULL,
@@ -481,7 +521,8 @@ CREATE TABLE public.seat_claim (
     seat text NOT NULL,
     claim_id uuid NOT NULL,
     item_id uuid NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
 
 CREATE TABLE public.seat_layout (
     org_id uuid NOT NULL,
@@ -563,7 +604,24 @@ CREATE TABLE public.slot (
     CONSTRAINT slot_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'closed'::text, 'cancelled'::text]))),
     CONSTRAINT slot_taken_within_capacity CHECK (((taken >= 0) AND (taken <= capacity)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+CREATE TABLE public.slot_change (
+    org_id uuid NOT NULL,
+    changed_xid bigint NOT NULL,
+    subject_id uuid NOT NULL,
+    product_id uuid,
+    origin_id uuid,
+    destination_id uuid,
+    local_date date,
+    changed_at timestamp with time zone NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='20000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='100000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+CREATE TABLE public.slot_change_horizon (
+    org_id uuid NOT NULL,
+    forgotten_below bigint NOT NULL
+);
 
 CREATE TABLE public.staff (
     org_id uuid NOT NULL,
@@ -590,6 +648,8 @@ CREATE TABLE public.worker_heartbeat (
     worker_id uuid NOT NULL,
     seen_at timestamp with time zone NOT NULL
 );
+
+ALTER TABLE ONLY public.event ATTACH PARTITION public.event_rest DEFAULT;
 
 ALTER TABLE ONLY public.pgqueuer ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_id_seq'::regclass);
 
@@ -623,6 +683,9 @@ ALTER TABLE ONLY public.customer
 
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (org_id, id);
+
+ALTER TABLE ONLY public.event_rest
+    ADD CONSTRAINT event_rest_pkey PRIMARY KEY (org_id, id);
 
 ALTER TABLE ONLY public.feedback
     ADD CONSTRAINT feedback_answers_once UNIQUE (org_id, asked_id);
@@ -693,6 +756,9 @@ ALTER TABLE ONLY public.quota
 ALTER TABLE ONLY public.refund
     ADD CONSTRAINT refund_pkey PRIMARY KEY (org_id, id);
 
+ALTER TABLE ONLY public.scan_archive
+    ADD CONSTRAINT scan_archive_pkey PRIMARY KEY (org_id, nonce, received_at);
+
 ALTER TABLE ONLY public.scan_outcome
     ADD CONSTRAINT scan_outcome_pkey PRIMARY KEY (org_id, nonce, item_id);
 
@@ -720,6 +786,12 @@ ALTER TABLE ONLY public.signing_key
 ALTER TABLE ONLY public.single_use_code
     ADD CONSTRAINT single_use_code_pkey PRIMARY KEY (org_id, code_hash);
 
+ALTER TABLE ONLY public.slot_change_horizon
+    ADD CONSTRAINT slot_change_horizon_pkey PRIMARY KEY (org_id);
+
+ALTER TABLE ONLY public.slot_change
+    ADD CONSTRAINT slot_change_pkey PRIMARY KEY (org_id, changed_xid, subject_id);
+
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_code_is_unique UNIQUE (org_id, code);
 
@@ -736,8 +808,6 @@ ALTER TABLE ONLY public.worker_heartbeat
     ADD CONSTRAINT worker_heartbeat_pkey PRIMARY KEY (worker_id);
 
 CREATE INDEX attendance_slot ON public.attendance USING btree (org_id, slot_id);
-
-CREATE INDEX booking_changed ON public.booking USING btree (org_id, customer_id, changed_xid, id);
 
 CREATE INDEX booking_customer ON public.booking USING btree (org_id, customer_id, id);
 
@@ -757,11 +827,9 @@ CREATE INDEX claim_slot ON public.claim USING btree (org_id, slot_id);
 
 CREATE INDEX customer_email ON public.customer USING btree (org_id, email) WHERE (email IS NOT NULL);
 
-CREATE INDEX event_age ON public.event USING btree (created_at);
+CREATE INDEX event_unrelayed ON ONLY public.event USING btree (created_at) WHERE (relayed_at IS NULL);
 
-CREATE INDEX event_subject ON public.event USING btree (org_id, subject_id);
-
-CREATE INDEX event_unrelayed ON public.event USING btree (created_at) WHERE (relayed_at IS NULL);
+CREATE INDEX event_rest_unrelayed ON public.event_rest USING btree (created_at) WHERE (relayed_at IS NULL);
 
 CREATE INDEX feedback_asked_at ON public.feedback_asked USING btree (org_id, asked_at);
 
@@ -819,6 +887,8 @@ CREATE INDEX refund_intent ON public.refund USING btree (org_id, intent_id);
 
 CREATE INDEX refund_order ON public.refund USING btree (org_id, order_id);
 
+CREATE INDEX scan_age ON public.scan USING btree (received_at);
+
 CREATE INDEX scan_answer_age ON public.scan USING btree (received_at) WHERE (answer <> '\x'::bytea);
 
 CREATE INDEX scan_item ON public.scan USING btree (org_id, item_id, received_at) WHERE (item_id IS NOT NULL);
@@ -841,11 +911,17 @@ CREATE INDEX slot_product_date ON public.slot USING btree (org_id, product_id, l
 
 CREATE INDEX slot_route ON public.slot USING btree (org_id, origin_id, destination_id, local_date, starts_at, id);
 
+CREATE INDEX slot_route_product ON public.slot USING btree (org_id, origin_id, destination_id, product_id, local_date);
+
 CREATE INDEX slot_starts ON public.slot USING btree (org_id, starts_at, id);
 
 CREATE UNIQUE INDEX staff_email_is_unique ON public.staff USING btree (org_id, email) WHERE (revoked_at IS NULL);
 
 CREATE INDEX tombstone_changed ON public.tombstone USING btree (org_id, customer_id, changed_xid, id);
+
+ALTER INDEX public.event_pkey ATTACH PARTITION public.event_rest_pkey;
+
+ALTER INDEX public.event_unrelayed ATTACH PARTITION public.event_rest_unrelayed;
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION public.fn_pgqueuer_changed();
 

@@ -27,7 +27,7 @@ from booking_api.bookings import jobs as bookings
 from booking_api.checkin import jobs as checkin
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
-from booking_api.core.db import client_timeout_seconds, encode_json
+from booking_api.core.db import encode_json
 from booking_api.core.errors import Overloaded
 from booking_api.core.ids import new_id
 from booking_api.core.log import configure_logging, log
@@ -36,6 +36,7 @@ from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from booking_api.identity import jobs as identity
+from booking_api.inventory import jobs as inventory
 from booking_api.lifetime import open_runtime
 from booking_api.payments import jobs as payments
 from booking_api.starting import check_address, check_database, check_secret
@@ -59,9 +60,12 @@ SCHEDULES: list[tuple[str, float, Periodic]] = [
     ("payments.reconcile_payments", 1, payments.reconcile_payments),
     ("payments.execute_refunds", 1, payments.execute_refunds),
     ("checkin.sweep_scan_answers", 60, checkin.sweep_scan_answers),
+    ("inventory.forget_changes", 60, inventory.forget_changes),
+    ("checkin.archive_scans", 60, checkin.archive_scans),
     ("identity.sweep_credentials", 60, identity.sweep_credentials),
     ("upkeep.delete_old_answers", 60, upkeep.delete_old_answers),
-    ("upkeep.delete_old_events", 60, upkeep.delete_old_events),
+    ("upkeep.keep_event_partitions", 600, upkeep.keep_event_partitions),
+    ("upkeep.delete_old_events", 600, upkeep.delete_old_events),
     ("upkeep.delete_old_job_log", 60, upkeep.delete_old_job_log),
 ]
 """(name, seconds between runs, job). A job does at most a batch and says how much that was."""
@@ -97,7 +101,7 @@ def job_name(subscriber: Subscriber) -> str:
 
 async def open_relay(settings: Settings) -> asyncpg.Connection:
     """The relay's own connection. PgQueuer hands over JSON as text; our own statements hand over values."""
-    db = await connect(settings, name="booking-api-relay", statement_seconds=client_timeout_seconds(settings))
+    db = await connect(settings, name="booking-api-relay", statement_seconds=settings.statement_timeout_seconds)
     await db.set_type_codec(
         "jsonb", schema="pg_catalog", decoder=msgspec.json.decode,
         encoder=lambda value: value if isinstance(value, str) else encode_json(value),
@@ -108,6 +112,7 @@ async def open_relay(settings: Settings) -> asyncpg.Connection:
 async def relay(db: asyncpg.Connection, queue: Queries, subscribers: Mapping[str, Sequence[Subscriber]]) -> int:
     """Enqueues the jobs of a batch of events; the number of events. Both or neither happen."""
     async with db.transaction():
+        await core_queries.plan_by_keys(db)
         events = await core_queries.claim_unrelayed_events(db, utc_now(), RELAY_BATCH)
         events.sort(key=lambda event: (event.created_at, event.id))
         jobs = [(job_name(s), msgspec.json.encode(event)) for event in events for s in subscribers.get(event.type, ())]
@@ -140,7 +145,7 @@ async def run_jobs(runtime: Runtime, subscribers: Mapping[str, Sequence[Subscrib
         await stop.wait()
         return
     settings = runtime.settings
-    db = await connect(settings, name="booking-api-jobs", statement_seconds=client_timeout_seconds(settings))
+    db = await connect(settings, name="booking-api-jobs", statement_seconds=settings.statement_timeout_seconds)
     manager = QueueManager(Queries(AsyncpgDriver(db)))
     for name, subscriber in by_name.items():
         manager.entrypoint(name, on_failure="hold", accepts_context=False)(_job(runtime, name, subscriber))

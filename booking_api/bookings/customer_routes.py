@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,9 +18,10 @@ from booking_api.bookings.refusals import SyncExpired
 from booking_api.bookings.rules import FINAL
 from booking_api.bookings.schemas import Booking, BookingList, BookingsQuery, ResumeCode, SyncPage, SyncQuery
 from booking_api.core.context import Context
-from booking_api.core.errors import NotFound
+from booking_api.core.errors import NotFound, Overloaded
 from booking_api.core.http import Access, Binary, endpoint
 from booking_api.core.inputs import read_query
+from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.replies import Reply, encode, runtime_of, send
 from booking_api.core.transactions import make_context, reading, writing
@@ -112,6 +114,7 @@ async def stream_booking(request: Request[Any, Any, Any], booking_id: UUID) -> R
     Sends the whole booking now and at each change, comments as heartbeats, and ends at a final state or after a
     quarter of an hour. Nothing may depend on it: a backgrounded app just GETs.
     """
+    watch_of(runtime_of(request)).check_room()
     async with reading(request) as ctx:
         facts = await load_order_of(ctx, booking_id)
         first = show_booking(ctx, facts, facts.booking(booking_id))
@@ -130,22 +133,36 @@ async def _events(request: Request[Any, Any, Any], booking_id: UUID, booking: Bo
     yield _event(booking)
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + LONGEST_STREAM_SECONDS
-    async with watch_of(runtime).on(org.org_id, booking_id, booking.version) as changed:
-        while booking.status not in FINAL and loop.time() < ends_at:
-            try:
-                await asyncio.wait_for(changed.wait(), timeout=HEARTBEAT_SECONDS)
-            except TimeoutError:
-                yield b": heartbeat\n\n"
-                continue
-            changed.clear()
-            if runtime.closing.is_set():
-                break
-            async with reading(request) as ctx:
-                facts = await load_order_of(make_context(request, ctx.db), booking_id)
-                latest = show_booking(ctx, facts, facts.booking(booking_id))
-            if latest.version != booking.version:
-                booking = latest
-                yield _event(booking)
+    # As when its time is over, the stream ends where one too many was opened or the database fails: an answer that
+    # has begun can't become another one. The app opens a new one, and is told there what is the matter.
+    with suppress(Overloaded):
+        async with watch_of(runtime).on(org.org_id, booking_id, booking.version) as changed:
+            while booking.status not in FINAL and loop.time() < ends_at:
+                try:
+                    await asyncio.wait_for(changed.wait(), timeout=HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    yield b": heartbeat\n\n"
+                    continue
+                changed.clear()
+                if runtime.closing.is_set():
+                    break
+                latest = await _latest(request, booking_id)
+                if latest is None:
+                    break
+                if latest.version != booking.version:
+                    booking = latest
+                    yield _event(booking)
+
+
+async def _latest(request: Request[Any, Any, Any], booking_id: UUID) -> Booking | None:
+    """The booking as it is now; None where that can't be found out."""
+    try:
+        async with reading(request) as ctx:
+            facts = await load_order_of(make_context(request, ctx.db), booking_id)
+            return show_booking(ctx, facts, facts.booking(booking_id))
+    except Exception as error:  # noqa: BLE001 - whatever it was, nobody can be told any more
+        log.warning("stream.ended", error=type(error).__name__)
+        return None
 
 
 ROUTES = [list_my_bookings, sync_changes, create_resume_code, stream_booking]

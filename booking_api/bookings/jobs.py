@@ -1,14 +1,23 @@
 """Background work of bookings: ended holds, payments that came or didn't, recovery codes, retention."""
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
+
 from booking_api.bookings import queries, retention_queries, rules
 from booking_api.bookings.operations import cancel, confirm, edit
-from booking_api.bookings.operations.facts import load
+from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
+from booking_api.core import queries as core_queries
+from booking_api.core.batching import UNDECIDED as GONE
 from booking_api.core.clock import utc_now
+from booking_api.core.context import Context, Organisation
+from booking_api.core.db import Connection
+from booking_api.core.log import log
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
@@ -17,6 +26,7 @@ from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
 from booking_api.identity.notifier import Message
 from booking_api.identity.system import system_context
+from booking_api.inventory import operations as inventory
 from booking_api.payments import operations as payments
 
 BATCH = 100
@@ -24,36 +34,117 @@ DEAD_AFTER = timedelta(days=7)
 """An expired order without a payment is kept this long, so that its customer still sees what became of it."""
 
 
+BUSY_WAIT = "500ms"
+"""How long a sweep waits for a slot that is being sold, with nothing locked but one order that is over."""
+BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
+"""What says nothing about an order: a lock that wasn't to be had, a statement in a slow moment, a deadlock."""
+BUSY_SECONDS, BROKEN_SECONDS = 5.0, 300.0
+"""How long an order is left alone that was busy, and one on which a sweep failed, so that others get their turn."""
+SET_ASIDE, MOST_SET_ASIDE = "bookings.set_aside", 1_000
+
+
+class _SetAside:
+    """Due orders that this process leaves alone for a while, by id, until a moment of the event loop's clock."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._until: dict[UUID, float] = runtime.caches.setdefault(SET_ASIDE, {})
+
+    def ids(self) -> list[UUID]:
+        now = asyncio.get_running_loop().time()
+        for order_id in [order_id for order_id, until in self._until.items() if until <= now]:
+            del self._until[order_id]
+        return list(self._until)
+
+    def put(self, order_id: UUID, seconds: float) -> None:
+        if len(self._until) < MOST_SET_ASIDE:
+            self._until[order_id] = asyncio.get_running_loop().time() + seconds
+
+
 async def sweep_ended_holds(runtime: Runtime) -> int:
-    """Gives the places of ended holds back, a batch at a time; the number of orders."""
-    async with acquire(runtime) as db, db.transaction():
-        by_org: dict[UUID, list[UUID]] = defaultdict(list)
-        due = await queries.lock_ended_holds(db, utc_now(), BATCH)
-        for order in due:
-            by_org[order.org_id].append(order.id)
-        for org_id, order_ids in by_org.items():
-            if (ctx := await system_context(runtime, db, org_id)) is not None:
-                await cancel.expire(ctx, order_ids)
-        return len(due)
+    """Gives the places of ended holds back, a batch at a time; the number of orders.
+
+    Those on slots that nobody is selling right now go together, without waiting. The others follow one by one, so
+    that whoever waits for a slot has no other one locked.
+    """
+    aside = _SetAside(runtime)
+    async with acquire(runtime) as db:
+        due = await queries.list_ended_holds(db, utc_now(), aside.ids(), BATCH)
+    by_org: dict[UUID, list[UUID]] = defaultdict(list)
+    for order in due:
+        by_org[order.org_id].append(order.id)
+    done = 0
+    for org_id, order_ids in by_org.items():
+        ended = await _expire_idle(runtime, org_id, order_ids)
+        done += len(ended)
+        for order_id in order_ids:
+            if order_id not in ended:
+                done += await _alone(runtime, org_id, order_id, _expire)
+    return done
+
+
+async def _expire_idle(runtime: Runtime, org_id: UUID, order_ids: list[UUID]) -> set[UUID]:
+    """Ends those whose slots are idle, in one transaction; none of them where that fails."""
+    try:
+        async with acquire(runtime) as db, db.transaction():
+            ctx = await system_context(runtime, db, org_id)
+            if ctx is None:
+                return set()
+            found = await load(ctx, await queries.lock_orders(db, org_id, order_ids))
+            slots = {facts.order.id: {booking.slot_id for booking in facts.bookings} for facts in found}
+            idle = await inventory.lock_idle(db, org_id, sorted(set().union(*slots.values())))
+            ending = [facts for facts in found if slots[facts.order.id] <= idle]
+            await cancel.expire_loaded(ctx, ending)
+            return {facts.order.id for facts in ending}
+    except GONE:
+        raise
+    except Exception as error:  # noqa: BLE001 - one bad order among them must not hold up the others
+        log.warning("sweep.batch_failed", orders=len(order_ids), error=type(error).__name__)
+        return set()
 
 
 async def sweep_undecided_payments(runtime: Runtime) -> int:
-    """Ends orders whose payment had no outcome in time; each in a transaction of its own."""
+    """Ends orders whose payment had no outcome in time, each in a transaction of its own; the number of orders."""
+    aside = _SetAside(runtime)
     async with acquire(runtime) as db:
-        due = await queries.list_undecided_orders(db, utc_now(), BATCH)
-        for found in due:
-            async with db.transaction():
-                ctx = await system_context(runtime, db, found.org_id)
-                order = await queries.lock_order(db, found.org_id, found.id)
-                if ctx is None or order is None:
-                    continue
-                facts = (await load(ctx, [order]))[0]
-                if facts.intent is not None and facts.intent.is_settled:
-                    # It had one in time, and nobody was there to draw the conclusion.
-                    await confirm.settle(ctx, facts, facts.intent)
-                else:
-                    await cancel.abandon(ctx, facts)
-        return len(due)
+        due = await queries.list_undecided_orders(db, utc_now(), aside.ids(), BATCH)
+    return sum([await _alone(runtime, order.org_id, order.id, _decide) for order in due])
+
+
+async def _expire(ctx: Context, facts: Facts) -> None:
+    await cancel.expire_loaded(ctx, [facts])
+
+
+async def _decide(ctx: Context, facts: Facts) -> None:
+    if facts.intent is not None and facts.intent.is_settled:
+        # It had an outcome in time, and nobody was there to draw the conclusion.
+        await confirm.settle(ctx, facts, facts.intent)
+    else:
+        await cancel.abandon(ctx, facts)
+
+
+async def _alone(
+    runtime: Runtime, org_id: UUID, order_id: UUID, act: Callable[[Context, Facts], Awaitable[None]]
+) -> bool:
+    """Acts on one order in a transaction of its own. Where that fails or has to wait for long, it is set aside."""
+    aside = _SetAside(runtime)
+    try:
+        async with acquire(runtime) as db, db.transaction():
+            await core_queries.limit_lock_wait(db, BUSY_WAIT)
+            ctx = await system_context(runtime, db, org_id)
+            orders = await queries.lock_orders(db, org_id, [order_id])
+            if ctx is None or not orders:
+                return False
+            await act(ctx, (await load(ctx, orders))[0])
+    except GONE:
+        raise
+    except BUSY:
+        aside.put(order_id, BUSY_SECONDS)
+        return False
+    except Exception as error:  # noqa: BLE001 - whatever it was, it concerns this order alone
+        aside.put(order_id, BROKEN_SECONDS)
+        log.error("sweep.order_failed", order_id=str(order_id), exc_info=error)
+        return False
+    return True
 
 
 async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
@@ -69,51 +160,78 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
 
 
 async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
-    """Brings a slot's change to its bookings, an order at a time, so that no lock lasts."""
+    """Brings a slot's change to its bookings, an order at a time, so that no lock lasts.
+
+    Raises the last failure once all others were reached, so that the job is tried again.
+    """
     after = UUID(int=0)
+    failure: Exception | None = None
     async with acquire(runtime) as db:
         while found := await queries.list_orders_on_slot(db, event.org_id, event.subject_id, after, BATCH):
             for row in found:
-                async with db.transaction():
-                    ctx = await system_context(runtime, db, event.org_id)
-                    order = await queries.lock_order(db, event.org_id, row.order_id)
-                    if ctx is not None and order is not None:
-                        await edit.follow_slot(ctx, (await load(ctx, [order]))[0], event.subject_id)
+                try:
+                    async with db.transaction():
+                        ctx = await system_context(runtime, db, event.org_id)
+                        order = await queries.lock_order(db, event.org_id, row.order_id)
+                        if ctx is not None and order is not None:
+                            await edit.follow_slot(ctx, (await load(ctx, [order]))[0], event.subject_id)
+                except GONE:
+                    raise
+                except Exception as error:  # noqa: BLE001 - one bad order must not hold up the others
+                    log.warning("slot.not_followed", order_id=str(row.order_id), error=type(error).__name__)
+                    failure = error
             after = found[-1].order_id
+    if failure is not None:
+        raise failure
 
 
 async def apply_retention(runtime: Runtime) -> int:
     """Erases contacts and answers N days after the visit, as each organisation or the installation has set."""
-    done = 0
-    async with acquire(runtime) as db:
-        for org in await identity_queries.list_organisations(db):
-            days = org.retention_days or runtime.settings.retention_days
-            if days <= 0:
-                continue
-            now = utc_now()
-            before = now - timedelta(days=days)
-            async with db.transaction():
-                erased = await retention_queries.erase_bookings(db, org.org_id, before, now, BATCH)
-                await retention_queries.erase_items(db, org.org_id, [row.id for row in erased])
-                idle = await retention_queries.list_idle_customers(db, org.org_id, [row.customer_id for row in erased])
-                await identity.forget_contacts(db, org.org_id, [row.customer_id for row in idle], now)
-                texts = await feedback.erase_feedback(db, org.org_id, before, BATCH, now=now)
-            done += len(erased) + texts
-    return done
+    return await _in_each_organisation(runtime, lambda db, org: _erase(runtime, db, org))
+
+
+async def _erase(runtime: Runtime, db: Connection, org: Organisation) -> int:
+    days = org.retention_days or runtime.settings.retention_days
+    if days <= 0:
+        return 0
+    now = utc_now()
+    before = now - timedelta(days=days)
+    erased = await retention_queries.erase_bookings(db, org.org_id, before, now, BATCH)
+    await retention_queries.erase_items(db, org.org_id, [row.id for row in erased])
+    idle = await retention_queries.list_idle_customers(db, org.org_id, [row.customer_id for row in erased])
+    await identity.forget_contacts(db, org.org_id, [row.customer_id for row in idle], now)
+    texts = await feedback.erase_feedback(db, org.org_id, before, BATCH, now=now)
+    return len(erased) + texts
 
 
 async def bury_abandoned_orders(runtime: Runtime) -> int:
     """Deletes long-expired orders that were never paid, leaving tombstones for the phones that know them."""
+    done = await _in_each_organisation(runtime, _bury)
+    async with acquire(runtime) as db:
+        await retention_queries.delete_tombstones(db, utc_now() - timedelta(days=TOMBSTONE_DAYS), BATCH)
+    return done
+
+
+async def _bury(db: Connection, org: Organisation) -> int:
+    now = utc_now()
+    dead = await retention_queries.list_dead_orders(db, org.org_id, now - DEAD_AFTER, BATCH)
+    if dead:
+        await retention_queries.bury_orders(db, org.org_id, [order.id for order in dead], now)
+    return len(dead)
+
+
+async def _in_each_organisation(runtime: Runtime, act: Callable[[Connection, Organisation], Awaitable[int]]) -> int:
+    """Acts in a transaction for each organisation; the sum of what was done. One that fails doesn't stop the others."""
     done = 0
     async with acquire(runtime) as db:
         for org in await identity_queries.list_organisations(db):
-            now = utc_now()
-            async with db.transaction():
-                dead = await retention_queries.list_dead_orders(db, org.org_id, now - DEAD_AFTER, BATCH)
-                if dead:
-                    await retention_queries.bury_orders(db, org.org_id, [order.id for order in dead], now)
-            done += len(dead)
-        await retention_queries.delete_tombstones(db, utc_now() - timedelta(days=TOMBSTONE_DAYS), BATCH)
+            try:
+                async with db.transaction():
+                    done += await act(db, org)
+            except GONE:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it was, it concerns this organisation alone
+                log.error("job.organisation_failed", org_id=str(org.org_id), exc_info=error)
     return done
 
 

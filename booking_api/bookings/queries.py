@@ -56,6 +56,20 @@ async def lock_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
     )
 
 
+async def lock_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> list[OrderRow]:
+    """Locks those of the orders that nobody works on, in id order; the others are left out, as are unknown ones."""
+    return await fetch_all(
+        db,
+        OrderRow,
+        """
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        from booking_order where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked
+        """,
+        org_id,
+        order_ids,
+    )
+
+
 async def list_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> list[OrderRow]:
     return await fetch_all(
         db,
@@ -69,15 +83,20 @@ async def list_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
     )
 
 
-async def update_order(db: Connection, org_id: UUID, order: OrderRow, now: datetime) -> None:
+async def update_orders(db: Connection, org_id: UUID, order_columns: list[list[Any]], now: datetime) -> None:
     await execute(
         db,
         """
-        update booking_order set status = $3, expires_at = $4, pending_until = $5, intent_id = $6, updated_at = $7
-        where org_id = $1 and id = $2
+        update booking_order set status = c.status, expires_at = c.expires_at, pending_until = c.pending_until,
+          intent_id = c.intent_id, updated_at = $7
+        from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[])
+          as c (id, status, expires_at, pending_until, intent_id)
+        where booking_order.org_id = $1 and booking_order.id = c.id
         """,
-        org_id, order.id, order.status, order.expires_at, order.pending_until, order.intent_id, now,
-    )  # fmt: skip
+        org_id,
+        *order_columns,
+        now,
+    )
 
 
 class DueOrder(msgspec.Struct, frozen=True):
@@ -85,16 +104,17 @@ class DueOrder(msgspec.Struct, frozen=True):
     id: UUID
 
 
-async def lock_ended_holds(db: Connection, now: datetime, limit: int) -> list[DueOrder]:
-    """Holds that are over, of any organisation, for the sweep alone; skips what somebody is working on."""
+async def list_ended_holds(db: Connection, now: datetime, but: Sequence[UUID], limit: int) -> list[DueOrder]:
+    """Holds that are over, of any organisation, but not these; for the sweep alone."""
     return await fetch_all(
         db,
         DueOrder,
         """
-        select org_id, id from booking_order where status = 'on_hold' and expires_at <= $1
-        order by expires_at limit $2 for update skip locked
+        select org_id, id from booking_order where status = 'on_hold' and expires_at <= $1 and not id = any($2::uuid[])
+        order by expires_at limit $3
         """,
         now,
+        but,
         limit,
     )
 
@@ -121,16 +141,18 @@ async def lock_ended_holds_on(
     )
 
 
-async def list_undecided_orders(db: Connection, now: datetime, limit: int) -> list[DueOrder]:
-    """Orders whose payment had no outcome in time, of any organisation, for the sweep alone."""
+async def list_undecided_orders(db: Connection, now: datetime, but: Sequence[UUID], limit: int) -> list[DueOrder]:
+    """Orders whose payment had no outcome in time, of any organisation, but not these; for the sweep alone."""
     return await fetch_all(
         db,
         DueOrder,
         """
-        select org_id, id from booking_order where status = 'pending' and pending_until <= $1
-        order by pending_until limit $2
+        select org_id, id from booking_order
+        where status = 'pending' and pending_until <= $1 and not id = any($2::uuid[])
+        order by pending_until limit $3
         """,
         now,
+        but,
         limit,
     )
 
@@ -153,30 +175,25 @@ async def insert_bookings(db: Connection, org_id: UUID, booking_columns: list[li
         """
         insert into booking (
           org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
-          status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, changed_xid
+          status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, confirmed_at,
+          changed_xid
         )
         select $1, b.id, b.order_id, b.position, b.customer_id, b.reference, b.slot_id, b.product_id, b.product_version,
-          b.option_id, 'on_hold', 1, b.contact, b.answers, b.price, b.total, b.channel, b.visit_ends_at, b.created_at,
-          b.created_at, pg_current_xact_id()::text::bigint
+          b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel, b.visit_ends_at,
+          b.created_at, b.created_at, b.confirmed_at, pg_current_xact_id()::text::bigint
         from unnest(
           $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::int[], $10::uuid[],
-          $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bigint[], $15::text[], $16::timestamptz[], $17::timestamptz[]
+          $11::text[], $12::int[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::bigint[], $17::text[],
+          $18::timestamptz[], $19::timestamptz[], $20::timestamptz[]
         ) as b (
           id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
-          contact, answers, price, total, channel, visit_ends_at, created_at
+          status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at
         )
         on conflict (org_id, reference) do nothing
         returning id
         """,
         org_id,
         *booking_columns,
-    )
-
-
-async def find_known_ids(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[NewReference]:
-    """Those of the ids that are bookings already."""
-    return await fetch_all(
-        db, NewReference, "select id from booking where org_id = $1 and id = any($2::uuid[])", org_id, booking_ids
     )
 
 
@@ -198,10 +215,19 @@ async def insert_items(db: Connection, org_id: UUID, item_columns: list[list[Any
     )
 
 
-async def find_booking_order_id(db: Connection, org_id: UUID, booking_id: UUID) -> DueOrder | None:
-    """The order that a booking belongs to."""
-    return await fetch_one(
-        db, DueOrder, "select org_id, order_id as id from booking where org_id = $1 and id = $2", org_id, booking_id
+class OrderOf(msgspec.Struct, frozen=True):
+    booking_id: UUID
+    order_id: UUID
+
+
+async def find_orders_of(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[OrderOf]:
+    """The orders that those of these bookings belong to that exist."""
+    return await fetch_all(
+        db,
+        OrderOf,
+        "select id as booking_id, order_id from booking where org_id = $1 and id = any($2::uuid[])",
+        org_id,
+        booking_ids,
     )
 
 

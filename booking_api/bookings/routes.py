@@ -11,7 +11,7 @@ from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, Show, load_order, lock_whole, present_booking, present_order
 from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.repeat import find_earlier, remember_id
-from booking_api.bookings.operations.together import HoldRequest, hold_together
+from booking_api.bookings.operations.together import ConfirmWish, HoldWish, confirm_together, hold_together
 from booking_api.bookings.refusals import (
     DetailsMissing,
     HoldExpired,
@@ -25,14 +25,12 @@ from booking_api.bookings.schemas import (
     Booking,
     BookingWithTokens,
     Confirmation,
-    Contact,
     NewBooking,
     NewBookingOfOrder,
     NewOrder,
     Order,
 )
 from booking_api.catalog.rules import PartyNotAllowed
-from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, IdTaken, NotFound
 from booking_api.core.http import Access, endpoint
@@ -40,11 +38,11 @@ from booking_api.core.ids import new_id
 from booking_api.core.inputs import read_body
 from booking_api.core.problems import CONSTRAINTS, problem_reply
 from booking_api.core.replies import Reply, runtime_of, send, version_etag
-from booking_api.core.runtime import Runtime
-from booking_api.core.transactions import make_context, read_key, reading, writing
-from booking_api.identity import operations as identity
+from booking_api.core.together import join
+from booking_api.core.transactions import reading, writing
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments
+from booking_api.payments.schemas import ON_SITE
 
 TAG = "Bookings"
 ANYONE = Access(app=True, customer=True, staff="agent", scope="bookings:write")
@@ -108,7 +106,7 @@ async def _place(
 ) -> Response[bytes]:
     """Places once, and once more when ended holds stood in the way or a twin with the same id came first."""
     try:
-        if short and not wanted.confirm and all(item.seat is None for item in wanted.bookings[0].items):
+        if short and _needs_no_provider(wanted) and all(item.seat is None for item in wanted.bookings[0].items):
             return await _place_together(request, wanted, show)
         return await _place_once(request, wanted, show, booking_id)
     except (NoRoom, SeatTaken) as error:
@@ -124,35 +122,27 @@ async def _place(
         return await _refuse(request, error)
 
 
+def _needs_no_provider(wish: NewOrder | Confirmation) -> bool:
+    """Whether it is plain before anything was looked up that nobody has to be asked for money."""
+    confirm = not isinstance(wish, NewOrder) or wish.confirm
+    return not confirm or wish.payment is None or wish.payment.method == ON_SITE
+
+
 async def _place_together(request: AnyRequest, wanted: NewOrder, show: Show) -> Response[bytes]:
     """Places in a transaction shared with whoever came at the same time; by itself where that can't be."""
-    runtime = runtime_of(request)
-    org, caller = request.scope["auth"]
-    key = request.headers.get("idempotency-key")
-
-    async def reply(ctx: Context, facts: Facts) -> Reply:
-        tokens_for = facts.order.customer_id if caller.kind == "app" else None
-        return _held(ctx, facts, await show(ctx, facts), 201, tokens_for)
-
-    hold = HoldRequest(
-        make_context=lambda db: make_context(request, db),
-        wanted=wanted,
-        body=await request.body(),
-        key=None if key is None else await read_key(request, key, caller),
-        show=reply,
-    )
-    outcome = await batcher_of(runtime, ("hold", org.org_id), lambda: _hold_batcher(runtime, org.org_id)).submit(hold)
-    if isinstance(outcome, Singly):
-        return await _place_once(request, wanted, show, wanted.bookings[0].id)
-    if isinstance(outcome, Exception):
-        raise outcome
-    ctx = make_context(request, None)
-    ctx.reply = outcome
-    return send(request, ctx)
+    caller = request.scope["auth"][1]
+    booking_id = wanted.bookings[0].id
+    marks: set[Any] = {booking_id} if booking_id is not None else set()
+    if wanted.confirm and caller.is_customer:
+        # The contact that comes with one confirmation is known to the customer's next.
+        marks.add(("confirms", caller.subject_id))
+    wish = HoldWish(wanted, await request.body(), show, _first_reply)
+    answer = await join(request, "hold", wish, hold_together, frozenset(marks))
+    return await _place_once(request, wanted, show, booking_id) if answer is None else answer
 
 
-def _hold_batcher(runtime: Runtime, org_id: UUID) -> Batcher[HoldRequest, Reply]:
-    return Batcher(lambda requests: hold_together(runtime, org_id, requests))
+def _first_reply(ctx: Context, facts: Facts, answer: Any) -> Reply:
+    return _held(ctx, facts, answer, 201, facts.order.customer_id if ctx.caller.kind == "app" else None)
 
 
 async def _refuse(request: AnyRequest, error: NoRoom | SeatTaken) -> Never:
@@ -171,8 +161,7 @@ async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking
         if facts is None:
             customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
             customer_id = customer_id or new_id()
-            contact = await _contact(ctx, wanted.contact, customer_id) if wanted.confirm else wanted.contact
-            facts = await place_hold(Wish(ctx, wanted, customer_id, contact))
+            facts = await place_hold(Wish(ctx, wanted, customer_id))
             thing_id = wanted.id or booking_id
             if ctx.caller.kind == "app" and thing_id is not None:
                 await remember_id(ctx, thing_id, body, customer_id)
@@ -195,16 +184,6 @@ def _held(ctx: Context, facts: Facts, answer: Any, status: int, tokens_for: UUID
     if isinstance(answer, Booking):
         headers = {"Location": f"{ctx.base_url}/v1/bookings/{answer.id}", "ETag": version_etag(answer.version)}
     return Reply(answer, status, headers=headers, tokens_for=tokens_for)
-
-
-async def _contact(ctx: Context, given: Contact | None, customer_id: UUID) -> Contact | None:
-    """The contact given, else a returning customer's last one."""
-    if given is not None or not ctx.caller.is_customer:
-        return given
-    known = await identity.customer_contact(ctx.db, ctx.org_id, customer_id)
-    if known is None or not known.name or not known.email:
-        return None
-    return Contact(name=known.name, email=known.email, phone=known.phone)
 
 
 async def _pay(
@@ -234,11 +213,14 @@ async def _pay(
 
 
 async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
-    wish = await read_body(request, Confirmation, optional=True)
+    given = await read_body(request, Confirmation, optional=True)
+    if _needs_no_provider(given):
+        together = ConfirmWish(order_id, booking_id, given, show)
+        if (answer := await join(request, "confirm", together, confirm_together)) is not None:
+            return answer
     async with writing(request) as ctx:
         facts = await lock_whole(ctx, order_id, booking_id)
-        contact = wish.contact or facts.bookings[0].contact or await _contact(ctx, None, facts.order.customer_id)
-        wish = Confirmation(contact=contact, payment=wish.payment, expected_total=wish.expected_total)
+        (wish,) = await confirming.with_contacts([(ctx, facts, given)])
         intent_id = await confirming.begin(ctx, facts, wish)
         if intent_id is None:
             ctx.reply = Reply(await show(ctx, facts))

@@ -1,6 +1,6 @@
 """The verbs of the catalogue that others build on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,9 @@ from booking_api.core.paging import read_cursor, write_cursor
 
 DEFINITIONS = "catalog.definitions"
 CACHED_DEFINITIONS = 4_096
+PLACES = "catalog.places"
+CACHED_PLACES = 4_096
+PLACE_SECONDS = 60.0
 Version = tuple[UUID, int]
 
 
@@ -52,8 +55,23 @@ async def load_definitions(
 async def find_places(ctx: Context, **references: str) -> list[Place]:
     """The places that query parameters name by id or code, in the order given.
 
-    Raises `Unprocessable`, pointed at each parameter that names no place of this organisation.
+    They are remembered for a minute: a place keeps its code and its id for ever, so that all that a search may see
+    late is a new name or zone. Raises `Unprocessable`, pointed at each parameter that names no place of this
+    organisation.
     """
+    cache: BoundedCache[tuple[UUID, str], Place] = ctx.caches.setdefault(PLACES, BoundedCache(CACHED_PLACES))
+    seconds = ctx.now.timestamp()
+    cached = [cache.get((ctx.org_id, reference), seconds) for reference in references.values()]
+    known = [place for place in cached if place is not None]
+    if len(known) == len(references):
+        return known
+    places = await _look_up_places(ctx, references)
+    for reference, place in zip(references.values(), places, strict=True):
+        cache.put((ctx.org_id, reference), place, seconds + PLACE_SECONDS)
+    return places
+
+
+async def _look_up_places(ctx: Context, references: Mapping[str, str]) -> list[Place]:
     ids: dict[str, UUID] = {}
     for parameter, reference in references.items():
         try:

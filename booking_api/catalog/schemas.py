@@ -4,7 +4,8 @@ A product is stored as one immutable document per version (`ProductDefinition`):
 cached for ever, and a booking that names its version keeps its conditions, prices and questions.
 """
 
-from datetime import date
+from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -137,7 +138,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alt: Texts | None = None
 
 
-class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True):
+class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One version of a product, whole. Places are ids and are read live."""
 
     id: UUID
@@ -162,14 +163,30 @@ class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True):
     on_site_payment: bool = True
     """Whether `on_site` is offered as a payment method."""
 
+    @cached_property
+    def price_changes(self) -> list[date]:
+        """The local dates, in order, on which some price may be another one than the day before."""
+        starts = {rule.valid_from for rule in self.prices if rule.valid_from is not None}
+        ends = {rule.valid_until for rule in self.prices if rule.valid_until is not None}
+        return sorted(starts | {end + timedelta(days=1) for end in ends if end < date.max})
+
     def option(self, option_id: UUID) -> OptionDefinition | None:
-        return next((option for option in self.options if option.id == option_id), None)
+        for option in self.options:
+            if option.id == option_id:
+                return option
+        return None
 
     def unit(self, unit_id: UUID) -> UnitDefinition | None:
-        return next((unit for unit in self.units if unit.id == unit_id), None)
+        for unit in self.units:
+            if unit.id == unit_id:
+                return unit
+        return None
 
     def unit_by_code(self, code: str) -> UnitDefinition | None:
-        return next((unit for unit in self.units if unit.code == code), None)
+        for unit in self.units:
+            if unit.code == code:
+                return unit
+        return None
 
 
 class PriceLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,6 +1,7 @@
 """Rows of the gate turned into facts for the verdict and into what the agent sees. Pure."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,8 +18,12 @@ from booking_api.checkin.schemas import (
     ItemFacts,
     LookupBooking,
     LookupItem,
+    NewScan,
     PreviousScan,
+    ScanAnswer,
+    ScanItem,
 )
+from booking_api.core.context import Context
 from booking_api.core.money import Money
 from booking_api.core.texts import pick
 from booking_api.inventory.rules import local
@@ -26,6 +31,16 @@ from booking_api.inventory.rules import local
 NEVER_CONFIRMED = {"on_hold", "pending"}
 LOCATING = {"wrong_gate", "wrong_slot", "too_early", "expired"}
 """Verdicts after which the agent wants to know what would be right."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judged:
+    """One item of a scan with its verdict. Without a row nothing is known of it."""
+
+    item_id: UUID | None
+    judgement: Judgement
+    row: ItemFacts | None = None
+    facts: Facts | None = None
 
 
 def option_of(row: ItemFacts, definition: ProductDefinition) -> OptionDefinition:
@@ -95,7 +110,7 @@ def expected(row: ItemFacts, facts: Facts) -> Expected:
 
 def sentence(judgement: Judgement, language: str, row: ItemFacts | None = None, facts: Facts | None = None) -> str:
     """The reason of a verdict, with the slot's local times in it."""
-    if row is None or facts is None:
+    if row is None or facts is None or not rules.names_values(judgement.verdict):
         return rules.reason(judgement.verdict, language)
 
     def clock(moment: datetime | None) -> str:
@@ -125,6 +140,66 @@ def attention(row: ItemFacts, definition: ProductDefinition, judgement: Judgemen
         for code, holds in noticed.items()
         if holds
     ]
+
+
+# scans ------------------------------------------------------------------------------------------------------------
+
+
+def shown(judged: Judged) -> ItemFacts | None:
+    """What the agent is told of an item: of what isn't known here nothing, though an unconfirmed booking of ours may
+    stand behind it.
+    """
+    return None if judged.judgement.verdict == "unknown" else judged.row
+
+
+def newly_admitted(judged: Iterable[Judged]) -> int:
+    """How many of the items that are let in were never here before."""
+    return sum(1 for one in judged if one.judgement.admit and one.row is not None and one.row.entries == 0)
+
+
+def scan_answer(
+    ctx: Context, new: NewScan, judged: Sequence[Judged], definition: ProductDefinition | None, *, fresh: int,
+    admitted: int | None,
+) -> ScanAnswer:  # fmt: skip
+    """The answer to a scan. `fresh` of its items are newly admitted; `admitted` are so to the slot, these included."""
+    first, row = judged[0], shown(judged[0])
+    seen = _item_answer(ctx, first, definition)
+    judgement = first.judgement
+    items = None
+    if new.party_item_ids is not None:
+        items = [item for item in (seen, *(_item_answer(ctx, one, definition) for one in judged[1:])) if item]
+    booking = place = None
+    if row is not None and definition is not None:
+        booking = gate_booking(row, definition, ctx.languages, row.checked_in + fresh)
+        if first.facts is not None and (judgement.overridden or judgement.verdict) in LOCATING:
+            place = expected(row, first.facts)
+    return ScanAnswer(
+        nonce=new.nonce, admit=judgement.admit, verdict=judgement.verdict, overridden=judgement.overridden,
+        reason=seen.reason if seen else sentence(judgement, ctx.language), attention=seen.attention if seen else [],
+        item=seen.item if seen else None, previous_scan=seen.previous_scan if seen else None,
+        booking=booking, expected=place, admitted=admitted, items=items,
+    )  # fmt: skip
+
+
+def _item_answer(ctx: Context, one: Judged, definition: ProductDefinition | None) -> ScanItem | None:
+    if one.item_id is None:
+        return None
+    row, judgement = shown(one), one.judgement
+    if row is None or definition is None:
+        return ScanItem(
+            item_id=one.item_id, admit=judgement.admit, verdict=judgement.verdict, attention=[],
+            reason=sentence(judgement, ctx.language),
+        )  # fmt: skip
+    return ScanItem(
+        item_id=one.item_id, admit=judgement.admit, verdict=judgement.verdict,
+        reason=sentence(judgement, ctx.language, row, one.facts),
+        attention=attention(row, definition, judgement, ctx.language),
+        item=gate_item(row, definition, ctx.languages), previous_scan=previous_scan(row),
+        overridden=judgement.overridden,
+    )  # fmt: skip
+
+
+# look-up ----------------------------------------------------------------------------------------------------------
 
 
 def _pass_state(valid_until: datetime | None, now: datetime) -> str:

@@ -7,36 +7,62 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.checkin.schemas import GateSlotRow, ItemFacts, OutcomeRow, ScanRow, ScanToUndo, StoredScan
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.checkin.schemas import (
+    AdmittedCount,
+    GateSlotRow,
+    ItemFacts,
+    LockedItem,
+    OutcomeRow,
+    ScanToUndo,
+    StoredScan,
+)
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 
 # scans ------------------------------------------------------------------------------------------------------------
 
 
-async def find_scan(db: Connection, org_id: UUID, nonce: str) -> StoredScan | None:
-    return await fetch_one(
+async def find_scans(db: Connection, org_id: UUID, nonces: Sequence[str]) -> list[StoredScan]:
+    return await fetch_all(
         db,
         StoredScan,
-        "select request_hash, admit, verdict, answer from scan where org_id = $1 and nonce = $2",
+        "select nonce, request_hash, admit, verdict, answer from scan where org_id = $1 and nonce = any($2::text[])",
         org_id,
-        nonce,
+        nonces,
     )
 
 
-async def lock_booking_of(db: Connection, org_id: UUID, item_id: UUID) -> UUID | None:
-    """Locks the booking of an item until the transaction ends; None for an unknown item.
+async def lock_bookings_of(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[LockedItem]:
+    """Locks the bookings of items until the transaction ends; unknown items are left out.
 
     One lock for the whole party can't deadlock, and it also keeps the booking from being cancelled meanwhile.
     """
-    return await fetch_value(
+    return await fetch_all(
         db,
+        LockedItem,
         """
-        select b.id from booking b
-        where b.org_id = $1 and b.id = (select i.booking_id from item i where i.org_id = $1 and i.id = $2)
-        for no key update of b
+        select i.id as item_id, b.id as booking_id
+        from item i join booking b on b.org_id = $1 and b.id = i.booking_id
+        where i.org_id = $1 and i.id = any($2::uuid[])
+        order by b.id for no key update of b
         """,
         org_id,
-        item_id,
+        item_ids,
+    )
+
+
+async def lock_free_bookings_of(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[LockedItem]:
+    """As `lock_bookings_of`, but bookings that another transaction has locked are left out as well."""
+    return await fetch_all(
+        db,
+        LockedItem,
+        """
+        select i.id as item_id, b.id as booking_id
+        from item i join booking b on b.org_id = $1 and b.id = i.booking_id
+        where i.org_id = $1 and i.id = any($2::uuid[])
+        order by b.id for no key update of b skip locked
+        """,
+        org_id,
+        item_ids,
     )
 
 
@@ -52,22 +78,26 @@ async def find_facts(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> 
           b.contact->>'name' as contact_name,
           coalesce((b.price->'due_on_site'->>'amount')::bigint, 0) as due_on_site,
           coalesce(b.price->'due_on_site'->>'currency', b.price->'total'->>'currency', '') as currency,
-          (select coalesce(sum(t.amount), 0)::bigint from settlement t
-           where t.org_id = $1 and t.order_id = b.order_id and t.booking_id = b.id) as settled,
+          case when (b.price->'due_on_site'->>'amount')::bigint > 0 then
+            (select coalesce(sum(t.amount), 0)::bigint from settlement t
+             where t.org_id = $1 and t.order_id = b.order_id and t.booking_id = b.id)
+          else 0 end as settled,
           s.id as slot_id, s.starts_at, s.ends_at, s.time_zone, s.status as slot_status, s.gate,
           p.issued_at as pass_issued_at, p.valid_until as pass_valid_until,
           coalesce(a.inside, false) as inside, coalesce(a.entries, 0) as entries, a.first_admitted_at,
           a.last_scan_nonce as last_nonce, l.received_at as last_at, l.direction as last_direction, l.gate as last_gate,
-          (select count(*)::int from item m
-           where m.org_id = $1 and m.booking_id = b.id and m.status = 'active') as party_size,
-          (select count(*)::int from item m join attendance ma on ma.org_id = $1 and ma.item_id = m.id
-           where m.org_id = $1 and m.booking_id = b.id and m.status = 'active') as checked_in
+          party.party_size, party.checked_in
         from item i
         join booking b on b.org_id = $1 and b.id = i.booking_id
         join slot s on s.org_id = $1 and s.id = i.slot_id
         left join pass p on p.org_id = $1 and p.item_id = i.id and p.revoked_at is null
         left join attendance a on a.org_id = $1 and a.item_id = i.id
         left join scan l on l.org_id = $1 and l.nonce = a.last_scan_nonce
+        cross join lateral (
+          select count(*)::int as party_size, count(ma.item_id)::int as checked_in
+          from item m left join attendance ma on ma.org_id = $1 and ma.item_id = m.id
+          where m.org_id = $1 and m.booking_id = b.id and m.status = 'active'
+        ) party
         where i.org_id = $1 and i.id = any($2::uuid[])
         order by i.booking_id, i.position, i.id
         """,
@@ -76,51 +106,52 @@ async def find_facts(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> 
     )
 
 
-async def was_issued(db: Connection, org_id: UUID, item_id: UUID, issued_at: datetime) -> bool:
-    """Whether a pass of this item was ever issued at that second."""
-    return await fetch_value(
+async def count_admitted(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[AdmittedCount]:
+    """How many items were admitted to each slot, those who left again included; slots without any are left out."""
+    return await fetch_all(
         db,
-        "select exists (select 1 from pass where org_id = $1 and item_id = $2 and issued_at = $3)",
+        AdmittedCount,
+        """
+        select slot_id, count(*)::int as admitted from attendance
+        where org_id = $1 and slot_id = any($2::uuid[]) group by slot_id
+        """,
         org_id,
-        item_id,
-        issued_at,
+        slot_ids,
     )
 
 
-async def count_admitted(db: Connection, org_id: UUID, slot_id: UUID) -> int:
-    """How many items were admitted to a slot, those who left again included."""
-    return await fetch_value(
-        db, "select count(*)::int from attendance where org_id = $1 and slot_id = $2", org_id, slot_id
-    )
-
-
-async def insert_scan(db: Connection, org_id: UUID, scan: ScanRow) -> bool:
-    """Records a scan. False if its nonce was used by a twin meanwhile."""
-    rows = await execute(
+async def insert_scans(db: Connection, org_id: UUID, now: datetime, scan_columns: list[list[Any]]) -> int:
+    """Records scans; how many. Those whose nonce was used meanwhile are left out."""
+    return await execute(
         db,
         """
         insert into scan (org_id, nonce, id, request_hash, item_id, slot_id, gate, direction, admit, verdict,
                           scanned_at, received_at, scanned_by, override_reason, answer)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        select $1, s.nonce, s.id, s.request_hash, s.item_id, s.slot_id, s.gate, s.direction, s.admit, s.verdict,
+               s.scanned_at, $2, s.scanned_by, s.override_reason, s.answer
+        from unnest(
+          $3::text[], $4::uuid[], $5::bytea[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::boolean[],
+          $11::text[], $12::timestamptz[], $13::uuid[], $14::text[], $15::bytea[]
+        ) as s (nonce, id, request_hash, item_id, slot_id, gate, direction, admit, verdict, scanned_at, scanned_by,
+                override_reason, answer)
         on conflict (org_id, nonce) do nothing
         """,
-        org_id, scan.nonce, scan.id, scan.request_hash, scan.item_id, scan.slot_id, scan.gate, scan.direction,
-        scan.admit, scan.verdict, scan.scanned_at, scan.received_at, scan.scanned_by, scan.override_reason, scan.answer,
-    )  # fmt: skip
-    return rows == 1
+        org_id,
+        now,
+        *scan_columns,
+    )
 
 
-async def insert_outcomes(db: Connection, org_id: UUID, nonce: str, outcome_columns: list[list[Any]]) -> None:
+async def insert_outcomes(db: Connection, org_id: UUID, outcome_columns: list[list[Any]]) -> None:
     await execute(
         db,
         """
         insert into scan_outcome (org_id, nonce, item_id, admit, verdict, inside_before, entries_before, nonce_before)
-        select $1, $2, o.item_id, o.admit, o.verdict, o.inside_before, o.entries_before, o.nonce_before
-        from unnest($3::uuid[], $4::boolean[], $5::text[], $6::boolean[], $7::int[], $8::text[])
-          as o (item_id, admit, verdict, inside_before, entries_before, nonce_before)
+        select $1, o.nonce, o.item_id, o.admit, o.verdict, o.inside_before, o.entries_before, o.nonce_before
+        from unnest($2::text[], $3::uuid[], $4::boolean[], $5::text[], $6::boolean[], $7::int[], $8::text[])
+          as o (nonce, item_id, admit, verdict, inside_before, entries_before, nonce_before)
         """,
         org_id,
-        nonce,
         *outcome_columns,
     )
 
@@ -128,40 +159,36 @@ async def insert_outcomes(db: Connection, org_id: UUID, nonce: str, outcome_colu
 # attendance -------------------------------------------------------------------------------------------------------
 
 
-async def enter(
-    db: Connection, org_id: UUID, item_ids: Sequence[UUID], slot_ids: Sequence[UUID], nonce: str, now: datetime
-) -> None:
-    """The items are inside from now on. The caller holds the lock of their booking."""
+async def enter(db: Connection, org_id: UUID, entry_columns: list[list[Any]], now: datetime) -> None:
+    """The items are inside from now on. The caller holds the locks of their bookings."""
     await execute(
         db,
         """
         insert into attendance
           (org_id, item_id, slot_id, inside, entries, first_admitted_at, last_scan_nonce, updated_at)
-        select $1, e.item_id, e.slot_id, true, 1, $5, $4, $5
-        from unnest($2::uuid[], $3::uuid[]) as e (item_id, slot_id) order by e.item_id
+        select $1, e.item_id, e.slot_id, true, 1, $5, e.nonce, $5
+        from unnest($2::uuid[], $3::uuid[], $4::text[]) as e (item_id, slot_id, nonce) order by e.item_id
         on conflict (org_id, item_id) do update
           set slot_id = excluded.slot_id, inside = true, entries = attendance.entries + 1,
               last_scan_nonce = excluded.last_scan_nonce, updated_at = excluded.updated_at
         """,
         org_id,
-        item_ids,
-        slot_ids,
-        nonce,
+        *entry_columns,
         now,
     )
 
 
-async def leave(db: Connection, org_id: UUID, item_ids: Sequence[UUID], nonce: str, now: datetime) -> None:
-    """The items are outside from now on."""
+async def leave(db: Connection, org_id: UUID, exit_columns: list[list[Any]], now: datetime) -> None:
+    """The items are outside from now on. The caller holds the locks of their bookings."""
     await execute(
         db,
         """
-        update attendance set inside = false, last_scan_nonce = $3, updated_at = $4
-        where org_id = $1 and item_id = any($2::uuid[])
+        update attendance set inside = false, last_scan_nonce = l.nonce, updated_at = $4
+        from unnest($2::uuid[], $3::text[]) as l (item_id, nonce)
+        where attendance.org_id = $1 and attendance.item_id = l.item_id
         """,
         org_id,
-        item_ids,
-        nonce,
+        *exit_columns,
         now,
     )
 

@@ -2,7 +2,9 @@
 
 from litestar import Request, Response
 
-from booking_api.checkin import lookup, operations
+from booking_api.checkin import lookup
+from booking_api.checkin.operations import scan as scanning
+from booking_api.checkin.operations.undo import undo
 from booking_api.checkin.rules import LaterScan
 from booking_api.checkin.schemas import (
     GateSlotPage,
@@ -13,11 +15,13 @@ from booking_api.checkin.schemas import (
     ScanAnswer,
     UndoneScan,
 )
+from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.errors import NotFound
 from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_body, read_query
-from booking_api.core.replies import Reply, send
-from booking_api.core.transactions import reading, writing
+from booking_api.core.replies import Reply, runtime_of, send
+from booking_api.core.runtime import Runtime
+from booking_api.core.transactions import make_context, reading, writing
 
 TAG = "Gate"
 SCANNING = Access(staff="agent", scope="scan")
@@ -39,10 +43,26 @@ async def scan_pass(request: Request) -> Response[bytes]:
     with a reason that is recorded.
     """
     new = await read_body(request, NewScan)
+    if "idempotency-key" not in request.headers:
+        case = scanning.open_case(make_context(request, None), new)
+        runtime = runtime_of(request)
+        outcome = await batcher_of(runtime, ("scan", case.ctx.org_id), lambda: _scan_batcher(runtime)).submit(case)
+        if isinstance(outcome, Exception):
+            raise outcome
+        if not isinstance(outcome, Singly):
+            case.ctx.reply = _reply(outcome)
+            return send(request, case.ctx)
     async with writing(request) as ctx:
-        answer, replayed = await operations.scan(ctx, new)
-        ctx.reply = Reply(answer, headers={"Idempotency-Replayed": "true"} if replayed else None)
+        ctx.reply = _reply(await scanning.scan(ctx, new))
     return send(request, ctx)
+
+
+def _scan_batcher(runtime: Runtime) -> Batcher[scanning.Case, scanning.Answered]:
+    return Batcher(lambda cases: scanning.scan_together(runtime, cases))
+
+
+def _reply(answered: scanning.Answered) -> Reply:
+    return Reply(answered.body, headers={"Idempotency-Replayed": "true"} if answered.replayed else None)
 
 
 @endpoint(
@@ -61,7 +81,7 @@ async def undo_scan(request: Request, nonce: str) -> Response[bytes]:
     later scan let the item through. Undoing twice is undoing once.
     """
     async with writing(request) as ctx:
-        ctx.reply = Reply(await operations.undo(ctx, nonce))
+        ctx.reply = Reply(await undo(ctx, nonce))
     return send(request, ctx)
 
 

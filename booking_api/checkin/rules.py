@@ -154,6 +154,11 @@ NOTICES: dict[str, dict[str, str]] = {
 ADULT_AGE = 18
 
 
+def names_values(verdict: str) -> bool:
+    """Whether the sentence of a verdict has places to fill, the same in every language."""
+    return "{" in REASONS[verdict]["en"]
+
+
 def reason(verdict: str, language: str, **values: str) -> str:
     """The sentence of a verdict in one of our languages; `values` fill its places."""
     return REASONS[verdict][language].format(**values)

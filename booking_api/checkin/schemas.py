@@ -284,29 +284,21 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
     checked_in: int
 
 
+class LockedItem(msgspec.Struct, frozen=True):
+    item_id: UUID
+    booking_id: UUID
+
+
+class AdmittedCount(msgspec.Struct, frozen=True):
+    slot_id: UUID
+    admitted: int
+
+
 class StoredScan(msgspec.Struct, frozen=True, kw_only=True):
-    request_hash: bytes
-    admit: bool
-    verdict: str
-    answer: bytes
-
-
-class ScanRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A scan as it is recorded. `item_id` is None where the code named none of ours."""
-
     nonce: str
-    id: UUID
     request_hash: bytes
-    item_id: UUID | None
-    slot_id: UUID | None
-    gate: str | None
-    direction: Direction
     admit: bool
     verdict: str
-    scanned_at: datetime
-    received_at: datetime
-    scanned_by: UUID
-    override_reason: str | None
     answer: bytes
 
 

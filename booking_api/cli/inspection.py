@@ -1,4 +1,4 @@
-"""`doctor` and `openapi`: looking at an installation and at the description of its API."""
+"""`doctor`, `health`, `mailbox` and `openapi`: looking at an installation and at the description of its API."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from booking_api.cli.console import note, run
 def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
     app.command("health")(health)
+    app.command("mailbox")(mailbox)
     app.command("openapi")(openapi)
 
 
@@ -59,6 +60,22 @@ def health(
         raise StartFailed(f"Nothing healthy answers on port {asked}: {error}.") from None
     if status != 200:
         raise StartFailed(f"What answers on port {asked} says {status}.")
+
+
+def mailbox(
+    org: Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")] = "",
+    newest: Annotated[int, typer.Option(min=1, max=1000, help="How many messages.")] = 20,
+) -> None:
+    """Prints the newest messages to customers, codes included, which wait for a provider of mail to be connected."""
+    from booking_api.cli.console import choose_organisation, transaction
+    from booking_api.identity import session_queries
+
+    async def read() -> list[session_queries.MailRow]:
+        async with transaction() as (db, _):
+            return await session_queries.list_mail(db, (await choose_organisation(db, org)).org_id, newest)
+
+    for mail in run(read):
+        print(f"{mail.created_at:%Y-%m-%d %H:%M:%S}Z  {mail.recipient}  {mail.subject}\n{mail.body}\n")
 
 
 def openapi(

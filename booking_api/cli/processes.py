@@ -1,6 +1,7 @@
 """`demo`, `serve`, `worker`, `migrate`, `test-provider`, `import`: what runs."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,14 @@ def register(app: typer.Typer) -> None:
     app.command("worker")(worker)
     app.command("migrate")(migrate)
     app.command("test-provider")(run_test_provider)
+
+
+def _without_rich() -> None:
+    """Keeps structlog from loading Rich, which it does wherever that is installed.
+
+    Only what draws at a terminal needs it, and for a process that serves it is four megabytes and a tenth of its start.
+    """
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
 
 
 def demo(
@@ -44,6 +53,7 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Processes, instead of BOOKING_WORKERS. [default: 1]")] = None,
 ) -> None:
     """Serves the API until it is told to stop, and then finishes the running requests."""
+    _without_rich()
     from booking_api import serving
     from booking_api.core.process import end_with_supervisor
     from booking_api.core.settings import load_settings
@@ -55,6 +65,7 @@ def serve(
 
 def worker() -> None:
     """Runs jobs: relays events, expires holds, reconciles payments, deletes what is old."""
+    _without_rich()
     from booking_api import worker as worker_process
     from booking_api.core.process import end_with_supervisor
     from booking_api.core.settings import load_settings

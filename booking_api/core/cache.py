@@ -1,5 +1,6 @@
 """A bounded cache: least recently used out first, each entry until its own moment."""
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -27,11 +28,19 @@ class BoundedCache(Generic[K, V]):
         self._entries.move_to_end(key)
         return entry[0]
 
-    def put(self, key: K, value: V, until_seconds: float | None = None) -> None:
-        self._entries[key] = (value, until_seconds)
-        self._entries.move_to_end(key)
-        if len(self._entries) > self.size:
-            self._entries.popitem(last=False)
+    def put(self, key: K, value: V, until_seconds: float | None = None, now_seconds: float = 0.0) -> None:
+        """Puts one in. Told the time, it also forgets what has expired, two at most: so there never gather more than
+        live, and nobody waits for a great clearing out."""
+        entries = self._entries
+        entries[key] = (value, until_seconds)
+        entries.move_to_end(key)
+        if len(entries) > self.size:
+            entries.popitem(last=False)
+        for oldest in list(itertools.islice(entries, 2)):
+            until = entries[oldest][1]
+            if until is None or until > now_seconds:
+                break
+            del entries[oldest]
 
     def drop(self, key: K) -> None:
         self._entries.pop(key, None)

@@ -12,14 +12,15 @@ from typing import Any, Literal
 
 import asyncpg
 import msgspec
-from litestar import Response
+from litestar import Litestar, Request, Response
+from litestar.connection import ASGIConnection
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.params import FromPath
+from litestar.types import ASGIApp, ExceptionHandlersMap
 
 from booking_api.core.context import Caller, Role
-from booking_api.core.errors import (
-    DomainError,
-)
+from booking_api.core.errors import DomainError
+from booking_api.core.replies import BytesResponse
 
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 HANDLER_TRIES = 4
@@ -89,6 +90,26 @@ class Endpoint:
         return first + "".join(word.capitalize() for word in rest)
 
 
+class OperationHandler(HTTPRouteHandler):
+    """A handler that leaves out what Litestar does for each request anew and what none of ours needs.
+
+    Litestar copies the handler for each guard, collects the exception handlers of every layer, and makes an answer
+    that is finished into another one.
+    """
+
+    async def authorize_connection(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        for guard in self.resolve_guards():
+            await guard(connection, self)  # type: ignore[misc] - Litestar has made them all asynchronous
+
+    def resolve_exception_handlers(self) -> ExceptionHandlersMap:
+        if not hasattr(self, "_found_exception_handlers"):
+            self._found_exception_handlers = super().resolve_exception_handlers()
+        return self._found_exception_handlers
+
+    async def to_response(self, app: Litestar, data: Any, request: Request[Any, Any, Any]) -> ASGIApp:
+        return data if type(data) is BytesResponse else await super().to_response(app, data, request)
+
+
 _PATH_PARAMETER = re.compile(r"\{(\w+):\w+\}")
 
 
@@ -133,9 +154,9 @@ def endpoint(
         for name in _PATH_PARAMETER.findall(path):
             function.__annotations__[name] = FromPath[function.__annotations__[name]]
         run = function if method == "GET" else _again_after_deadlock(function)
-        return route(path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False)(
-            run
-        )
+        return OperationHandler(
+            path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False
+        )(run)
 
     return declare
 

@@ -1,21 +1,36 @@
 """Identifiers: UUIDv7 (RFC 9562) for rows, Crockford's base32 for what people read aloud."""
 
-import secrets
+import os
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
+import uuid_utils
+from asyncpg.pgproto import pgproto
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_FROM_RANDOM_BYTE = bytes(ord(CROCKFORD[byte % 32]) for byte in range(256))
+"""32 divides 256, so that every character is as likely as any other."""
 
 
 def new_id() -> UUID:
-    """A new time-ordered id."""
-    return uuid7()
+    """A new time-ordered id. The driver's own kind of UUID costs a quarter of the standard library's to make."""
+    return pgproto.UUID(uuid_utils.uuid7().bytes)
+
+
+def id_of_bytes(raw: bytes) -> UUID:
+    """An id from its 16 bytes. Raises `ValueError` for any other number of them."""
+    if len(raw) != 16:
+        raise ValueError("An id has 16 bytes.")
+    return pgproto.UUID(raw)
+
+
+def new_request_id() -> str:
+    """The same as 32 hexadecimal digits."""
+    return uuid_utils.uuid7().hex
 
 
 def new_code(length: int) -> str:
     """A random code of Crockford's base32: no I, L, O or U, so that it survives being read aloud."""
-    return "".join(secrets.choice(CROCKFORD) for _ in range(length))
+    return os.urandom(length).translate(_FROM_RANDOM_BYTE).decode()
 
 
 def read_code(text: str) -> str:

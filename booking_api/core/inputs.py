@@ -1,11 +1,15 @@
 """How a request is read: its JSON body and its query string, as Structs, with a pointer to whatever doesn't fit."""
 
+import math
 import re
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import ClientException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.types import Empty
 
 from booking_api.core.errors import (
     FieldError,
@@ -13,6 +17,7 @@ from booking_api.core.errors import (
     UnsupportedMediaType,
     invalid,
 )
+from booking_api.core.headers import header, read_head
 from booking_api.core.replies import JSON
 
 T = TypeVar("T")
@@ -35,16 +40,49 @@ def _field_error(error: msgspec.ValidationError, prefix: str = "") -> FieldError
     return FieldError(prefix + pointer, detail)
 
 
+class ApiRequest(Request[Any, Any, Any]):
+    """A request that reads its body without a chain of generators: nearly always it comes in one piece."""
+
+    async def body(self) -> bytes:
+        """The body. Raises 413 beyond the limit, whether that is announced or not."""
+        if self._body is not Empty:
+            return cast("bytes", self._body)
+        state = self._connection_state
+        if state.body is Empty:
+            state.body = await self._read_whole()
+        self._body = state.body
+        return cast("bytes", state.body)
+
+    async def _read_whole(self) -> bytes:
+        limit = self.route_handler.resolve_request_max_body_size() or math.inf
+        announced = read_head(self.scope).get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > limit:
+            raise RequestEntityTooLarge
+        body, more = b"", True
+        while more:
+            message: Any = await self.receive()
+            if message["type"] != "http.request":
+                raise ClientException("The client went away before all of its request had come.")
+            body += message["body"]
+            if len(body) > limit:
+                raise RequestEntityTooLarge
+            more = message.get("more_body", False)
+        self.is_connected = False
+        return body
+
+
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional: bool = False) -> T:
     """The JSON body as a Struct. Raises `Invalid` with a pointer to the field for anything that doesn't fit."""
     raw = await request.body()
-    if not raw.strip() and optional:
+    if optional and not raw.strip():
         raw = b"{}"
-    elif (content_type := request.headers.get("content-type", JSON).partition(";")[0].strip().lower()) != JSON:
-        raise UnsupportedMediaType(f"Send application/json, not {content_type[:60]!r}.")
+    elif (given := header(request.scope, b"content-type")) is not None and given != JSON:
+        content_type = given.partition(";")[0].strip().lower()
+        if content_type != JSON:
+            raise UnsupportedMediaType(f"Send application/json, not {content_type[:60]!r}.")
     decoder = _decoders.get(into)
     if decoder is None:
         decoder = _decoders[into] = msgspec.json.Decoder(into)
@@ -59,7 +97,7 @@ async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional:
         raise invalid("", "The body is not valid UTF-8.") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise invalid("", str(error)) from None
-    if _NUL.search(raw):
+    if b"\\u0000" in raw and _NUL.search(raw):
         raise invalid("", "A string contains the character NUL, which no text here may.")
     return value
 
@@ -78,9 +116,10 @@ def read_query(request: Request[Any, Any, Any], into: type[Query]) -> Query:
     except msgspec.ValidationError as error:
         field = _field_error(error, "/query")
         raise Invalid(field.detail, errors=[field]) from None
-    for field in msgspec.structs.fields(query):
-        if field.encode_name in given:
-            _refuse_lenience(field.encode_name, given[field.encode_name], getattr(query, field.name))
+    # Not `msgspec.structs.fields`, which resolves the annotations anew each time: a tenth of a search's time.
+    for name, field in zip(query.__struct_encode_fields__, query.__struct_fields__, strict=True):
+        if name in given:
+            _refuse_lenience(name, given[name], getattr(query, field))
     return query
 
 

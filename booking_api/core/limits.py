@@ -5,6 +5,7 @@ process counts for itself, so that several processes together admit several time
 abuse, not a quantity that is sold.
 """
 
+import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
@@ -58,11 +59,22 @@ class Limiter:
         room_seconds = self.policy.window_seconds - spent_seconds
         if room_seconds < -ROUNDING_SECONDS:
             return Standing(self.policy, False, 0, full_at - now_seconds, -room_seconds)
-        self._full_at[key] = full_at + self._step_seconds
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > self.size:
-            self._full_at.popitem(last=False)
+        buckets = self._full_at
+        buckets[key] = full_at + self._step_seconds
+        buckets.move_to_end(key)
+        if len(buckets) > self.size:
+            buckets.popitem(last=False)
+        self._forget_full(now_seconds)
         return Standing(self.policy, True, self._whole(room_seconds), spent_seconds, 0.0)
+
+    def _forget_full(self, now_seconds: float) -> None:
+        """Forgets buckets that are full again, two at most, those first that were used least recently: a full one is
+        as good as none, and one request seldom empties a bucket for long."""
+        buckets = self._full_at
+        for oldest in list(itertools.islice(buckets, 2)):
+            if buckets[oldest] > now_seconds:
+                break
+            del buckets[oldest]
 
     def has_one(self, key: Hashable, now_seconds: float) -> bool:
         """Whether `take` would be allowed."""

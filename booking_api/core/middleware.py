@@ -1,62 +1,77 @@
-"""What wraps every request: its id, its log line, its metrics, the headers that each answer carries."""
+"""What wraps every request: its id, its log line, its metrics, the headers that each answer carries, its compression."""
 
 import re
 import time
+from collections.abc import Awaitable
 from typing import Any, cast
 
-import structlog
+from litestar.config.compression import CompressionConfig
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
-from booking_api.core.ids import new_id
-from booking_api.core.log import log
+from booking_api.core.headers import read_head
+from booking_api.core.ids import new_request_id
+from booking_api.core.log import REQUEST_ID, log_request
 
 REQUESTS = Counter("booking_api_requests_total", "Requests answered.", ["method", "path", "status"])
 DURATIONS = Histogram(
     "booking_api_request_seconds", "Time from the first byte read to the last one sent.", ["method", "path"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )  # fmt: skip
+COMPRESSION = CompressionConfig(backend="brotli", brotli_gzip_fallback=True, minimum_size=600, brotli_quality=5)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+"""Any other word that a client makes up is counted as `other`."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_\-]{8,64}")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 QUIET_PATHS = {"/healthz", "/readyz", "/metrics"}
+_meters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+"""What counts a method, path template and status: there are as many as there are operations and their answers."""
 
 
-def observe(app: ASGIApp) -> ASGIApp:
+def compressed(app: ASGIApp) -> ASGIApp:
+    """The application for clients that accept a compression."""
+    return CompressionMiddleware(app, COMPRESSION)
+
+
+def observe(app: ASGIApp, compressed: ASGIApp) -> ASGIApp:
     """Pure ASGI, because it runs on every hot path."""
 
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else new_id().hex
+        head = read_head(scope)
+        given = head.get(b"x-request-id")
+        request_id = new_request_id() if given is None or not _REQUEST_ID.fullmatch(given) else given.decode()
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        REQUEST_ID.set(request_id)
         began = time.perf_counter()
         status = 500
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                extra: list[Any] = [
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    *cast("list[Any]", scope.get("extra_headers") or []),
-                ]
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
+                extra = cast("list[Any]", scope.get("extra_headers") or [])
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), _NOSNIFF, *extra]
+            return send(message)
 
         try:
-            await app(scope, receive, send_with_headers)
+            await (compressed if b"accept-encoding" in head else app)(scope, receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - began
             path = scope.get("path_template") or "unknown"
-            REQUESTS.labels(scope["method"], path, status).inc()
-            DURATIONS.labels(scope["method"], path).observe(seconds)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            count, duration = _meters.get((method, path, status)) or _meter(method, path, status)
+            count.inc()
+            duration.observe(seconds)
             if path not in QUIET_PATHS:
-                log.info(
-                    "request", method=scope["method"], path=path, status=status, duration_ms=round(seconds * 1000, 1)
-                )
+                log_request(method, path, status, seconds, request_id)
 
     return run
+
+
+def _meter(method: str, path: str, status: int) -> tuple[Counter, Histogram]:
+    found = _meters[method, path, status] = REQUESTS.labels(method, path, status), DURATIONS.labels(method, path)
+    return found

@@ -23,7 +23,7 @@ from booking_api.core.errors import (
     UnsupportedMediaType,
 )
 from booking_api.core.log import log
-from booking_api.core.replies import PROBLEM, Replayed, Reply, encode, send
+from booking_api.core.replies import PROBLEM, BytesResponse, Replayed, Reply, encode, send
 from booking_api.core.transactions import base_url_of, make_context
 
 
@@ -123,4 +123,4 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
     if isinstance(error, HTTPException) and error.status_code == 405 and error.headers:
         headers["Allow"] = error.headers.get("allow", "")
     body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""))
-    return Response(body, status_code=refusal.status, headers=headers, media_type=PROBLEM)
+    return BytesResponse(body, refusal.status, headers, PROBLEM)

@@ -6,17 +6,19 @@ import signal
 import sys
 import threading
 import time
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 
-from booking_api.core.db import LeanConnection
+from booking_api.core.connecting import CANT_CONNECT, Servers, one_server_each
+from booking_api.core.db import MARGIN_SECONDS, session_settings
 from booking_api.core.settings import Settings
 
 PARENT_VARIABLE = "BOOKING_PARENT_PID"
 """Set by the demo for the processes it starts: they end when that process does."""
 PR_SET_PDEATHSIG = 1
-CANT_CONNECT = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)
+LONGEST_LOCK_SECONDS = 10.0
+"""How long a command waits for a lock: less than its statements may take, so that it doesn't hold others up."""
 
 
 class StartFailed(Exception):
@@ -51,29 +53,34 @@ def end_with_supervisor() -> None:
 def database_place(database_url: str) -> str:
     """Where a database is, for a sentence: never its user or password."""
     try:
-        parts = urlsplit(database_url)
-        host = parts.hostname or next(iter(parse_qs(parts.query).get("host", [])), "localhost")
-        return f"{parts.path.lstrip('/') or 'postgres'} at {host}" + (f":{parts.port}" if parts.port else "")
+        urls = one_server_each(database_url)
+        name = urlsplit(database_url).path.lstrip("/") or "postgres"
+        return f"{name} at {' or '.join(_server_place(url) for url in urls)}"
     except ValueError:
         return "named by DATABASE_URL"
 
 
-async def connect(settings: Settings, *, name: str, statement_seconds: float | None = None) -> asyncpg.Connection:
-    """One connection of a process's own, outside of a pool; given up when a statement has no answer in time.
+def _server_place(database_url: str) -> str:
+    parts = urlsplit(database_url)
+    query = dict(parse_qsl(parts.query))
+    port = parts.port or query.get("port")
+    return (parts.hostname or query.get("host") or "localhost") + (f":{port}" if port else "")
+
+
+async def connect(settings: Settings, *, name: str, statement_seconds: float = 60.0) -> asyncpg.Connection:
+    """One connection of a process's own, outside of a pool. No statement may take longer than `statement_seconds`.
 
     Raises `StartFailed`.
     """
     if not settings.database_url:
         raise StartFailed("DATABASE_URL is not set; it names the PostgreSQL database to use.")
     try:
-        return await asyncpg.connect(
-            settings.database_url,
-            timeout=5,
-            command_timeout=statement_seconds,
-            connection_class=LeanConnection,
-            server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+        return await Servers(settings.database_url).connect(
+            command_timeout=statement_seconds + MARGIN_SECONDS,
+            statement_cache_size=settings.statement_cache,
+            server_settings=session_settings(name, statement_seconds, min(statement_seconds, LONGEST_LOCK_SECONDS)),
         )
-    except CANT_CONNECT as error:
+    except (*CANT_CONNECT, asyncpg.PostgresError, ValueError) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         place = database_place(settings.database_url)
         raise StartFailed(f"The database {place} can't be reached: {why.rstrip('.')}.") from error

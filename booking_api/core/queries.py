@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -39,6 +39,21 @@ async def insert_events(db: Connection, event_columns: list[list[Any]]) -> None:
     )
 
 
+async def plan_by_keys(db: Connection) -> None:
+    """Lets the statements of this transaction find their rows by index and key alone.
+
+    The planner doesn't know beforehand that each event that the relay claims is in one partition only, and while
+    partitions are small it would rather read all of them.
+    """
+    await fetch_value(
+        db,
+        """
+        select set_config('enable_seqscan', 'off', true) || set_config('enable_hashjoin', 'off', true)
+          || set_config('enable_mergejoin', 'off', true)
+        """,
+    )
+
+
 async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> list[StoredEvent]:
     """Marks up to `limit` events as relayed and returns them; across organisations, for the relay alone."""
     return await fetch_all(
@@ -57,19 +72,64 @@ async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> l
     )
 
 
-async def delete_relayed_events(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes relayed events older than `before`, at most `limit` at a time, so that no lock lasts."""
+async def rest_holds_events(db: Connection, first: UUID, end: UUID) -> bool:
+    """Whether the default partition holds events of a range of ids, so that it can't have a partition of its own."""
+    return await fetch_value(db, "select exists (select from event_rest where id >= $1 and id < $2)", first, end)
+
+
+async def holds_unrelayed_events(db: Connection, first: UUID, end: UUID) -> bool:
+    """Whether an event of a range of ids still waits for the relay."""
+    return await fetch_value(
+        db, "select exists (select from event where relayed_at is null and id >= $1 and id < $2)", first, end
+    )
+
+
+async def delete_relayed_events(db: Connection, org_id: UUID, end: UUID, limit: int) -> int:
+    """Deletes an organisation's relayed events with lower ids from the default partition, at most `limit` at a time."""
     return await execute(
         db,
         """
         with due as materialized (
-          select org_id, id from event where relayed_at is not null and created_at < $1
-          order by created_at limit $2 for update skip locked
+          select id from event_rest where org_id = $1 and id < $2 and relayed_at is not null
+          order by id limit $3 for update skip locked
         )
-        delete from event using due where event.org_id = due.org_id and event.id = due.id
+        delete from event_rest using due where event_rest.org_id = $1 and event_rest.id = due.id
         """,
-        before,
+        org_id,
+        end,
         limit,
+    )
+
+
+class PartitionRow(msgspec.Struct, frozen=True):
+    name: str
+
+
+async def list_partitions(db: Connection, table: str) -> list[PartitionRow]:
+    """The partitions of a table by name, the default one included."""
+    return await fetch_all(
+        db,
+        PartitionRow,
+        """
+        select c.relname::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = to_regclass($1) order by c.relname
+        """,
+        table,
+    )
+
+
+async def limit_lock_wait(db: Connection, lock_timeout: str) -> None:
+    """Lets nothing in this transaction wait longer for a lock, such as `500ms`."""
+    await fetch_value(db, "select set_config('lock_timeout', $1, true)", lock_timeout)
+
+
+async def begin_definition(db: Connection, lock: int, lock_timeout: str) -> bool:
+    """False if another process is changing definitions; else nothing in this transaction waits long for a lock."""
+    return await fetch_value(
+        db,
+        "select pg_try_advisory_xact_lock($1) and set_config('lock_timeout', $2, true) is not null",
+        lock,
+        lock_timeout,
     )
 
 
@@ -207,6 +267,11 @@ async def beat(db: Connection, worker_id: UUID, now: datetime, stale_before: dat
 async def forget_worker(db: Connection, worker_id: UUID) -> None:
     """Says that a worker has stopped, so that nobody waits to find out."""
     await execute(db, "delete from worker_heartbeat where worker_id = $1", worker_id)
+
+
+async def analyse(db: Connection) -> None:
+    """Samples every table for the planner, each in a transaction of its own. Not to be called in one."""
+    await execute(db, "analyze")
 
 
 class Liveness(msgspec.Struct, frozen=True):

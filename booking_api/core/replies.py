@@ -1,16 +1,19 @@
 """What is sent: an answer serialised once, its ETag, the tokens that join it and are never stored."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
+from litestar.types import Receive, Scope, Send
 
 from booking_api.core.context import Context
 from booking_api.core.errors import (
     invalid,
 )
+from booking_api.core.headers import header
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import content_etag
 
@@ -47,6 +50,32 @@ class Reply:
         self.media_type = media_type
 
 
+WITHOUT_CONTENT = {204, 304}
+
+
+class BytesResponse(Response[bytes]):
+    """An answer whose body is bytes already: it sends itself.
+
+    Litestar makes another object of a response first and searches all its headers for each that it adds.
+    """
+
+    __slots__ = ("body", "lines", "status")
+
+    def __init__(self, body: bytes, status: int, headers: Mapping[str, str], media_type: str = JSON) -> None:
+        self.body = body
+        self.status = status
+        self.lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        if status not in WITHOUT_CONTENT:
+            self.lines += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        await send({"type": "http.response.start", "status": self.status, "headers": self.lines})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
 class Replayed(Exception):
     """Not an error: the idempotency key was answered before, and this is the answer."""
 
@@ -62,8 +91,8 @@ def version_etag(version: int) -> str:
 
 def expected_version(request: Request[Any, Any, Any]) -> int | None:
     """The version in `If-Match`, None where it is absent or `*`."""
-    given = request.headers.get("if-match", "*").strip()
-    if given == "*":
+    given = header(request.scope, b"if-match")
+    if given is None or (given := given.strip()) == "*":
         return None
     if not re.fullmatch(r'(W/)?"\d{1,9}"', given):
         raise invalid("/headers/If-Match", "This is not an ETag of this resource.")
@@ -83,9 +112,9 @@ def send(request: Request[Any, Any, Any], ctx: Context) -> Response[bytes]:
         body = _join(body, reply.secrets)
     if reply.etag is not None:
         headers["ETag"] = reply.etag
-        if request.method == "GET" and etag_matches(request.headers.get("if-none-match"), reply.etag):
-            return Response(b"", status_code=304, headers=headers)
-    return Response(body, status_code=reply.status, headers=headers, media_type=reply.media_type if body else None)
+        if request.method == "GET" and etag_matches(header(request.scope, b"if-none-match"), reply.etag):
+            return BytesResponse(b"", 304, headers)
+    return BytesResponse(body, reply.status, headers, reply.media_type if body else JSON)
 
 
 def _join(body: bytes, members: Any) -> bytes:

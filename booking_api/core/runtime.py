@@ -7,17 +7,18 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import asyncpg
-import httpx
-
+from booking_api.core.connecting import CANT_CONNECT
 from booking_api.core.context import Organisation
 from booking_api.core.db import Pool, is_lost
 from booking_api.core.errors import Overloaded
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 RELEASE_SECONDS = 2.0
 """How long the server may take to acknowledge that a statement was cancelled, before the connection is given up."""
@@ -32,31 +33,33 @@ class Runtime:
     settings: Settings
     pool: Pool
     vault: Vault
-    http: httpx.AsyncClient
-    """For calls to other services. Never used inside a transaction."""
+    http: Callable[[], "httpx.AsyncClient"]
+    """The client for calls to other services, made when it is first asked for. Never used inside a transaction."""
     threads: ThreadPoolExecutor
     """For work that would hold up the event loop, such as drawing a QR code."""
     mint: Callable[[Organisation, UUID, str, datetime], Any]
     """Makes the tokens of a customer: (organisation, customer, channel, now). Given by `identity`, which stands above."""
     caches: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Bounded caches of the capabilities, by name, so that each test's runtime begins empty."""
+    waiting: int = 0
+    """How many wait for a connection right now."""
     closing: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     """Set when the process is about to end, so that event streams end too."""
 
 
 @asynccontextmanager
 async def acquire(runtime: Runtime) -> AsyncIterator[Any]:
-    """A connection of the pool. Raises `Overloaded` when none is free in time or the server can't be reached."""
+    """A connection of the pool. Raises `Overloaded` when too many wait already, when none is free in time, and when no
+    server can be reached that accepts writes."""
+    if runtime.waiting >= runtime.settings.pool_queue:
+        raise Overloaded("Too many requests wait already.", retry_after_seconds=1)
+    runtime.waiting += 1
     try:
         connection = await runtime.pool.acquire(timeout=runtime.settings.pool_wait_seconds)
-    except (
-        TimeoutError,
-        OSError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.InterfaceError,
-    ) as error:
+    except CANT_CONNECT as error:
         raise Overloaded(retry_after_seconds=1) from error
+    finally:
+        runtime.waiting -= 1
     try:
         yield connection
     finally:

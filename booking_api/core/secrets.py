@@ -18,6 +18,7 @@ class Vault:
         if not masters or any(len(master) < 32 for master in masters):
             raise ValueError("BOOKING_SECRET_KEY must be set to at least 32 random characters")
         self._masters = [master.encode() for master in masters]
+        self._derived: dict[str, list[bytes]] = {}
         self._fernet = MultiFernet(
             [Fernet(urlsafe_b64encode(self._derive(master, b"private keys at rest"))) for master in self._masters]
         )
@@ -28,7 +29,10 @@ class Vault:
 
     def keys_for(self, purpose: str) -> list[bytes]:
         """One 32-byte key per master secret, newest first: sign with the first, verify with any."""
-        return [self._derive(master, purpose.encode()) for master in self._masters]
+        keys = self._derived.get(purpose)
+        if keys is None:  # Purposes are words in this program, so that there are few.
+            keys = self._derived[purpose] = [self._derive(master, purpose.encode()) for master in self._masters]
+        return keys
 
     def encrypt(self, plain: bytes) -> bytes:
         return self._fernet.encrypt(plain)

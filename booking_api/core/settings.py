@@ -24,8 +24,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where a worker answers a health check with 200 while it reaches the database. 0: nowhere."""
     pool_size: int = 8
     """Connections of one process. More makes a hot row slower, not faster."""
+    statement_cache: int = 200
+    """Prepared statements that a connection remembers. 0 behind a PgBouncer older than 1.21, at nearly twice the cost."""
     pool_wait_seconds: float = 15.0
     """How long a request waits for a connection before it is told to come again (503)."""
+    pool_queue: int = 2_000
+    """How many requests of one process may wait for a connection; any more are told so at once (503)."""
     statement_timeout_seconds: float = 10.0
     shutdown_seconds: int = 20
     log_format: str = "auto"
@@ -44,6 +48,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     code_seconds: int = 600
     retention_days: int = 0
     """Contacts and answers are erased this many days after the visit; 0 keeps them. An organisation may override it."""
+    scan_retention_days: int = 400
+    """How long scans stay where a gate works with them; then they go to the archive. Passes are over by then."""
+    scan_archive_days: int = 1100
+    """How long the archive keeps scans after that, month by month; 0 keeps them for ever."""
     test_provider_url: str = ""
     """Where the `test` payment provider listens. Empty: the provider is not offered."""
     provider_timeout_seconds: float = 8.0

@@ -1,5 +1,6 @@
 """Texts in several languages: which one a reader gets."""
 
+import functools
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -33,6 +34,13 @@ def choose_language(header: str, default: str) -> str:
         if tag in OURS:
             return tag
     return "en"
+
+
+@functools.lru_cache(512)
+def languages_of(header: str, default: str) -> tuple[str, tuple[str, ...]]:
+    """For an `Accept-Language` header: which of our languages to use, and all that the reader wants, an
+    organisation's own last. The same few headers come with every request."""
+    return choose_language(header, default), (*accepted(header), default.split("-", maxsplit=1)[0].lower())
 
 
 def pick(texts: dict[str, str], languages: Sequence[str]) -> str:

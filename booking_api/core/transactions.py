@@ -19,17 +19,15 @@ from booking_api.core.errors import (
     Unauthenticated,
     invalid,
 )
+from booking_api.core.headers import header, url_of_host
 from booking_api.core.log import log
 from booking_api.core.replies import JSON, PROBLEM, Replayed, Reply, runtime_of
 from booking_api.core.runtime import acquire
 from booking_api.core.secrets import fingerprint
-from booking_api.core.texts import accepted, choose_language
+from booking_api.core.texts import languages_of
 
 UNFINISHED = 102
 """The status under which a key is stored while its request is between its two transactions."""
-
-
-_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
 
 
 def base_url_of(request: Request[Any, Any, Any]) -> str:
@@ -37,8 +35,9 @@ def base_url_of(request: Request[Any, Any, Any]) -> str:
     settings = runtime_of(request).settings
     if settings.base_url:
         return settings.base_url.rstrip("/")
-    host = request.headers.get("host", "")
-    return f"{request.scope['scheme']}://{host if _HOST.fullmatch(host) else f'{settings.host}:{settings.port}'}"
+    return url_of_host(
+        request.scope["scheme"], header(request.scope, b"host") or "", f"{settings.host}:{settings.port}"
+    )
 
 
 def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
@@ -47,7 +46,7 @@ def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
         raise Unauthenticated
     org, caller = auth
     runtime = runtime_of(request)
-    header = request.headers.get("accept-language", "")
+    language, languages = languages_of((header(request.scope, b"accept-language") or "")[:500], org.locale)
     return Context(
         db=db,
         org=org,
@@ -58,8 +57,8 @@ def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
         caches=runtime.caches,
         base_url=base_url_of(request),
         request_id=request.scope.get("request_id", ""),
-        language=choose_language(header, org.locale),
-        languages=(*accepted(header), org.locale.split("-")[0].lower()),
+        language=language,
+        languages=languages,
     )
 
 
@@ -93,7 +92,7 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
 
     async def __aenter__(self) -> Context:
         request = self.request
-        key = request.headers.get("idempotency-key")
+        key = header(request.scope, b"idempotency-key")
         key_hash = digest = b""
         auth = request.scope.get("auth")
         if auth is None:

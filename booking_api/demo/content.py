@@ -18,12 +18,14 @@ from booking_api.importing.schemas import Progress
 from booking_api.starting import check_secret
 
 NAME, TIME_ZONE, CURRENCY, LOCALE = "Booking API demo", "America/New_York", "USD", "en"
+STATEMENT_SECONDS = 120.0
+"""For a batch of thousands of rows, on a machine that may be busy starting everything else."""
 MANAGER_EMAIL = "manager@example.org"
 
 
 async def prepare_content(settings: Settings, remembered: StateFile, state: DemoState, progress: Progress) -> str:
     """Makes what is missing and remembers it; the manager's token, minted anew."""
-    pool = await open_pool(settings, size=3, name="booking-api-demo")
+    pool = await open_pool(settings, size=3, name="booking-api-demo", statement_seconds=STATEMENT_SECONDS)
     try:
         now = utc_now()
         async with pool.acquire() as connection:

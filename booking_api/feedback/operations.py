@@ -2,8 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,14 +19,15 @@ from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules
+from booking_api.feedback.queries import AskOf
 from booking_api.feedback.schemas import (
     AlreadyAnswered,
+    AskRow,
     DueQuery,
     Feedback,
     FeedbackChange,
     FeedbackPrompt,
     FeedbackRow,
-    NewAsk,
     NewFeedback,
     NewPrompt,
     NoLongerEditable,
@@ -135,28 +137,47 @@ def default_prompts() -> list[NewPrompt]:
 # asking -----------------------------------------------------------------------------------------------------------
 
 
+class Occasion(NamedTuple):
+    """An answer to a customer that may carry a question. The contexts of several share one transaction."""
+
+    ctx: Context
+    step: str
+    customer_id: UUID
+    booking_id: UUID | None
+    product_id: UUID | None
+    channel: str
+
+
 async def due_prompt(
     ctx: Context, step: str, customer_id: UUID, booking_id: UUID | None, product_id: UUID | None, channel: str
 ) -> FeedbackPrompt | None:
-    """What to ask this customer now, if anything; records that it was asked.
+    """What to ask this customer now, if anything; records that it was asked. See `due_prompts`."""
+    (prompt,) = await due_prompts([Occasion(ctx, step, customer_id, booking_id, product_id, channel)])
+    return prompt
+
+
+async def due_prompts(occasions: Sequence[Occasion]) -> list[FeedbackPrompt | None]:
+    """What to ask on each of these occasions of one organisation, as if they came one by one; records what was asked.
 
     Never raises: a failure is logged, leaves the caller's transaction as it was, and nothing is asked. Staff and
     secret keys are never asked, because the question is the customer's. Costs no statement where no prompt is
     configured for the step, apart from reading the configuration every few seconds.
     """
-    if ctx.caller.kind in ("staff", "key"):
-        return None
-    try:
-        cached = _prompt_cache(ctx).get(ctx.org_id, time.monotonic())
-        if cached is not None and not _addressed(cached, step, customer_id):
-            return None
-        # A savepoint, so that a statement which fails here doesn't take the caller's transaction with it.
-        async with ctx.db.transaction() if ctx.db.is_in_transaction() else contextlib.nullcontext():
-            prompts = _addressed(cached if cached is not None else await _read_prompts(ctx), step, customer_id)
-            return await _ask(ctx, prompts, step, customer_id, booking_id, product_id, channel) if prompts else None
-    except Exception as error:  # noqa: BLE001 - whatever fails here must not fail the booking answer it rides in
-        log.warning("feedback.not_asked", error=type(error).__name__)
-        return None
+    asked: dict[int, FeedbackPrompt] = {}
+    open_to = [place for place, occasion in enumerate(occasions) if occasion.ctx.caller.kind not in ("staff", "key")]
+    if open_to:
+        ctx = occasions[0].ctx
+        try:
+            cached = _prompt_cache(ctx).get(ctx.org_id, time.monotonic())
+            if cached is None or any(_addressed(cached, occasions[place]) for place in open_to):
+                # A savepoint, so that a statement which fails here doesn't take the caller's transaction with it.
+                async with ctx.db.transaction() if ctx.db.is_in_transaction() else contextlib.nullcontext():
+                    prompts = cached if cached is not None else await _read_prompts(ctx)
+                    asked = await _ask(ctx, prompts, {place: occasions[place] for place in open_to})
+        except Exception as error:  # noqa: BLE001 - whatever fails here must not fail the booking answer it rides in
+            log.warning("feedback.not_asked", error=type(error).__name__)
+            asked = {}
+    return [asked.get(place) for place in range(len(occasions))]
 
 
 async def _read_prompts(ctx: Context) -> list[PromptRow]:
@@ -165,28 +186,65 @@ async def _read_prompts(ctx: Context) -> list[PromptRow]:
     return prompts
 
 
-def _addressed(prompts: Sequence[PromptRow], step: str, customer_id: UUID) -> list[PromptRow]:
-    return [p for p in prompts if p.step == step and rules.in_share(customer_id, p.id, p.share_percent)]
+def _addressed(prompts: Sequence[PromptRow], occasion: Occasion) -> list[PromptRow]:
+    return [
+        p for p in prompts if p.step == occasion.step and rules.in_share(occasion.customer_id, p.id, p.share_percent)
+    ]
 
 
 async def _ask(
-    ctx: Context, prompts: Sequence[PromptRow], step: str, customer_id: UUID, booking_id: UUID | None,
-    product_id: UUID | None, channel: str,
-) -> FeedbackPrompt | None:  # fmt: skip
-    asks = await queries.latest_asks(ctx.db, ctx.org_id, customer_id, REMEMBERED_ASKS)
-    decision = rules.decide(prompts, asks, step, booking_id, ctx.now)
-    if isinstance(decision, rules.Ask):
-        prompt = decision.prompt
-        ask = NewAsk(
-            id=new_id(), customer_id=customer_id, number=decision.number, prompt_id=prompt.id, step=step, kind=prompt.kind,
-            booking_id=booking_id, product_id=product_id, channel=channel, asked_at=ctx.now,
-        )  # fmt: skip
-        if await queries.insert_ask(ctx.db, ctx.org_id, ask):
-            return _shown(ctx, ask.id, prompt)
-        # Another answer to the same customer asked at the same moment: show what it asked, if it fits here.
-        asks = await queries.latest_asks(ctx.db, ctx.org_id, customer_id, REMEMBERED_ASKS)
-        decision = rules.decide(prompts, asks, step, booking_id, ctx.now)
-    return _shown(ctx, decision.ask.id, decision.prompt) if isinstance(decision, rules.Show) else None
+    ctx: Context, prompts: Sequence[PromptRow], occasions: Mapping[int, Occasion]
+) -> dict[int, FeedbackPrompt]:
+    """What is asked on each occasion that something is asked on, by the occasion's place."""
+    addressed = {place: due for place, one in occasions.items() if (due := _addressed(prompts, one))}
+    if not addressed:
+        return {}
+    history = await _latest_asks(ctx, {occasions[place].customer_id for place in addressed})
+    decided: dict[int, rules.Show] = {}
+    new: dict[UUID, tuple[Occasion, AskOf]] = {}
+    for place, due in addressed.items():
+        one = occasions[place]
+        asks = history[one.customer_id]
+        match rules.decide(due, asks, one.step, one.booking_id, one.ctx.now):
+            case rules.Show() as again:
+                decided[place] = again
+            case rules.Ask(prompt, number):
+                ask = AskOf(
+                    new_id(), number, prompt.id, one.step, prompt.kind, one.booking_id, ctx.now, False, one.customer_id
+                )
+                asks.insert(0, ask)
+                new[ask.id] = one, ask
+                decided[place] = rules.Show(ask, prompt)
+            case None:
+                pass
+    lost = await _record(ctx, new) if new else set()
+    late = [place for place, shown in decided.items() if shown.ask.id in lost]
+    # Another answer to the same customer asked at the same moment: show what it asked, if it fits here.
+    history = await _latest_asks(ctx, {occasions[place].customer_id for place in late}) if late else {}
+    for place in late:
+        one = occasions[place]
+        decision = rules.decide(addressed[place], history[one.customer_id], one.step, one.booking_id, one.ctx.now)
+        del decided[place]
+        if isinstance(decision, rules.Show):
+            decided[place] = decision
+    return {place: _shown(occasions[place].ctx, show.ask.id, show.prompt) for place, show in decided.items()}
+
+
+async def _latest_asks(ctx: Context, customer_ids: Collection[UUID]) -> dict[UUID, list[AskRow]]:
+    asks: dict[UUID, list[AskRow]] = {customer_id: [] for customer_id in customer_ids}
+    for ask in await queries.latest_asks(ctx.db, ctx.org_id, list(customer_ids), REMEMBERED_ASKS):
+        asks[ask.customer_id].append(ask)
+    return asks
+
+
+async def _record(ctx: Context, new: Mapping[UUID, tuple[Occasion, AskOf]]) -> set[UUID]:
+    """Records the asks, in the order of their customers so that two batches don't deadlock; those that came too late."""
+    rows = [
+        (a.id, a.customer_id, a.number, a.prompt_id, a.step, a.kind, a.booking_id, one.product_id, one.channel)
+        for one, a in new.values()
+    ]
+    rows.sort(key=lambda row: (row[1], row[2]))
+    return set(new) - {row.id for row in await queries.insert_asks(ctx.db, ctx.org_id, columns(rows, 9), ctx.now)}
 
 
 def _shown(ctx: Context, asked_id: UUID, prompt: PromptRow) -> FeedbackPrompt:

@@ -1,5 +1,6 @@
 """All SQL of feedback."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,12 +8,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.feedback.schemas import (
-    AskRow,
-    FeedbackRow,
-    NewAsk,
-    PromptRow,
-)
+from booking_api.feedback.schemas import AskRow, FeedbackRow, PromptRow
 
 # prompts ----------------------------------------------------------------------------------------------------------
 
@@ -110,37 +106,58 @@ async def delete_prompt(db: Connection, org_id: UUID, prompt_id: UUID, now: date
 # asking -----------------------------------------------------------------------------------------------------------
 
 
-async def latest_asks(db: Connection, org_id: UUID, customer_id: UUID, limit: int) -> list[AskRow]:
-    """What a customer was asked, latest first."""
+class AskOf(AskRow, frozen=True):
+    """An ask, and whom it was put to."""
+
+    customer_id: UUID
+
+
+async def latest_asks(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], limit: int) -> list[AskOf]:
+    """What each of these customers was asked, latest first, at most `limit` of each."""
     return await fetch_all(
         db,
-        AskRow,
+        AskOf,
         """
-        select a.id, a.number, a.prompt_id, a.step, a.kind, a.booking_id, a.asked_at, f.id is not null as answered
-        from feedback_asked a
-        left join feedback f on f.org_id = $1 and f.asked_id = a.id
-        where a.org_id = $1 and a.customer_id = $2
-        order by a.number desc limit $3
+        select asked.id, asked.number, asked.prompt_id, asked.step, asked.kind, asked.booking_id, asked.asked_at,
+          asked.answered, c.customer_id
+        from unnest($2::uuid[]) as c (customer_id)
+        cross join lateral (
+          select a.id, a.number, a.prompt_id, a.step, a.kind, a.booking_id, a.asked_at, f.id is not null as answered
+          from feedback_asked a
+          left join feedback f on f.org_id = $1 and f.asked_id = a.id
+          where a.org_id = $1 and a.customer_id = c.customer_id
+          order by a.number desc limit $3
+        ) as asked
+        order by c.customer_id, asked.number desc
         """,
         org_id,
-        customer_id,
+        customer_ids,
         limit,
     )
 
 
-async def insert_ask(db: Connection, org_id: UUID, ask: NewAsk) -> bool:
-    """Records an ask; False if another one took its number, so that one of two at once wins."""
-    touched = await execute(
+class RecordedAsk(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def insert_asks(db: Connection, org_id: UUID, ask_columns: list[list[Any]], now: datetime) -> list[RecordedAsk]:
+    """Records asks, in the order given; those are left out whose number another one took: one of two at once wins."""
+    return await fetch_all(
         db,
+        RecordedAsk,
         """
         insert into feedback_asked (org_id, id, customer_id, number, prompt_id, step, kind, booking_id, product_id, channel, asked_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        select $1, a.*, $11
+        from unnest(
+          $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::text[], $8::uuid[], $9::uuid[], $10::text[]
+        ) as a
         on conflict (org_id, customer_id, number) do nothing
+        returning id
         """,
-        org_id, ask.id, ask.customer_id, ask.number, ask.prompt_id, ask.step, ask.kind, ask.booking_id, ask.product_id,
-        ask.channel, ask.asked_at,
-    )  # fmt: skip
-    return touched == 1
+        org_id,
+        *ask_columns,
+        now,
+    )
 
 
 class AskedOf(msgspec.Struct, frozen=True):

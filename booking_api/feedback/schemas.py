@@ -178,19 +178,6 @@ class AskRow(msgspec.Struct, frozen=True):
     answered: bool
 
 
-class NewAsk(msgspec.Struct, frozen=True, kw_only=True):
-    id: UUID
-    customer_id: UUID
-    number: int
-    prompt_id: UUID
-    step: str
-    kind: str
-    booking_id: UUID | None
-    product_id: UUID | None
-    channel: str
-    asked_at: datetime
-
-
 # answers ----------------------------------------------------------------------------------------------------------
 
 

@@ -7,24 +7,28 @@ process is honoured; verifying each time would cost two thirds of a bare handler
 import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller, Organisation, Role
+from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
+from booking_api.core.headers import header
 from booking_api.core.http import Endpoint
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import hash_secret
 from booking_api.identity import limiting, queries, session_queries, tokens
 
 CREDENTIALS = "identity.credentials"
-CACHED_CREDENTIALS = 50_000
+CACHED_CREDENTIALS = 20_000
 KEY_PREFIXES = {"pk_test_", "pk_live_", "sk_test_", "sk_live_"}
 USE_NOTED_EVERY = timedelta(minutes=1)
 Verified = tuple[Organisation, Caller]
@@ -58,13 +62,13 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     described: Endpoint | None = handler.opt.get("endpoint")
     if described is None or described.access.is_public:
         return
-    header = connection.headers.get("authorization")
-    if header is None:
+    given = header(connection.scope, b"authorization")
+    if given is None:
         if described.access.anonymous:
             return
         raise Unauthenticated
     runtime: Runtime = connection.app.state.runtime
-    scheme, _, credential = header.partition(" ")
+    scheme, _, credential = given.partition(" ")
     try:
         if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated("Send `Authorization: Bearer …`.")
@@ -97,7 +101,7 @@ async def verify(runtime: Runtime, credential: str, scope: Any = None) -> Verifi
         verified, left_seconds = await _verify_token(runtime, credential)
         trusted_seconds = min(trusted_seconds, left_seconds)
     if cache.revocations == revocations:
-        cache.put(credential, verified, clock + trusted_seconds)
+        cache.put(credential, verified, clock + trusted_seconds, clock)
     return verified
 
 
@@ -135,30 +139,87 @@ async def _verify_key(runtime: Runtime, key: str) -> Verified:
 async def _verify_token(runtime: Runtime, token: str) -> tuple[Verified, float]:
     now = utc_now()
     claims = tokens.read(runtime.vault, token, "access", now)
-    org_id, subject_id, session_id = claims.org_id, claims.subject_id, claims.session_id
-    staff_id = subject_id if claims.subject == "staff" else None
-    async with acquire(runtime) as db:
-        found = await session_queries.find_session(db, org_id, session_id, staff_id)
-        if found is None:
-            raise Unauthenticated("The token is not one of this server.")
-        if found.session_revoked_at is not None:
-            raise TokenRevoked
-        if staff_id is not None:
-            if found.role is None or found.staff_revoked_at is not None:
-                raise TokenRevoked("This member of staff no longer has access.")
-            if _is_stale(found.staff_used_at, now):
-                await queries.note_staff_use(db, org_id, staff_id, now, now - USE_NOTED_EVERY)
-        if found.session_used_at is not None and _is_stale(found.session_used_at, now):
-            await session_queries.note_session_use(db, org_id, session_id, now, now - USE_NOTED_EVERY)
-    left_seconds = claims.expires_at - now.timestamp()
+    staff_id = claims.subject_id if claims.subject == "staff" else None
+    org, role = await _check_session(runtime, claims.org_id, Check(claims.session_id, staff_id))
+    left_seconds = claims.expires_at - utc_now().timestamp()
     if left_seconds <= 0:
         raise TokenExpired
-    org = Organisation(
-        org_id, found.name, found.time_zone, found.currency, found.locale, found.live, found.retention_days
-    )
     caller = Caller(
-        kind=claims.subject, credential_id=session_id, subject_id=subject_id,
-        # The role in the row counts, so that a change of role takes effect at once.
-        role=cast("Role | None", found.role), channel=claims.channel,
+        kind=claims.subject, credential_id=claims.session_id, subject_id=claims.subject_id, role=role,
+        channel=claims.channel,
     )  # fmt: skip
     return (org, caller), left_seconds
+
+
+class Check(NamedTuple):
+    """What must be looked up of a token whose signature is right."""
+
+    session_id: UUID
+    staff_id: UUID | None
+
+
+Standing = tuple[Organisation, Role | None]
+"""What is known of a session that lives: its organisation, and the role of its member of staff."""
+
+
+async def _check_session(runtime: Runtime, org_id: UUID, check: Check) -> Standing:
+    """Every customer's first request comes with a token that isn't known yet: those that come together are looked up
+    together, with one statement."""
+
+    def make() -> Batcher[Check, Standing]:
+        return Batcher(lambda checks: _check_sessions(runtime, org_id, checks))
+
+    standing = await batcher_of(runtime, ("sessions", org_id), make).submit(check)
+    assert not isinstance(standing, Singly), "reading answers everybody or fails for everybody"
+    if isinstance(standing, Exception):
+        raise standing
+    return standing
+
+
+async def _check_sessions(runtime: Runtime, org_id: UUID, checks: list[Check]) -> list[Standing | Exception | Singly]:
+    try:
+        async with acquire(runtime) as db:
+            return await _look_up(db, org_id, checks)
+    except Exception as error:  # noqa: BLE001 - one by one they would only fail one after the other
+        return [error] * len(checks)
+
+
+async def _look_up(db: Connection, org_id: UUID, checks: list[Check]) -> list[Standing | Exception | Singly]:
+    now = utc_now()
+    staff_ids = [check.staff_id for check in checks if check.staff_id is not None]
+    rows = await session_queries.find_sessions(db, org_id, [check.session_id for check in checks])
+    if not rows:
+        return [Unauthenticated("The token is not one of this server.") for _ in checks]
+    first = rows[0]
+    org = Organisation(
+        org_id, first.name, first.time_zone, first.currency, first.locale, first.live, first.retention_days
+    )
+    sessions = {row.session_id: row for row in rows}
+    members = {row.id: row for row in await session_queries.find_members(db, org_id, staff_ids)} if staff_ids else {}
+    standings = [_judge(org, sessions.get(check.session_id), check.staff_id, members) for check in checks]
+    used = [check for check, standing in zip(checks, standings, strict=True) if not isinstance(standing, Exception)]
+    unseen_since = now - USE_NOTED_EVERY
+    unseen = [id_ for id_, _ in used if (row := sessions.get(id_)) is not None and _is_stale(row.used_at, now)]
+    if unseen:
+        await session_queries.note_session_use(db, org_id, unseen, now, unseen_since)
+    unseen = [id_ for _, id_ in used if id_ is not None and _is_stale(members[id_].used_at, now)]
+    if unseen:
+        await session_queries.note_staff_use(db, org_id, unseen, now, unseen_since)
+    return standings
+
+
+def _judge(
+    org: Organisation,
+    session: session_queries.FoundSession | None,
+    staff_id: UUID | None,
+    members: Mapping[UUID, session_queries.FoundMember],
+) -> Standing | Exception | Singly:
+    if session is not None and session.revoked_at is not None:
+        return TokenRevoked()
+    if staff_id is None:
+        return org, None
+    member = members.get(staff_id)
+    if member is None or member.revoked_at is not None:
+        return TokenRevoked("This member of staff no longer has access.")
+    # The role in the row counts, so that a change of role takes effect at once.
+    return org, cast("Role", member.role)

@@ -3,7 +3,7 @@
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context, Organisation, Role
-from booking_api.core.db import Connection
+from booking_api.core.db import Connection, columns
 from booking_api.core.errors import FieldError, Unauthenticated, unprocessable
 from booking_api.core.ids import new_code, new_id, read_code
 from booking_api.core.secrets import Vault, hash_secret
@@ -29,6 +29,7 @@ from booking_api.identity.schemas import (
     NewKeys,
     NewOrganisation,
     Purpose,
+    Reachable,
     RecoveryContact,
     Redeemed,
     SigningKey,
@@ -96,17 +97,19 @@ def staff_tokens(vault: Vault, settings: Settings, org: Organisation, row: Staff
 # customers and codes ----------------------------------------------------------------------------------------------
 
 
-async def remember_customer(
-    db: Connection, org_id: UUID, customer_id: UUID, name: str | None, email: str | None, phone: str | None,
-    language: str, now: datetime,
-) -> None:  # fmt: skip
-    """Keeps how to reach a customer, in place of all that they said before."""
-    await session_queries.upsert_customer(db, org_id, customer_id, name, email, phone, language, now)
+async def remember_customers(db: Connection, org_id: UUID, said: Sequence[Reachable], now: datetime) -> None:
+    """Keeps how to reach these customers, in place of all that they said before; who spoke twice means the latter."""
+    latest = {one.customer_id: one for one in said}
+    if latest:
+        rows = [(c.customer_id, c.name, c.email, c.phone, c.language) for c in latest.values()]
+        await session_queries.upsert_customers(db, org_id, columns(sorted(rows, key=lambda row: row[0]), 5), now)
 
 
-async def customer_contact(db: Connection, org_id: UUID, customer_id: UUID) -> Contact | None:
-    """How to reach a customer, None if they never said."""
-    return await session_queries.find_contact(db, org_id, customer_id)
+async def customer_contacts(db: Connection, org_id: UUID, customer_ids: Collection[UUID]) -> dict[UUID, Contact]:
+    """How to reach these customers; those who never said are absent."""
+    if not customer_ids:
+        return {}
+    return {row.id: row for row in await session_queries.find_contacts(db, org_id, list(customer_ids))}
 
 
 async def forget_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:

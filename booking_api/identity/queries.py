@@ -230,18 +230,3 @@ async def revoke_staff(db: Connection, org_id: UUID, staff_id: UUID, now: dateti
         "update staff set revoked_at = $3 where org_id = $1 and id = $2 and revoked_at is null",
         org_id, staff_id, now,
     )  # fmt: skip
-
-
-async def note_staff_use(db: Connection, org_id: UUID, staff_id: UUID, now: datetime, unseen_since: datetime) -> None:
-    """As `note_key_use`, for a member of staff."""
-    await execute(
-        db,
-        """
-        update staff set last_used_at = $3
-        where org_id = $1 and id = (
-          select id from staff where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $4)
-          for update skip locked
-        )
-        """,
-        org_id, staff_id, now, unseen_since,
-    )  # fmt: skip

@@ -120,6 +120,16 @@ class Contact(msgspec.Struct, frozen=True):
     phone: str | None
 
 
+class Reachable(msgspec.Struct, frozen=True):
+    """A customer who says how to reach them, and in which language."""
+
+    customer_id: UUID
+    name: str | None
+    email: str | None
+    phone: str | None
+    language: str
+
+
 # organisations and keys -------------------------------------------------------------------------------------------
 
 

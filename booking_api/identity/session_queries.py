@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,7 @@ from booking_api.identity.schemas import Contact, Redeemed
 
 
 class FoundSession(msgspec.Struct, frozen=True):
-    """All that verifying an access token reads: its organisation, its session's row and its member of staff."""
+    """What verifying access tokens reads: their organisation, and one of their sessions, if any has a row."""
 
     org_id: UUID
     name: str
@@ -22,30 +23,49 @@ class FoundSession(msgspec.Struct, frozen=True):
     locale: str
     live: bool
     retention_days: int | None
-    session_used_at: datetime | None
-    session_revoked_at: datetime | None
-    role: str | None
-    staff_used_at: datetime | None
-    staff_revoked_at: datetime | None
+    session_id: UUID | None
+    used_at: datetime | None
+    revoked_at: datetime | None
 
 
-async def find_session(db: Connection, org_id: UUID, session_id: UUID, staff_id: UUID | None) -> FoundSession | None:
-    """None if there is no such organisation. A session without a row is one that was never refreshed."""
-    return await fetch_one(
+async def find_sessions(db: Connection, org_id: UUID, session_ids: Sequence[UUID]) -> list[FoundSession]:
+    """A row for each session that has one, a bare row of the organisation if none has; none without the organisation.
+
+    A session without a row is one that was never refreshed.
+    """
+    return await fetch_all(
         db,
         FoundSession,
         """
         select o.org_id, o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days,
-               s.last_used_at as session_used_at, s.revoked_at as session_revoked_at,
-               m.role, m.last_used_at as staff_used_at, m.revoked_at as staff_revoked_at
-        from organisation o
-        left join session s on s.org_id = $1 and s.id = $2
-        left join staff m on m.org_id = $1 and m.id = $3
+               s.id as session_id, s.last_used_at as used_at, s.revoked_at
+        from organisation o left join session s on s.org_id = $1 and s.id = any($2::uuid[])
         where o.org_id = $1
         """,
         org_id,
-        session_id,
-        staff_id,
+        session_ids,
+    )
+
+
+class FoundMember(msgspec.Struct, frozen=True):
+    """What verifying an access token of staff reads of its member."""
+
+    id: UUID
+    role: str
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def find_members(db: Connection, org_id: UUID, staff_ids: Sequence[UUID]) -> list[FoundMember]:
+    return await fetch_all(
+        db,
+        FoundMember,
+        """
+        select id, role, last_used_at as used_at, revoked_at from staff
+        where org_id = $1 and id = any($2::uuid[])
+        """,
+        org_id,
+        staff_ids,
     )
 
 
@@ -86,18 +106,37 @@ async def revoke_session(db: Connection, org_id: UUID, session_id: UUID, subject
 
 
 async def note_session_use(
-    db: Connection, org_id: UUID, session_id: UUID, now: datetime, unseen_since: datetime
+    db: Connection, org_id: UUID, session_ids: Sequence[UUID], now: datetime, unseen_since: datetime
 ) -> None:
-    """Notes the use unless a note is fresh. Passes over a locked row: whoever holds the lock is noting it."""
+    """Notes the use unless a note is fresh. Passes over locked rows: whoever holds the lock is noting it."""
     await execute(
         db,
         """
-        update session set last_used_at = $3
-        where org_id = $1 and id = (
-          select id from session where org_id = $1 and id = $2 and last_used_at < $4 for update skip locked
+        with unseen as materialized (
+          select id from session where org_id = $1 and id = any($2::uuid[]) and last_used_at < $4
+          for update skip locked
         )
+        update session set last_used_at = $3 from unseen where session.org_id = $1 and session.id = unseen.id
         """,
-        org_id, session_id, now, unseen_since,
+        org_id, session_ids, now, unseen_since,
+    )  # fmt: skip
+
+
+async def note_staff_use(
+    db: Connection, org_id: UUID, staff_ids: Sequence[UUID], now: datetime, unseen_since: datetime
+) -> None:
+    """As `note_session_use`, for members of staff."""
+    await execute(
+        db,
+        """
+        with unseen as materialized (
+          select id from staff
+          where org_id = $1 and id = any($2::uuid[]) and (last_used_at is null or last_used_at < $4)
+          for update skip locked
+        )
+        update staff set last_used_at = $3 from unseen where staff.org_id = $1 and staff.id = unseen.id
+        """,
+        org_id, staff_ids, now, unseen_since,
     )  # fmt: skip
 
 
@@ -169,26 +208,35 @@ async def delete_old_codes(db: Connection, before: datetime, limit: int) -> int:
 # customers --------------------------------------------------------------------------------------------------------
 
 
-async def upsert_customer(
-    db: Connection, org_id: UUID, customer_id: UUID, name: str | None, email: str | None, phone: str | None,
-    language: str, now: datetime,
-) -> None:  # fmt: skip
+async def upsert_customers(db: Connection, org_id: UUID, customer_columns: list[list[Any]], now: datetime) -> None:
+    """Each customer once, in id order, so that two of these don't deadlock."""
     await execute(
         db,
         """
         insert into customer (org_id, id, name, email, phone, locale, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $7)
+        select $1, c.*, $7, $7
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]) as c
         on conflict (org_id, id) do update
           set name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
               updated_at = excluded.updated_at
         """,
-        org_id, customer_id, name, email, phone, language, now,
-    )  # fmt: skip
+        org_id,
+        *customer_columns,
+        now,
+    )
 
 
-async def find_contact(db: Connection, org_id: UUID, customer_id: UUID) -> Contact | None:
-    return await fetch_one(
-        db, Contact, "select name, email, phone from customer where org_id = $1 and id = $2", org_id, customer_id
+class FoundContact(Contact, frozen=True):
+    id: UUID
+
+
+async def find_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> list[FoundContact]:
+    return await fetch_all(
+        db,
+        FoundContact,
+        "select name, email, phone, id from customer where org_id = $1 and id = any($2::uuid[])",
+        org_id,
+        customer_ids,
     )
 
 

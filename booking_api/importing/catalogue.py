@@ -34,6 +34,7 @@ from booking_api.importing.layouts import generate_layout
 from booking_api.importing.local_time import find_zone
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
 from booking_api.importing.slot_writer import SlotWriter, turn
+from booking_api.importing.statistics import analyse_after
 from booking_api.inventory.write_schemas import NewSlot
 
 AT_ONCE = 500
@@ -257,4 +258,6 @@ async def import_catalogue(
 
     What is there already is matched by code and keeps its ids; nothing is ever removed.
     """
-    return await save_catalogue(pool, org, read_catalogue(path), progress, now or utc_now())
+    summary = await save_catalogue(pool, org, read_catalogue(path), progress, now or utc_now())
+    await analyse_after(pool, summary)
+    return summary

@@ -13,6 +13,8 @@ import typer
 import_app = typer.Typer(name="import", help="Brings in a catalogue or a timetable.", no_args_is_help=True)
 OrgOption = Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")]
 PROBLEMS_SHOWN = 50
+STATEMENT_SECONDS = 120.0
+"""For a batch of thousands of rows, or the wait for another import. Far more than a request gets."""
 
 
 def _date(value: datetime | None) -> date | None:
@@ -65,7 +67,7 @@ async def _with_organisation(wanted: str, work: Callable[[Any, Any], Awaitable[A
     settings = load_settings()
     if not settings.database_url:
         raise ImportFailed("DATABASE_URL is not set; it says which database to import into.")
-    pool = await open_pool(settings, size=2, name="booking-api-import")
+    pool = await open_pool(settings, size=2, name="booking-api-import", statement_seconds=STATEMENT_SECONDS)
     try:
         async with pool.acquire() as db:
             connection: Any = db

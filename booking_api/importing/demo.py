@@ -14,6 +14,7 @@ from booking_api.importing.catalogue_files import Catalogue, read_document
 from booking_api.importing.flights import FlightImport
 from booking_api.importing.schemas import Progress, Summary, no_progress
 from booking_api.importing.slot_writer import turn
+from booking_api.importing.statistics import analyse_after
 from booking_api.importing.timetable import FlightReader, open_flights, read_reference
 from booking_api.inventory.writing import find_missing
 
@@ -65,4 +66,5 @@ async def load_demo(pool: Pool, org: Organisation, now: datetime, progress: Prog
     if missing:
         flights = FlightImport(pool, org, DATA, lambda source: _same_weekday(source, missing), now)
         summary.merge(await flights.run(progress))
+    await analyse_after(pool, summary)
     return summary

@@ -20,6 +20,7 @@ from booking_api.importing.csv_files import CsvFile
 from booking_api.importing.layouts import generate_layout
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
 from booking_api.importing.slot_writer import BATCH, SlotWriter, turn
+from booking_api.importing.statistics import analyse_after
 from booking_api.importing.timetable import DatesFor, Flight, FlightReader, open_flights, read_reference
 from booking_api.inventory.write_schemas import NewSlot
 
@@ -187,4 +188,6 @@ async def import_flights(
     def dates_for(day: date) -> Sequence[date]:
         return (day + shift,) if first <= day <= last else ()
 
-    return await FlightImport(pool, org, folder, dates_for, now or utc_now()).run(progress)
+    summary = await FlightImport(pool, org, folder, dates_for, now or utc_now()).run(progress)
+    await analyse_after(pool, summary)
+    return summary

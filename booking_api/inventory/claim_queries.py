@@ -30,6 +30,21 @@ async def lock_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> 
     )
 
 
+class SlotId(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def lock_idle_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[SlotId]:
+    """As `lock_slots`, but those that somebody else has locked are left out, so that nobody waits."""
+    return await fetch_all(
+        db,
+        SlotId,
+        "select id from slot where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked",
+        org_id,
+        slot_ids,
+    )
+
+
 class FreeQuota(msgspec.Struct, frozen=True):
     slot_id: UUID
     option_id: UUID
@@ -83,6 +98,23 @@ async def move_quotas(
         slot_ids,
         option_ids,
         places,
+    )
+
+
+async def mark_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID], now: datetime) -> None:
+    """Tells whoever keeps sums of these slots that this transaction changed them; see `calendar_news`."""
+    await execute(
+        db,
+        """
+        insert into slot_change (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
+        select $1, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, $3
+        from slot s
+        where s.org_id = $1 and s.id = any($2::uuid[])
+        on conflict (org_id, changed_xid, subject_id) do nothing
+        """,
+        org_id,
+        slot_ids,
+        now,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from booking_api.core.cache import BoundedCache
+from booking_api.core.clock import utc_now
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import DomainError
 from booking_api.inventory import claim_queries as queries
@@ -55,7 +56,7 @@ async def take(db: Connection, org_id: UUID, claims: Sequence[ClaimRequest], now
 async def _move(
     db: Connection, org_id: UUID, moves: Sequence[tuple[UUID, UUID, int, int]], quotas: set[tuple[UUID, UUID]]
 ) -> None:
-    """Adds up what moves per slot and per quota, and writes each once."""
+    """Adds up what moves per slot and per quota, writes each once, and marks the slots as changed."""
     slots: dict[UUID, int] = defaultdict(int)
     options: dict[tuple[UUID, UUID], int] = defaultdict(int)
     for slot_id, option_id, places, quota_places in moves:
@@ -63,6 +64,8 @@ async def _move(
         if (slot_id, option_id) in quotas:
             options[slot_id, option_id] += quota_places
     await queries.move_slots(db, org_id, list(slots), list(slots.values()))
+    # The moment of a mark matters only to whoever deletes it later.
+    await queries.mark_slots(db, org_id, list(slots), utc_now())
     if options:
         await queries.move_quotas(
             db, org_id, [slot for slot, _ in options], [option for _, option in options], list(options.values())
@@ -87,6 +90,11 @@ async def give_back(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> 
             {(quota.slot_id, quota.option_id) for quota in quotas},
         )  # fmt: skip
     return len(released)
+
+
+async def lock_idle(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these slots that nobody was selling at this moment; they stay locked until the transaction ends."""
+    return {row.id for row in await queries.lock_idle_slots(db, org_id, slot_ids)}
 
 
 async def keep(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> bool:

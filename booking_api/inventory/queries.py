@@ -40,18 +40,19 @@ async def find_slots_with_room(
           where c.org_id = $1 and c.holder_id = $3 and (c.expires_at is null or c.expires_at > $4)
           group by c.slot_id
         )
-        select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.kind, s.origin_id,
-               s.destination_id, s.local_date, s.starts_at, s.ends_at, s.time_zone, s.end_time_zone, s.capacity,
-               s.taken, s.status, s.booking_closes_at, s.gate, s.resource, s.seat_layout_id,
-               quotas.options as quota_options, quotas.free as quota_free, coalesce(mine.places, 0) as held
+        select s.id, s.product_id, p.version as product_version, p.on_sale, s.local_date,
+               date_part('epoch', s.starts_at) as starts_at, date_part('epoch', s.ends_at) as ends_at,
+               s.time_zone, s.end_time_zone, s.capacity, s.taken, s.status,
+               date_part('epoch', s.booking_closes_at) as booking_closes_at, s.gate, s.resource, s.seat_layout_id,
+               (
+                 select string_agg(q.option_id || '=' || (q.capacity - q.taken) || ',', '')
+                 from quota q
+                 where q.org_id = $1 and q.slot_id = s.id
+               ) as quotas,
+               coalesce(mine.places, 0) as held
         from slot s
         join product p on p.org_id = $1 and p.id = s.product_id
         left join mine on mine.slot_id = s.id
-        left join lateral (
-          select array_agg(q.option_id) as options, array_agg(q.capacity - q.taken) as free
-          from quota q
-          where q.org_id = $1 and q.slot_id = s.id
-        ) quotas on true
         where s.org_id = $1 and s.id = any($2::uuid[])
         """,
         org_id,

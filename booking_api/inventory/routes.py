@@ -9,9 +9,10 @@ from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.errors import NotFound, Unprocessable
 from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_query
-from booking_api.core.replies import Reply, body_etag, send
-from booking_api.core.transactions import reading
+from booking_api.core.replies import Reply, body_etag, runtime_of, send
+from booking_api.core.transactions import make_context, reading
 from booking_api.inventory import search
+from booking_api.inventory.calendar import calendar
 from booking_api.inventory.schemas import (
     Availability,
     AvailabilityPage,
@@ -55,8 +56,8 @@ async def get_calendar(request: Request[Any, Any, Any]) -> Response[bytes]:
     lowest total for the party in `units`.
     """
     query = read_query(request, SlotsQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await search.calendar(ctx, query))
+    ctx = make_context(request, None)
+    ctx.reply = Reply(await calendar(runtime_of(request), ctx, query))
     return send(request, ctx)
 
 

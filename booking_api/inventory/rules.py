@@ -1,5 +1,6 @@
 """Pure decisions of the read side: parties and their prices, local times, what is left, what a slot's status is."""
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -13,7 +14,6 @@ from booking_api.catalog.rules import (
     check_party,
     places,
     price_periods,
-    sales_close_at,
     total_amount,
     unit_amount,
 )
@@ -21,9 +21,7 @@ from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
 from booking_api.core.errors import FieldError, Invalid, invalid
 from booking_api.core.money import Money
 from booking_api.inventory.schemas import (
-    Availability,
     FoundSlot,
-    OptionAvailability,
     SlotAnswer,
     SlotRow,
     UnitPrice,
@@ -34,6 +32,8 @@ STATUSES = ("cancelled", "closed", "sold_out", "limited", "available")
 LIMITED_SHARE = 5
 """A slot is `limited` when at most this part of its capacity, a fifth, is left."""
 DEFAULT_UNIT = "adult"
+OPTION_STATUSES = ("closed", "sold_out")
+"""Why a party can't book an option."""
 
 Wanted = Mapping[str, int]
 """A party as a search names it: code of a unit → count."""
@@ -43,17 +43,30 @@ class Offer(msgspec.Struct, frozen=True):
     """An option on one day: what its units cost, and the party's total where it is sold to that party."""
 
     option: OptionDefinition
+    key: str
+    """The option's id as text."""
+    closes_before: float
+    """Seconds before the start when its sales to that party end; infinite where it isn't sold to it."""
     units: list[UnitPrice]
     total: int | None
+    written: tuple[str, dict[str | None, str]]
+    """Its JSON before the places that are left, and after them for each status; see `answers`."""
 
 
-class Terms(msgspec.Struct, frozen=True):
-    """What a product means for a party on one day. `broken` are the rules of the product that the party breaks."""
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a product means for a party on the days of one price. `broken` are its rules that the party breaks.
+
+    The times are those of all options together, in seconds around a slot's start and end; see `outer_times`.
+    """
 
     definition: ProductDefinition
     places: int
     broken: list[str]
     offers: list[Offer]
+    closes_before: float
+    opens_before: float
+    admits_after_start: float
+    admits_after_end: float
 
 
 # parties and prices -----------------------------------------------------------------------------------------------
@@ -84,19 +97,46 @@ def party_for(definition: ProductDefinition, wanted: Wanted | None) -> tuple[dic
     return counts, unknown or check_party(definition, counts)
 
 
+def _as_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _written(offer_id: UUID, units: list[UnitPrice], total: Money | None) -> tuple[str, dict[str | None, str]]:
+    after = f',"units":{_as_json(units)}' + ("" if total is None else f',"total":{_as_json(total)}') + "}"
+    with_status = {status: f',"status":"{status}"{after}' for status in OPTION_STATUSES}
+    return f'{{"option_id":"{offer_id}","vacancies":', {None: after, **with_status}
+
+
 def make_terms(definition: ProductDefinition, wanted: Wanted | None, day: date) -> Terms:
-    """What a product means for a party on a local date."""
+    """What a product means for a party on a local date, and on every other one between the same price changes."""
     counts, broken = party_for(definition, wanted)
-    offers = []
-    for option in definition.options:
+    options, currency = definition.options, definition.currency
+    offers: list[Offer] = []
+    for option in options:
         amounts = [(unit, unit_amount(definition, option, unit, day)) for unit in definition.units]
         units = [
-            UnitPrice(unit.id, unit.code, Money(amount, definition.currency))
-            for unit, amount in amounts
-            if amount is not None
+            UnitPrice(unit.id, unit.code, Money(amount, currency)) for unit, amount in amounts if amount is not None
         ]
-        offers.append(Offer(option, units, None if broken else total_amount(definition, option, counts, day)))
-    return Terms(definition, 0 if broken else places(definition, counts), broken, offers)
+        total = None if broken else total_amount(definition, option, counts, day)
+        closes_before = math.inf if total is None else option.conditions.booking_closes_minutes * 60.0
+        written = _written(option.id, units, None if total is None else Money(total, currency))
+        offers.append(Offer(option, str(option.id), closes_before, units, total, written))
+    closings = [option.conditions.booking_closes_minutes * 60.0 for option in options]
+    gates = [option.admission for option in options]
+    opens = [gate.opens_before_minutes * 60.0 for gate in gates]
+    after_start = [gate.closes_after_minutes * 60.0 for gate in gates if gate.closes_relative_to == "start"]
+    after_end = [gate.closes_after_minutes * 60.0 for gate in gates if gate.closes_relative_to == "end"]
+    return Terms(
+        definition=definition,
+        places=0 if broken else places(definition, counts),
+        broken=broken,
+        offers=offers,
+        closes_before=min(closings, default=-math.inf),
+        opens_before=max(opens, default=0.0),
+        # A gate never closes before it opens, see `admission_window`.
+        admits_after_start=max([*after_start, *(-seconds for seconds in opens)], default=-math.inf),
+        admits_after_end=max(after_end, default=-math.inf if options else 0.0),
+    )
 
 
 def offer_rows(
@@ -150,70 +190,51 @@ def local(moment: datetime, time_zone: str) -> datetime:
 # answers ----------------------------------------------------------------------------------------------------------
 
 
-def option_vacancies(slot: FoundSlot, terms: Terms) -> list[int]:
-    """Places left under each of the terms' options: the lesser of the slot's and the option's own quota."""
-    free = slot.capacity - slot.taken
-    if not slot.quota_options:
-        return [free] * len(terms.offers)
-    quotas = dict(zip(slot.quota_options, slot.quota_free or (), strict=True))
-    return [min(free, quotas.get(offer.option.id, free)) for offer in terms.offers]
+def judge(slot: FoundSlot, terms: Terms, now: float) -> tuple[str, list[tuple[Offer, int, str | None]]]:
+    """A slot's status for a party, and for each of the offers the places left and why the party can't have it.
 
-
-def option_status(slot: FoundSlot, terms: Terms, offer: Offer, vacancies: int, now: datetime) -> str | None:
-    """Why a party can't book an option: `closed` or `sold_out`; None if it can."""
-    if slot.status != "open" or not slot.on_sale or offer.total is None:
-        return "closed"
-    if sales_close_at(offer.option, slot.starts_at, slot.booking_closes_at) <= now:
-        return "closed"
-    return "sold_out" if vacancies < terms.places else None
-
-
-def slot_status(slot: FoundSlot, options: list[tuple[int, str | None]]) -> str:
-    """The status of a slot for a party from the vacancies and status of its options. One's own hold never hides it."""
+    Left are the lesser of the slot's places and the option's own quota. One's own hold never hides a slot. `now` is
+    in seconds since 1970.
+    """
+    free, quotas = slot.capacity - slot.taken, slot.quotas
+    on_sale = slot.status == "open" and slot.on_sale and slot.booking_closes_at > now
+    remaining = slot.starts_at - now if on_sale else -math.inf
+    best, sold_out = -1, False
+    options: list[tuple[Offer, int, str | None]] = []
+    for offer in terms.offers:
+        left = free
+        if quotas is not None and (found := quotas.find(offer.key)) >= 0:
+            quota = int(quotas[found + 37 : quotas.index(",", found)])
+            if quota < left:
+                left = quota
+        if remaining <= offer.closes_before:
+            options.append((offer, left, "closed"))
+        elif left < terms.places:
+            options.append((offer, left, "sold_out"))
+            sold_out = True
+        else:
+            options.append((offer, left, None))
+            if left > best:
+                best = left
     if slot.status == "cancelled":
-        return "cancelled"
-    bookable = [vacancies for vacancies, status in options if status is None]
-    if bookable:
-        return "limited" if max(bookable) * LIMITED_SHARE <= slot.capacity else "available"
-    if any(status == "sold_out" for _, status in options):
-        return "limited" if slot.held else "sold_out"
-    return "closed"
+        return "cancelled", options
+    if best >= 0:
+        return "limited" if best * LIMITED_SHARE <= slot.capacity else "available", options
+    if sold_out:
+        return "limited" if slot.held else "sold_out", options
+    return "closed", options
 
 
-def availability(slot: FoundSlot, terms: Terms, now: datetime) -> Availability:
-    """A slot as it is now for a party."""
-    currency = terms.definition.currency
-    vacancies = option_vacancies(slot, terms)
-    statuses = [option_status(slot, terms, offer, v, now) for offer, v in zip(terms.offers, vacancies, strict=True)]
-    windows = [admission_window(offer.option.admission, slot.starts_at, slot.ends_at) for offer in terms.offers]
-    closings = [sales_close_at(offer.option, slot.starts_at, slot.booking_closes_at) for offer in terms.offers]
-    return Availability(
-        slot_id=slot.id,
-        product_id=slot.product_id,
-        starts_at=local(slot.starts_at, slot.time_zone),
-        time_zone=slot.time_zone,
-        ends_at=local(slot.ends_at, slot.end_time_zone),
-        end_time_zone=slot.end_time_zone,
-        status=slot_status(slot, list(zip(vacancies, statuses, strict=True))),
-        vacancies=slot.capacity - slot.taken,
-        booking_closes_at=local(max(closings, default=slot.booking_closes_at), slot.time_zone),
-        admit_from=local(min((opens for opens, _ in windows), default=slot.starts_at), slot.time_zone),
-        admit_until=local(max((closes for _, closes in windows), default=slot.ends_at), slot.time_zone),
-        held_by_you=slot.held or None,
-        gate=slot.gate,
-        resource=slot.resource,
-        seat_layout_id=slot.seat_layout_id,
-        options=[
-            OptionAvailability(
-                option_id=offer.option.id,
-                vacancies=left,
-                status=status,
-                units=offer.units,
-                total=None if offer.total is None else Money(offer.total, currency),
-            )
-            for offer, left, status in zip(terms.offers, vacancies, statuses, strict=True)
-        ],
-    )
+def outer_times(slot: FoundSlot, terms: Terms) -> tuple[float, float, float]:
+    """When a slot's last sales end, its first gate opens and its last gate closes, in seconds since 1970."""
+    starts_at, closes_at = slot.starts_at, slot.booking_closes_at
+    admit_until = starts_at + terms.admits_after_start
+    # Comparisons, because calls of `min` and `max` cost several times as much, and a page has dozens.
+    if starts_at - terms.closes_before < closes_at:
+        closes_at = starts_at - terms.closes_before
+    if slot.ends_at + terms.admits_after_end > admit_until:
+        admit_until = slot.ends_at + terms.admits_after_end
+    return closes_at, starts_at - terms.opens_before, admit_until
 
 
 def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefinition) -> SlotAnswer:

@@ -277,12 +277,31 @@ class SlotQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 # rows of the search -----------------------------------------------------------------------------------------------
 
 
-class FoundSlot(SlotRow, frozen=True, kw_only=True):
-    """A slot with what a search needs beside it, all read at one moment."""
+class FoundSlot(msgspec.Struct, frozen=True, gc=False):
+    """What a search needs of a slot, all read at one moment; the fields are the statements' columns in their order.
 
-    quota_options: list[UUID] | None
-    """The options with a quota on this slot, and what is left of each."""
-    quota_free: list[int] | None
+    Times are seconds since 1970, exact to the microsecond: a page has eighty of them, and making each a `datetime`
+    took longer than all else that the driver does.
+    """
+
+    id: UUID
+    product_id: UUID
+    product_version: int
+    on_sale: bool
+    local_date: date
+    starts_at: float
+    ends_at: float
+    time_zone: str
+    end_time_zone: str
+    capacity: int
+    taken: int
+    status: str
+    booking_closes_at: float
+    gate: str | None
+    resource: str | None
+    seat_layout_id: UUID | None
+    quotas: str | None
+    """`option=left,` for each option with a quota on this slot; two arrays would take three times as long to read."""
     held: int
     """Places of the caller's own live claims."""
 
@@ -295,15 +314,6 @@ class RankedSlot(msgspec.Struct, frozen=True):
     id: UUID
     starts_at: datetime
     price: int
-
-
-class DayRow(msgspec.Struct, frozen=True):
-    """The slots of a local date, summed up. `rank` is the position of the best status in `rules.STATUSES`."""
-
-    day: date
-    rank: int
-    vacancies: int
-    from_price: int | None
 
 
 class ProductVersion(msgspec.Struct, frozen=True):

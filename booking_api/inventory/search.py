@@ -1,52 +1,61 @@
-"""The search for availability: slots, calendar, seats, and what else has room. Nothing of it is cached but terms.
+"""The search for availability: slots, seats, and what else has room. Nothing of it is cached but terms.
 
 Places are counted by the statement that answers. What a product means for a party on a day, its terms, follows from
 an immutable document and is kept.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from itertools import groupby
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from booking_api.catalog.answers import conditions_answer, place_brief
-from booking_api.catalog.operations import find_places, load_definitions, load_product
-from booking_api.catalog.rules import PartyNotAllowed, places
-from booking_api.catalog.schemas import Place, ProductDefinition
+from booking_api.catalog.operations import load_definitions
+from booking_api.catalog.rules import places
+from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
-from booking_api.core.db import columns
-from booking_api.core.errors import FieldError, Invalid, NotFound, invalid, unprocessable
+from booking_api.core.errors import NotFound
 from booking_api.core.money import Money
 from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.core.texts import pick
 from booking_api.inventory import queries, rules, search_queries
+from booking_api.inventory.answers import availability, product_summary
 from booking_api.inventory.schemas import (
     Alternative,
     Availability,
     AvailabilityPage,
     AvailabilityQuery,
-    Calendar,
-    CalendarDay,
     FoundSlot,
-    OptionSummary,
-    ProductSummary,
     SeatLayoutAnswer,
     SlotQuery,
     SlotRow,
     SlotSeats,
-    SlotsQuery,
+)
+from booking_api.inventory.targets import (
+    Route,
+    Target,
+    all_products,
+    check_party,
+    date_range,
+    find_target,
+    holder_of,
+    offer_columns,
+    places_of,
+    refuse,
 )
 
 SEARCH_DAYS = 31
-CALENDAR_DAYS = 62
 ALTERNATIVE_DAYS = 31
 """Alternatives are at most this many days away."""
 TERMS = "inventory.terms"
-CACHED_TERMS = 8_192
+KEPT_TERMS = 4_096
+SUMMARIES = "inventory.summaries"
+KEPT_SUMMARIES = 4_096
 NEVER = 2**53
 """Sorts what can't be booked after every price."""
 
@@ -56,141 +65,84 @@ PricePosition = tuple[int, Moment, UUID]
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 
 
-class Route(msgspec.Struct, frozen=True):
-    """A search for everything between two places."""
+class Run(NamedTuple):
+    """Neighbours of the same product and price, and what they have in common."""
 
-    origin: Place
-    destination: Place
-
-
-Target = ProductDefinition | Route
-"""What a search is about."""
+    version: tuple[UUID, int]
+    terms: rules.Terms
+    slots: list[FoundSlot]
 
 
-def _places_of(target: Target) -> tuple[UUID | None, UUID | None]:
-    """The origin and destination that statements filter by; none for a product, whose slots have its own."""
-    return (target.origin.id, target.destination.id) if isinstance(target, Route) else (None, None)
-
-
-def _zone_of(ctx: Context, target: Target) -> str:
-    """The zone of the origin or venue, whose dates a search counts in."""
-    place = target.origin if isinstance(target, Route) else target.origin or target.venue
-    return place.time_zone if place else ctx.org.time_zone
-
-
-def _holder(ctx: Context) -> UUID | None:
-    """Whose claims are the caller's own: only customers have any."""
-    return ctx.caller.subject_id if ctx.caller.is_customer else None
-
-
-async def _find_target(ctx: Context, query: SlotsQuery) -> Target:
-    """Raises `Invalid` unless there is either a product or a route, `Unprocessable` for an unknown one."""
-    if query.product_id is not None:
-        if query.origin is not None or query.destination is not None:
-            name = "origin" if query.origin is not None else "destination"
-            raise invalid(f"/query/{name}", "Give either a product_id or an origin and a destination.")
-        product = await load_product(ctx, query.product_id)
-        if product is None:
-            raise unprocessable("/query/product_id", "There is no such product.")
-        return product
-    if query.origin is None or query.destination is None:
-        missing = [name for name in ("origin", "destination") if getattr(query, name) is None]
-        detail = "Give either a product_id or an origin and a destination."
-        names = missing if len(missing) == 1 else ["product_id"]
-        raise Invalid(detail, errors=[FieldError(f"/query/{name}", detail) for name in names])
-    origin, destination = await find_places(ctx, origin=query.origin, destination=query.destination)
-    return Route(origin, destination)
-
-
-def _range(ctx: Context, target: Target, query: SlotsQuery, most_days: int) -> tuple[date, date]:
-    today = ctx.now.astimezone(ZoneInfo(_zone_of(ctx, target))).date()
-    return rules.check_range(query.first, query.last, today, most_days)
-
-
-def _refuse(broken: Sequence[str]) -> PartyNotAllowed:
-    return PartyNotAllowed(broken[0], errors=[FieldError("/query/units", detail) for detail in broken])
-
-
-def _check_party(definitions: Iterable[ProductDefinition], wanted: rules.Wanted | None) -> None:
-    """Raises `PartyNotAllowed` if there are products and none of them allows the party."""
-    refusal = None
-    for definition in definitions:
-        _, broken = rules.party_for(definition, wanted)
-        if not broken:
-            return
-        refusal = refusal or _refuse(broken)
-    if refusal is not None:
-        raise refusal
-
-
-async def _all_products(ctx: Context, target: Target, first: date, last: date) -> list[ProductDefinition]:
-    """Every product that the search may meet."""
-    if not isinstance(target, Route):
-        return [target]
-    found = await search_queries.find_route_products(
-        ctx.db, ctx.org_id, target.origin.id, target.destination.id, first, last
-    )
+async def _with_terms(ctx: Context, slots: Sequence[FoundSlot], wanted: rules.Wanted | None) -> list[Run]:
+    """The slots, in their order, with their terms: by the version of the product that is on sale, the price of the
+    day and the party. Terms that were made before are kept."""
+    party = None if wanted is None else tuple(sorted(wanted.items()))
+    kept: BoundedCache[object, rules.Terms] = ctx.caches.setdefault(TERMS, BoundedCache(KEPT_TERMS))
+    # All of a statement's slots of one product have the same version of it.
+    lines = [list(line) for _, line in groupby(slots, key=attrgetter("product_id"))]
     definitions = await load_definitions(
-        ctx.db, ctx.caches, ctx.org_id, [(row.product_id, row.version) for row in found]
+        ctx.db, ctx.caches, ctx.org_id, {(line[0].product_id, line[0].product_version) for line in lines}
     )
-    return [definitions[row.product_id, row.version] for row in found]
+    runs: list[Run] = []
+    for line in lines:
+        version = line[0].product_id, line[0].product_version
+        definition = definitions[version]
+        for period, run in _periods(definition, line):
+            key = (ctx.org_id, version, period, party)
+            if (terms := kept.get(key)) is None:
+                terms = rules.make_terms(definition, wanted, run[0].local_date)
+                kept.put(key, terms)
+            runs.append(Run(version, terms, run))
+    return runs
 
 
-class _Reader:
-    """Turns slots into what they are for one party, with the terms it has met."""
-
-    def __init__(self, ctx: Context, wanted: rules.Wanted | None) -> None:
-        self.ctx = ctx
-        self.wanted = wanted
-        self._party = None if wanted is None else tuple(sorted(wanted.items()))
-        self._terms: BoundedCache[object, rules.Terms] = ctx.caches.setdefault(TERMS, BoundedCache(CACHED_TERMS))
-
-    async def terms(self, slots: Sequence[SlotRow]) -> list[rules.Terms]:
-        """The terms of each slot, by the version of its product that is on sale."""
-        ctx = self.ctx
-        definitions = await load_definitions(
-            ctx.db, ctx.caches, ctx.org_id, {(slot.product_id, slot.product_version) for slot in slots}
-        )
-        found: list[rules.Terms] = []
-        for slot in slots:
-            key = (ctx.org_id, slot.product_id, slot.product_version, slot.local_date, self._party)
-            if (terms := self._terms.get(key)) is None:
-                definition = definitions[slot.product_id, slot.product_version]
-                terms = rules.make_terms(definition, self.wanted, slot.local_date)
-                self._terms.put(key, terms)
-            found.append(terms)
-        return found
+def _periods(definition: ProductDefinition, line: list[FoundSlot]) -> list[tuple[int, list[FoundSlot]]]:
+    """Slots of a product cut where their prices may change, each piece with its number among the price's periods."""
+    changes = definition.price_changes
+    if not changes:
+        return [(0, line)]
+    cut = groupby(line, key=lambda slot: bisect_right(changes, slot.local_date))
+    return [(period, list(run)) for period, run in cut]
 
 
 # search -----------------------------------------------------------------------------------------------------------
 
 
 async def search(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
-    """One page of slots as they are now.
+    """One page of slots as they are now; their options and products are written already.
 
     Raises `Invalid` for a range or cursor that makes no sense, `Unprocessable` for an unknown product or place, and
     `PartyNotAllowed` when no product that was found allows the party.
     """
     wanted = rules.parse_units(query.units)
-    target = await _find_target(ctx, query)
-    first, last = _range(ctx, target, query, SEARCH_DAYS)
+    target = await find_target(ctx, query)
+    first, last = date_range(ctx, target, query, SEARCH_DAYS)
     if not isinstance(target, Route):
-        _check_party([target], wanted)
+        check_party([target], wanted)
     if query.sort == "price":
         slots, cursor = await _by_price(ctx, target, first, last, wanted, query)
     else:
         slots, cursor = await _by_start(ctx, target, first, last, query)
-    terms = await _Reader(ctx, wanted).terms(slots)
-    if terms and all(found.broken for found in terms):
+    runs = await _with_terms(ctx, slots, wanted)
+    if runs and all(run.terms.broken for run in runs):
         # None on this page allows the party; whether to refuse it depends on all that there are.
-        _check_party(await _all_products(ctx, target, first, last), wanted)
-    items = [rules.availability(slot, found, ctx.now) for slot, found in zip(slots, terms, strict=True)]
-    definitions = {found.definition.id: found.definition for found in terms}
-    return AvailabilityPage(
-        items=items,
-        products={id_: _summary(definition, ctx.languages) for id_, definition in definitions.items()},
-        next_cursor=cursor,
-    )
+        check_party(await all_products(ctx, target, first, last), wanted)
+    now = ctx.now.timestamp()
+    items = [availability(slot, run.terms, now) for run in runs for slot in run.slots]
+    return AvailabilityPage(items=items, products=_summaries(ctx, runs), next_cursor=cursor)
+
+
+def _summaries(ctx: Context, runs: Iterable[Run]) -> dict[UUID, Any]:
+    """The JSON of the products that the slots are of, by id. It is kept: a version of a product never changes."""
+    kept: BoundedCache[object, msgspec.Raw] = ctx.caches.setdefault(SUMMARIES, BoundedCache(KEPT_SUMMARIES))
+    found: dict[UUID, Any] = {}
+    for (product_id, version), terms in {run.version: run.terms for run in runs}.items():
+        key = (ctx.org_id, product_id, version, ctx.languages)
+        if (summary := kept.get(key)) is None:
+            summary = msgspec.Raw(msgspec.json.encode(product_summary(terms.definition, ctx.languages)))
+            kept.put(key, summary)
+        found[product_id] = summary
+    return found
 
 
 async def _by_start(
@@ -199,7 +151,7 @@ async def _by_start(
     after: StartPosition = (
         read_cursor(query.cursor, StartPosition) if query.cursor else (date.min, LONG_AGO, UUID(int=0))
     )
-    holder, limit = _holder(ctx), query.limit + 1
+    holder, limit = holder_of(ctx), query.limit + 1
     if isinstance(target, Route):
         rows = await search_queries.search_route(
             ctx.db, ctx.org_id, target.origin.id, target.destination.id, first, last, after, holder, ctx.now, limit
@@ -211,7 +163,8 @@ async def _by_start(
     page = rows[: query.limit]
     if len(rows) == len(page):
         return page, None
-    return page, write_cursor(page[-1].local_date, page[-1].starts_at, page[-1].id)
+    final = page[-1]
+    return page, write_cursor(final.local_date, datetime.fromtimestamp(final.starts_at, UTC), final.id)
 
 
 async def _by_price(
@@ -219,67 +172,19 @@ async def _by_price(
 ) -> tuple[list[FoundSlot], str | None]:
     """Ranks in the database, where every slot of the range is, and then reads the page whole."""
     after: PricePosition = read_cursor(query.cursor, PricePosition) if query.cursor else (-1, LONG_AGO, UUID(int=0))
-    products = await _all_products(ctx, target, first, last)
-    _check_party(products, wanted)
+    products = await all_products(ctx, target, first, last)
+    check_party(products, wanted)
     ranked = await search_queries.rank_by_price(
-        ctx.db, ctx.org_id, _places_of(target), _offer_columns(products, wanted, first, last), after, NEVER,
+        ctx.db, ctx.org_id, places_of(target), offer_columns(products, wanted, first, last), after, NEVER,
         ctx.now, query.limit + 1,
     )  # fmt: skip
     page = ranked[: query.limit]
-    found = await queries.find_slots_with_room(ctx.db, ctx.org_id, [row.id for row in page], _holder(ctx), ctx.now)
+    found = await queries.find_slots_with_room(ctx.db, ctx.org_id, [row.id for row in page], holder_of(ctx), ctx.now)
     by_id = {slot.id: slot for slot in found}
     slots = [by_id[row.id] for row in page if row.id in by_id]
     if len(ranked) == len(page):
         return slots, None
     return slots, write_cursor(page[-1].price, page[-1].starts_at, page[-1].id)
-
-
-def _offer_columns(
-    products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
-) -> list[list[object]]:
-    return columns([row for product in products for row in rules.offer_rows(product, wanted, first, last)], 7)
-
-
-def _summary(definition: ProductDefinition, languages: Sequence[str]) -> ProductSummary:
-    return ProductSummary(
-        title=pick(definition.title, languages),
-        kind=definition.kind,
-        origin=place_brief(definition.origin) if definition.origin else None,
-        destination=place_brief(definition.destination) if definition.destination else None,
-        venue=place_brief(definition.venue) if definition.venue else None,
-        options={
-            option.id: OptionSummary(
-                title=pick(option.title, languages),
-                conditions=conditions_answer(option.conditions, definition.currency, languages),
-            )
-            for option in definition.options
-        },
-    )
-
-
-async def calendar(ctx: Context, query: SlotsQuery) -> Calendar:
-    """Every date of the range with its best slot's status, the places left and the lowest price; errors as `search`."""
-    wanted = rules.parse_units(query.units)
-    target = await _find_target(ctx, query)
-    first, last = _range(ctx, target, query, CALENDAR_DAYS)
-    products = await _all_products(ctx, target, first, last)
-    _check_party(products, wanted)
-    rows = await search_queries.sum_up_days(
-        ctx.db, ctx.org_id, _places_of(target), _offer_columns(products, wanted, first, last), _holder(ctx),
-        rules.LIMITED_SHARE, ctx.now,
-    )  # fmt: skip
-    by_day = {row.day: row for row in rows}
-    # Amounts of several currencies have no lowest one.
-    currencies = {product.currency for product in products}
-    currency = currencies.pop() if len(currencies) == 1 else None
-    days: list[CalendarDay] = []
-    for day in rules.days_between(first, last):
-        if (row := by_day.get(day)) is None:
-            days.append(CalendarDay(date=day, status="closed", vacancies=0))
-            continue
-        price = None if row.from_price is None or currency is None else Money(row.from_price, currency)
-        days.append(CalendarDay(date=day, status=rules.STATUSES[row.rank], vacancies=row.vacancies, from_price=price))
-    return Calendar(days)
 
 
 # single slots -----------------------------------------------------------------------------------------------------
@@ -288,13 +193,13 @@ async def calendar(ctx: Context, query: SlotsQuery) -> Calendar:
 async def get_slot(ctx: Context, slot_id: UUID, query: SlotQuery) -> Availability:
     """One slot as it is now, also when it is past or cancelled. Raises `NotFound` and `PartyNotAllowed`."""
     wanted = rules.parse_units(query.units)
-    slots = await queries.find_slots_with_room(ctx.db, ctx.org_id, [slot_id], _holder(ctx), ctx.now)
+    slots = await queries.find_slots_with_room(ctx.db, ctx.org_id, [slot_id], holder_of(ctx), ctx.now)
     if not slots:
         raise NotFound("There is no such slot.")
-    terms = (await _Reader(ctx, wanted).terms(slots))[0]
-    if terms.broken:
-        raise _refuse(terms.broken)
-    return rules.availability(slots[0], terms, ctx.now)
+    (run,) = await _with_terms(ctx, slots, wanted)
+    if run.terms.broken:
+        raise refuse(run.terms.broken)
+    return availability(slots[0], run.terms, ctx.now.timestamp())
 
 
 async def get_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
@@ -304,7 +209,7 @@ async def get_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
         raise NotFound("There is no such slot.")
     if slots[0].seat_layout_id is None:
         raise NotFound("This slot has no seats to choose.")
-    seats = await queries.find_claimed_seats(ctx.db, ctx.org_id, slot_id, _holder(ctx), ctx.now)
+    seats = await queries.find_claimed_seats(ctx.db, ctx.org_id, slot_id, holder_of(ctx), ctx.now)
     return SlotSeats(
         layout_id=slots[0].seat_layout_id,
         taken=[row.seat for row in seats],
@@ -337,23 +242,24 @@ async def alternatives(
     units = {unit.id: unit.code for unit in own.units}
     if not set(counts) <= set(units):
         return []
-    reader = _Reader(ctx, {units[unit_id]: count for unit_id, count in counts.items()})
+    wanted = {units[unit_id]: count for unit_id, count in counts.items()}
     asked = own.option(option_id)
     found = await queries.find_slots_with_room(
         ctx.db, ctx.org_id, await _nearest(ctx, slot, places(own, counts), limit), None, ctx.now
     )
     chosen: list[Alternative] = []
-    for near, terms in zip(found, await reader.terms(found), strict=True):
+    runs = await _with_terms(ctx, found, wanted)
+    for terms, near in [(run.terms, near) for run in runs for near in run.slots]:
         best: tuple[bool, int, Alternative] | None = None
-        for offer, left in zip(terms.offers, rules.option_vacancies(near, terms), strict=True):
-            if (near.id, offer.option.id) == (slot.id, option_id) or offer.total is None:
-                continue
-            if rules.option_status(near, terms, offer, left, ctx.now) is not None:
+        _, options = rules.judge(near, terms, ctx.now.timestamp())
+        for offer, left, why in options:
+            if why is not None or offer.total is None or (near.id, offer.option.id) == (slot.id, option_id):
                 continue
             other_code = asked is None or offer.option.code != asked.code
             if best is None or (other_code, offer.total) < best[:2]:
                 best = other_code, offer.total, Alternative(
-                    slot_id=near.id, product_id=near.product_id, starts_at=rules.local(near.starts_at, near.time_zone),
+                    slot_id=near.id, product_id=near.product_id,
+                    starts_at=datetime.fromtimestamp(near.starts_at, ZoneInfo(near.time_zone)),
                     time_zone=near.time_zone, option_id=offer.option.id, vacancies=left,
                     total=Money(offer.total, terms.definition.currency),
                 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from booking_api.core.db import Connection, fetch_all
-from booking_api.inventory.schemas import DayRow, FoundSlot, ProductVersion, RankedSlot, SlotId
+from booking_api.inventory.schemas import FoundSlot, ProductVersion, RankedSlot, SlotId
 
 
 async def search_product(
@@ -35,18 +35,19 @@ async def search_product(
           where c.org_id = $1 and c.holder_id = $8 and (c.expires_at is null or c.expires_at > $9)
           group by c.slot_id
         )
-        select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.kind, s.origin_id,
-               s.destination_id, s.local_date, s.starts_at, s.ends_at, s.time_zone, s.end_time_zone, s.capacity,
-               s.taken, s.status, s.booking_closes_at, s.gate, s.resource, s.seat_layout_id,
-               quotas.options as quota_options, quotas.free as quota_free, coalesce(mine.places, 0) as held
+        select s.id, s.product_id, p.version as product_version, p.on_sale, s.local_date,
+               date_part('epoch', s.starts_at) as starts_at, date_part('epoch', s.ends_at) as ends_at,
+               s.time_zone, s.end_time_zone, s.capacity, s.taken, s.status,
+               date_part('epoch', s.booking_closes_at) as booking_closes_at, s.gate, s.resource, s.seat_layout_id,
+               (
+                 select string_agg(q.option_id || '=' || (q.capacity - q.taken) || ',', '')
+                 from quota q
+                 where q.org_id = $1 and q.slot_id = s.id
+               ) as quotas,
+               coalesce(mine.places, 0) as held
         from slot s
         join product p on p.org_id = $1 and p.id = s.product_id
         left join mine on mine.slot_id = s.id
-        left join lateral (
-          select array_agg(q.option_id) as options, array_agg(q.capacity - q.taken) as free
-          from quota q
-          where q.org_id = $1 and q.slot_id = s.id
-        ) quotas on true
         where s.org_id = $1 and s.product_id = $2 and s.local_date between $3 and $4 and s.starts_at >= $9
           and (s.local_date, s.starts_at, s.id) > ($5::date, $6::timestamptz, $7::uuid)
         order by s.local_date, s.starts_at, s.id
@@ -86,18 +87,19 @@ async def search_route(
           where c.org_id = $1 and c.holder_id = $9 and (c.expires_at is null or c.expires_at > $10)
           group by c.slot_id
         )
-        select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.kind, s.origin_id,
-               s.destination_id, s.local_date, s.starts_at, s.ends_at, s.time_zone, s.end_time_zone, s.capacity,
-               s.taken, s.status, s.booking_closes_at, s.gate, s.resource, s.seat_layout_id,
-               quotas.options as quota_options, quotas.free as quota_free, coalesce(mine.places, 0) as held
+        select s.id, s.product_id, p.version as product_version, p.on_sale, s.local_date,
+               date_part('epoch', s.starts_at) as starts_at, date_part('epoch', s.ends_at) as ends_at,
+               s.time_zone, s.end_time_zone, s.capacity, s.taken, s.status,
+               date_part('epoch', s.booking_closes_at) as booking_closes_at, s.gate, s.resource, s.seat_layout_id,
+               (
+                 select string_agg(q.option_id || '=' || (q.capacity - q.taken) || ',', '')
+                 from quota q
+                 where q.org_id = $1 and q.slot_id = s.id
+               ) as quotas,
+               coalesce(mine.places, 0) as held
         from slot s
         join product p on p.org_id = $1 and p.id = s.product_id
         left join mine on mine.slot_id = s.id
-        left join lateral (
-          select array_agg(q.option_id) as options, array_agg(q.capacity - q.taken) as free
-          from quota q
-          where q.org_id = $1 and q.slot_id = s.id
-        ) quotas on true
         where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3 and s.local_date between $4 and $5
           and s.starts_at >= $10
           and (s.local_date, s.starts_at, s.id) > ($6::date, $7::timestamptz, $8::uuid)
@@ -119,16 +121,36 @@ async def search_route(
 async def find_route_products(
     db: Connection, org_id: UUID, origin_id: UUID, destination_id: UUID, first: date, last: date
 ) -> list[ProductVersion]:
-    """The products with slots between two places on these local dates."""
+    """The products with slots between two places on these local dates.
+
+    Goes from product to product in the index, which has thousands of slots of each.
+    """
     return await fetch_all(
         db,
         ProductVersion,
         """
+        with recursive of_route as (
+          (
+            select s.product_id from slot s
+            where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3
+            order by s.product_id limit 1
+          )
+          union all
+          select (
+            select s.product_id from slot s
+            where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3 and s.product_id > r.product_id
+            order by s.product_id limit 1
+          )
+          from of_route r
+          where r.product_id is not null
+        )
         select p.id as product_id, p.version
-        from product p
-        where p.org_id = $1 and p.id in (
-          select s.product_id from slot s
-          where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3 and s.local_date between $4 and $5
+        from of_route r
+        join product p on p.org_id = $1 and p.id = r.product_id
+        where exists (
+          select from slot s
+          where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3 and s.product_id = r.product_id
+            and s.local_date between $4 and $5
         )
         order by p.code
         """,
@@ -195,73 +217,6 @@ async def rank_by_price(
         never,
         now,
         limit,
-    )
-
-
-async def sum_up_days(
-    db: Connection,
-    org_id: UUID,
-    route: tuple[UUID | None, UUID | None],
-    offers: list[list[Any]],
-    holder_id: UUID | None,
-    limited_share: int,
-    now: datetime,
-) -> list[DayRow]:
-    """The slots from now on, summed up by local date; `offers` as in `rank_by_price`, the rank as `rules.slot_status`."""
-    return await fetch_all(
-        db,
-        DayRow,
-        """
-        with offer as (
-          select * from unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[], $9::int[], $10::int[])
-            as o (product_id, option_id, first_day, last_day, total, places, closes_minutes)
-        ), mine as (
-          select distinct c.slot_id
-          from claim c
-          where c.org_id = $1 and c.holder_id = $11 and c.places > 0 and (c.expires_at is null or c.expires_at > $13)
-        ), summed as (
-          select s.local_date, s.status, s.capacity, s.capacity - s.taken as free, mine.slot_id is not null as held,
-                 coalesce(bool_or(offered.open), false) as on_offer,
-                 max(offered.room) filter (where offered.open and offered.room >= o.places) as room,
-                 min(o.total) filter (where offered.open and offered.room >= o.places) as total
-          from offer o
-          join product p on p.org_id = $1 and p.id = o.product_id
-          cross join lateral (
-            select t.id, t.local_date, t.starts_at, t.capacity, t.taken, t.status, t.booking_closes_at
-            from slot t
-            where t.org_id = $1 and t.product_id = o.product_id and t.local_date between o.first_day and o.last_day
-              and t.starts_at >= $13
-              and ($2::uuid is null or t.origin_id = $2) and ($3::uuid is null or t.destination_id = $3)
-            offset 0
-          ) s
-          left join mine on mine.slot_id = s.id
-          left join quota q on q.org_id = $1 and q.slot_id = s.id and q.option_id = o.option_id
-          left join lateral (
-            select s.status = 'open' and p.on_sale and s.booking_closes_at > $13
-                     and s.starts_at - make_interval(mins => o.closes_minutes) > $13 as open,
-                   least(s.capacity - s.taken, coalesce(q.capacity - q.taken, s.capacity)) as room
-          ) offered on o.option_id is not null
-          group by s.id, s.local_date, s.status, s.capacity, s.taken, mine.slot_id
-        )
-        select d.local_date as day,
-               max(case
-                 when d.status = 'cancelled' then 0
-                 when not d.on_offer then 1
-                 when d.room is null then case when d.held then 3 else 2 end
-                 when d.room * $12::int <= d.capacity then 3
-                 else 4
-               end) as rank,
-               coalesce(sum(d.free) filter (where d.on_offer), 0)::int as vacancies,
-               min(d.total) as from_price
-        from summed d
-        group by d.local_date
-        """,
-        org_id,
-        *route,
-        *offers,
-        holder_id,
-        limited_share,
-        now,
     )
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, execute, fetch_all
+from booking_api.core.db import Connection, execute, fetch_all, fetch_value
 
 STAGED_SLOT = (
     "position", "id", "code", "product_id", "kind", "origin_id", "destination_id", "local_date", "starts_at", "ends_at",
@@ -166,6 +166,38 @@ async def find_obstacles(db: Connection, org_id: UUID) -> list[Obstacle]:
           where g.existing_id is not null
         )
         select position, seated, over_quota from found where seated or over_quota
+        """,
+        org_id,
+    )
+
+
+async def mark_staged(db: Connection, org_id: UUID, now: datetime) -> None:
+    """Tells whoever keeps sums of the staged slots that this transaction changed them; see `calendar_news`."""
+    await execute(
+        db,
+        """
+        insert into slot_change (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
+        select $1, pg_current_xact_id()::text::bigint, coalesce(g.existing_id, g.id), g.product_id, g.origin_id,
+               g.destination_id, g.local_date, $2
+        from staged_slot g
+        on conflict (org_id, changed_xid, subject_id) do nothing
+        """,
+        org_id,
+        now,
+    )
+
+
+async def any_moves(db: Connection, org_id: UUID) -> bool:
+    """Whether a staged slot that is there already gets another place or date."""
+    return await fetch_value(
+        db,
+        """
+        select exists (
+          select from staged_slot g
+          where g.existing_id is not null and not exists (
+            select from slot s
+            where s.org_id = $1 and s.id = g.existing_id and s.origin_id = g.origin_id
+              and s.destination_id is not distinct from g.destination_id and s.local_date = g.local_date))
         """,
         org_id,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from booking_api.catalog.write_queries import mark_everything
 from booking_api.core.db import Connection
 from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_id
@@ -13,6 +14,10 @@ from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
 SEATED = "seats are taken on its present seat layout, so it can't get another one"
 OVER_QUOTA = "more places are taken under an option than the quota it would get"
 OTHER_PRODUCT = "its code belongs to a slot of another product"
+
+MOST_MARKED = 500
+"""When more slots are written at once, a single mark says that anything may have changed. So it does when one moved,
+because the mark of a slot names only where it is now."""
 
 
 def _row(position: int, slot: NewSlot) -> tuple[object, ...]:
@@ -64,6 +69,10 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
             changing = {slot_id: position for slot_id, position in changing.items() if position not in stuck}
             await queries.keep_staged(db, [*new, *changing.values()])
     if new or changing:
+        if len(new) + len(changing) > MOST_MARKED or await queries.any_moves(db, org_id):
+            await mark_everything(db, org_id, now)
+        else:
+            await queries.mark_staged(db, org_id, now)
         await queries.merge_slots(db, org_id, now)
         await queries.merge_quotas(db, org_id)
     if changing:

@@ -3,20 +3,27 @@
 import hashlib
 import re
 from base64 import b64encode
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from markdown_it import MarkdownIt
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "site.css").read_text(encoding="utf-8")
 SCRIPT = (_HERE / "site.js").read_text(encoding="utf-8")
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _JSON_PART = re.compile(
     r'(?P<k>"(?:[^"\\]|\\.)*"(?=:))|(?P<s>"(?:[^"\\]|\\.)*")|(?P<n>\b(?:true|false|null)\b|-?\d[\d.eE+-]*)'
 )
+
+
+@cache
+def _renderer() -> Any:
+    # Imported with the first page, which few processes are ever asked for.
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def _digest(content: str) -> str:
@@ -37,13 +44,16 @@ def text(value: Any) -> str:
 
 def markdown(source: str) -> str:
     return (
-        _MARKDOWN.render(source).replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
+        _renderer()
+        .render(source)
+        .replace("<table>", '<div class="table"><table>')
+        .replace("</table>", "</table></div>")
     )
 
 
 def inline(source: str) -> str:
     """Markdown of one sentence, without a paragraph around it."""
-    return _MARKDOWN.renderInline(source)
+    return _renderer().renderInline(source)
 
 
 def json_text(value: Any) -> str:

@@ -3,10 +3,6 @@
 import io
 from typing import Literal
 
-import qrcode
-from PIL import Image
-from qrcode.constants import ERROR_CORRECT_M
-
 ImageFormat = Literal["svg", "png"]
 QUIET_MODULES = 4
 PIXELS_PER_MODULE = 8
@@ -18,6 +14,10 @@ EDITION = "1"
 
 def modules_of(text: str) -> list[list[bool]]:
     """The modules of a text, dark is True, the quiet zone included."""
+    # Imported with the first picture: most processes draw few, and the two libraries take four megabytes.
+    import qrcode
+    from qrcode.constants import ERROR_CORRECT_M
+
     code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_MODULES, mask_pattern=MASK)
     code.add_data(text, optimize=0)
     code.make(fit=True)
@@ -48,6 +48,8 @@ def draw_svg(modules: list[list[bool]]) -> bytes:
 
 def draw_png(modules: list[list[bool]]) -> bytes:
     """One bit a pixel, eight pixels a module: sharp on a phone and within 2 KB or so."""
+    from PIL import Image  # As above.
+
     size = len(modules)
     padding = -size % 8
     packed = b"".join(

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.passes.schemas import IssueRow, PassRow
+from booking_api.passes.schemas import IssuedCode, IssueRow, PassRow
 
 
 async def find_latest_issues(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[IssueRow]:
@@ -66,6 +66,21 @@ async def find_live_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID
         """,
         org_id,
         item_ids,
+    )
+
+
+async def find_issued(db: Connection, org_id: UUID, issue_columns: list[list[Any]]) -> list[IssuedCode]:
+    """The passes that were issued for these items at these seconds, revoked ones included."""
+    return await fetch_all(
+        db,
+        IssuedCode,
+        """
+        select p.item_id, p.issued_at, p.code
+        from unnest($2::uuid[], $3::timestamptz[]) as c (item_id, issued_at)
+        join pass p on p.org_id = $1 and p.item_id = c.item_id and p.issued_at = c.issued_at
+        """,
+        org_id,
+        *issue_columns,
     )
 
 

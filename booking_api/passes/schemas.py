@@ -49,8 +49,16 @@ class Claims(msgspec.Struct, frozen=True):
     valid_until: int
 
 
+class IssuedCode(msgspec.Struct, frozen=True):
+    """A pass that was issued, whatever became of it."""
+
+    item_id: UUID
+    issued_at: datetime
+    code: str
+
+
 class VerifiedPass(msgspec.Struct, frozen=True):
-    """What a code with a good signature says, and whose key signed it."""
+    """What a genuine code says, and whose key signed it."""
 
     org_id: UUID
     item_id: UUID
@@ -58,6 +66,8 @@ class VerifiedPass(msgspec.Struct, frozen=True):
     issued_at: datetime
     valid_from: datetime
     valid_until: datetime
+    recorded: bool = False
+    """The organisation that asks issued a pass for this item at that second; perhaps it was revoked since."""
 
 
 class PassAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ BATCH = 20
 """How many are asked about at once, each by a call of its own."""
 ROUNDS = 10
 CALLS_EACH = 2
-FAILURES = (DomainError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+FORESEEN = (DomainError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 def _lease(runtime: Runtime) -> timedelta:
@@ -51,8 +51,8 @@ async def _reconcile_one(runtime: Runtime, charge: Charge, now: datetime) -> boo
         outcome = await ask(runtime, charge)
         async with acquire(runtime) as db, db.transaction():
             intent = await record_outcome(db, charge.org_id, charge.id, outcome, now)
-    except FAILURES as error:
-        log.warning("payment.not_reconciled", intent_id=str(charge.id), error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - one bad payment must not hold up the others; it is due again
+        _tell(error, "payment.not_reconciled", intent_id=str(charge.id))
         return False
     return intent.status != charge.status
 
@@ -80,9 +80,14 @@ async def _refund_one(runtime: Runtime, refund: RefundRow, now: datetime) -> boo
             outcome = await provider.refund(runtime, refund)
         async with acquire(runtime) as db, db.transaction():
             return await _record_refund(db, refund, outcome, now)
-    except FAILURES as error:
-        log.warning("refund.not_executed", refund_id=str(refund.id), error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - one bad refund must not hold up the others; it is due again
+        _tell(error, "refund.not_executed", refund_id=str(refund.id))
         return False
+
+
+def _tell(error: Exception, what: str, **ids: str) -> None:
+    """Logs a failure; one that nobody foresaw with its traceback."""
+    log.warning(what, error=type(error).__name__, exc_info=None if isinstance(error, FORESEEN) else error, **ids)
 
 
 async def _record_refund(db: asyncpg.Connection, refund: RefundRow, outcome: RefundOutcome, now: datetime) -> bool:

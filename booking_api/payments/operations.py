@@ -196,11 +196,6 @@ async def open_refund(
         )  # fmt: skip
 
 
-async def refunded_amounts(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """What of each order went back or is about to, in minor units; orders without a refund are absent."""
-    return {row.id: row.amount for row in await queries.sum_refunds(db, org_id, order_ids)}
-
-
 async def add_settlement(ctx: Context, order_id: UUID, booking_id: UUID, method: str, amount: Money) -> None:
     """Notes what staff took on site (`cash` or `terminal`). The caller has locked the booking and checked what is due."""
     await queries.insert_settlement(

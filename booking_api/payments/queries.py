@@ -177,25 +177,6 @@ async def sum_refunds_of_intent(db: Connection, org_id: UUID, intent_id: UUID) -
     )
 
 
-class AmountRow(msgspec.Struct, frozen=True):
-    id: UUID
-    amount: int
-
-
-async def sum_refunds(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> list[AmountRow]:
-    """What of each order went back or is about to; orders without a refund are absent."""
-    return await fetch_all(
-        db,
-        AmountRow,
-        """
-        select order_id as id, sum(amount)::bigint as amount
-        from refund where org_id = $1 and order_id = any($2::uuid[]) and status <> 'failed' group by order_id
-        """,
-        org_id,
-        order_ids,
-    )
-
-
 async def claim_due_refunds(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[RefundRow]:
     """Takes due refunds of every organisation until `leased_until`, when they are due again if nobody finished."""
     return await fetch_all(
@@ -263,6 +244,11 @@ async def insert_settlement(
         """,
         org_id, settlement_id, order_id, booking_id, method, amount.amount, amount.currency, staff_id, now,
     )  # fmt: skip
+
+
+class AmountRow(msgspec.Struct, frozen=True):
+    id: UUID
+    amount: int
 
 
 async def sum_settlements(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[AmountRow]:

@@ -11,11 +11,13 @@ import asyncpg
 
 from booking_api.core import queries as core_queries
 from booking_api.core.db import Connection, prepare_connection
+from booking_api.core.partitions import begins_of, partition_name, week_of
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.migrate import MIGRATIONS
 from booking_api.upkeep import queries
+from booking_api.upkeep.rules import EVENTS_KEPT
 from booking_api.upkeep.schemas import CheckUp, Finding, Suspect
 
 SHOWN = 5
@@ -25,6 +27,10 @@ CLOCKS_APART = timedelta(seconds=5)
 WORKER_SEEN_WITHIN = timedelta(seconds=30)
 RELAYED_WITHIN = timedelta(seconds=60)
 RECONCILED_WITHIN = timedelta(minutes=15)
+LINGERING = timedelta(days=3)
+"""How long a partition may be left over, because somebody reads it in a long transaction."""
+STATEMENT_SECONDS = 600.0
+"""For one check: it may have to read the largest tables whole. Nothing waits for it."""
 REPORT_IT = "This is a defect: nothing an operator does can cause it. Report it with these ids before mending the rows."
 Found = AsyncIterator[Finding]
 
@@ -90,6 +96,23 @@ async def check_worker(db: Connection, now: datetime) -> Found:
         yield Finding(
             "jobs", f"{jobs.failed} jobs were given up after many tries.",
             "Mend the cause, which the worker's log names; `pgq failed` lists them and `pgq requeue` queues them again.",
+        )  # fmt: skip
+
+
+async def check_partitions(db: Connection, now: datetime) -> Found:
+    """Whether the coming week has a partition of events, and whether old ones were dropped."""
+    begins = await begins_of(db, "event")
+    if week_of(now + timedelta(weeks=1)).begins not in begins:
+        yield Finding(
+            "partitions", "The partition of events for the coming week is missing.",
+            "Start `booking-api worker`, which makes it; its log says `partition.not_made` where it can't.",
+        )  # fmt: skip
+    old = [one for one in begins if week_of(one).ends <= now - EVENTS_KEPT - LINGERING]
+    if old:
+        yield Finding(
+            "partitions", "Partitions of events are old and still there.",
+            "See in the worker's log whether they are busy or hold events that nobody relayed.",
+            [partition_name("event", one) for one in old[:SHOWN]],
         )  # fmt: skip
 
 
@@ -161,7 +184,7 @@ async def examine(settings: Settings, now: datetime) -> CheckUp:
         findings.append(Finding("settings", f"{error}.", remedy))
     checks.append("database")
     try:
-        db = await connect(settings, name="booking-api-doctor")
+        db = await connect(settings, name="booking-api-doctor", statement_seconds=STATEMENT_SECONDS)
     except StartFailed as error:
         findings.append(Finding("database", str(error), "Start the server, or correct DATABASE_URL."))
         return CheckUp(checks, findings)
@@ -173,6 +196,7 @@ async def examine(settings: Settings, now: datetime) -> CheckUp:
             findings.append(Finding("migrations", "The schema is incomplete.", "Run `booking-api migrate`.", missing))
             return CheckUp(checks, findings)
         findings += await _with(checks, "worker", check_worker(db, now))
+        findings += await _with(checks, "partitions", check_partitions(db, now))
         findings += await _with(checks, "time zones", check_zones(db, now))
         for name, problem, remedy, check in data_checks(now):
             checks.append(name)

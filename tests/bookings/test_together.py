@@ -10,7 +10,7 @@ import pytest
 
 from booking_api.bookings.operations import together
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, place_holds
+from booking_api.bookings.operations.hold import Drafted, NoRoom, Wish, draft_holds, place_hold, place_holds
 from booking_api.bookings.schemas import NewBookingOfOrder, NewItem, NewOrder
 from booking_api.core.batching import SINGLY, Batcher
 from booking_api.core.errors import DomainError
@@ -49,11 +49,13 @@ async def test_a_batch_decides_as_one_by_one(world: World, seed: int):
             slot, option, adults, unknown = shape
             items = [NewItem(unit="robot" if unknown else "adult") for _ in range(adults)]
             booking = NewBookingOfOrder(slot_id=slots[slot], option_id=world.option(world.flight, option), items=items)
-            return Wish(ctx, NewOrder(bookings=[booking]), new_id(), None)
+            return Wish(ctx, NewOrder(bookings=[booking]), new_id())
 
         async with db.transaction():
             ctx = world.context(db)
-            together_outcomes = [kind(o) for o in await place_holds([wish(twins[0], shape, ctx) for shape in shapes])]
+            drafts = await draft_holds([wish(twins[0], shape, ctx) for shape in shapes])
+            held = iter(await place_holds([draft for draft in drafts if isinstance(draft, Drafted)]))
+            together_outcomes = [kind(next(held) if isinstance(draft, Drafted) else draft) for draft in drafts]
         singly_outcomes = []
         for shape in shapes:
             try:
@@ -79,9 +81,9 @@ async def test_holds_that_come_at_once_share_transactions(api, world: World, mon
     sizes: list[int] = []
     real = together.place_holds
 
-    async def count(wishes):
-        sizes.append(len(wishes))
-        return await real(wishes)
+    async def count(orders):
+        sizes.append(len(orders))
+        return await real(orders)
 
     monkeypatch.setattr(together, "place_holds", count)
     wish = visit(world, "adult")
@@ -95,9 +97,9 @@ async def test_a_failed_batch_is_run_one_by_one(api, world: World, monkeypatch):
     """The transaction of several fails as a whole: each is carried out by itself, once."""
     real = together.place_holds
 
-    async def fail_for_several(wishes):
-        outcomes = await real(wishes)
-        if len(wishes) > 1:
+    async def fail_for_several(orders):
+        outcomes = await real(orders)
+        if len(orders) > 1:
             raise asyncpg.PostgresError("the statement was unlucky")
         return outcomes
 

@@ -8,7 +8,7 @@ from booking_api.core.errors import DomainError
 from booking_api.core.ids import new_id
 from booking_api.identity import jobs, notifier, operations, queries, session_queries, tokens
 from booking_api.identity.notifier import Message
-from booking_api.identity.schemas import Contact, NewOrganisation
+from booking_api.identity.schemas import NewOrganisation, Reachable
 from tests.world import bearer, build_world
 
 
@@ -29,27 +29,32 @@ def message(world, **more):
 
 async def test_a_customer_is_remembered_as_they_last_said(world, db):
     org_id, customer_id = world.org.org_id, new_id()
-    assert await operations.customer_contact(db, org_id, customer_id) is None
-    await operations.remember_customer(db, org_id, customer_id, "Ada", "ada@example.org", "+4930901820", "en", now())
-    await operations.remember_customer(db, org_id, customer_id, "Ada L", "al@example.org", None, "de", now())
-    assert await operations.customer_contact(db, org_id, customer_id) == Contact("Ada L", "al@example.org", None)
+    assert await operations.customer_contacts(db, org_id, [customer_id]) == {}
+    first = Reachable(customer_id, "Ada", "ada@example.org", "+4930901820", "en")
+    await operations.remember_customers(db, org_id, [first], now())
+    second, third = (Reachable(customer_id, name, "al@example.org", None, "de") for name in ("Ada M", "Ada L"))
+    await operations.remember_customers(db, org_id, [second, third], now())
+    found = (await operations.customer_contacts(db, org_id, [customer_id]))[customer_id]
+    assert (found.name, found.email, found.phone) == ("Ada L", "al@example.org", None)
     assert await db.fetchval("select locale from customer") == "de"
 
 
 async def test_another_organisation_does_not_know_them(world, db):
     other, customer_id = await build_world(world.runtime, "Other"), new_id()
-    await operations.remember_customer(db, world.org.org_id, customer_id, "Ada", None, None, "en", now())
-    assert await operations.customer_contact(db, other.org.org_id, customer_id) is None
+    await operations.remember_customers(db, world.org.org_id, [Reachable(customer_id, "Ada", None, None, "en")], now())
+    assert await operations.customer_contacts(db, other.org.org_id, [customer_id]) == {}
     assert await operations.forget_contacts(db, other.org.org_id, [customer_id], now()) == 0
 
 
 async def test_contacts_are_forgotten(world, db):
     org_id, ids = world.org.org_id, [new_id(), new_id(), new_id()]
-    for customer_id in ids:
-        await operations.remember_customer(db, org_id, customer_id, "Ada", "ada@example.org", None, "en", now())
+    said = [Reachable(customer_id, "Ada", "ada@example.org", None, "en") for customer_id in reversed(ids)]
+    await operations.remember_customers(db, org_id, said, now())
     assert await operations.forget_contacts(db, org_id, ids[:2], now()) == 2
-    assert await operations.customer_contact(db, org_id, ids[0]) == Contact(None, None, None)
-    assert (await operations.customer_contact(db, org_id, ids[2])).name == "Ada"
+    found = await operations.customer_contacts(db, org_id, ids)
+    assert [(found[customer_id].name, found[customer_id].email) for customer_id in ids] == [
+        (None, None), (None, None), ("Ada", "ada@example.org"),
+    ]  # fmt: skip
     assert await operations.forget_contacts(db, org_id, [], now()) == 0
 
 

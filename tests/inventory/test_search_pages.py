@@ -14,7 +14,7 @@ from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
 from booking_api.inventory import rules, search
 from booking_api.inventory.schemas import Availability, AvailabilityQuery, SlotsQuery
-from tests.inventory.helpers import all_pages, change_slot, search_at, take
+from tests.inventory.helpers import all_pages, calendar_at, change_slot, search_at, search_page, take
 from tests.world import World, add_product, add_slot, make_flight
 
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)
@@ -112,11 +112,13 @@ async def test_the_calendar_agrees_with_the_search(world: World, seed: int):
             async with world.runtime.pool.acquire() as db:
                 ctx = world.context(db, now=NOW, caller=me)
                 query = AvailabilityQuery(first=FIRST, last=LAST, units=units, limit=200, **route)  # pyright: ignore[reportArgumentType]
-                page = await search.search(ctx, query)
+                page = await search_page(ctx, query)
                 for item in page.items:
                     by_day[item.starts_at.date()].append(item)
-                found = await search.calendar(ctx, SlotsQuery(first=FIRST, last=LAST, units=units, **route))  # pyright: ignore[reportArgumentType]
-                ranked = await search.search(ctx, msgspec.structs.replace(query, sort="price"))
+                found = await calendar_at(
+                    world, NOW, SlotsQuery(first=FIRST, last=LAST, units=units, **route), ctx.caller
+                )  # pyright: ignore[reportArgumentType]
+                ranked = await search_page(ctx, msgspec.structs.replace(query, sort="price"))
             assert [day.date for day in found.items] == rules.days_between(FIRST, LAST)
             for day in found.items:
                 price = None if day.from_price is None else day.from_price.amount

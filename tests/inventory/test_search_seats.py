@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from booking_api.catalog.operations import load_product
 from booking_api.catalog.schemas import PriceRule
 from booking_api.core.ids import new_id
 from booking_api.inventory import operations as inventory
@@ -68,7 +69,7 @@ async def alternatives(world: World, slot_id: UUID, option_id: UUID, limit: int 
     async with world.runtime.pool.acquire() as db:
         ctx = world.context(db, now=NOW)
         slot = (await queries.find_slots(db, world.org.org_id, [slot_id]))[0]
-        definition = await search.load_product(ctx, slot.product_id)
+        definition = await load_product(ctx, slot.product_id)
         assert definition is not None
         units = {unit.code: unit.id for unit in definition.units}
         return await search.alternatives(ctx, slot, option_id, {units[code]: n for code, n in party.items()}, limit)

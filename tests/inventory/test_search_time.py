@@ -10,9 +10,8 @@ import pytest
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.errors import Invalid
 from booking_api.core.ids import new_id
-from booking_api.inventory import search
 from booking_api.inventory.schemas import Availability, AvailabilityQuery, SlotsQuery
-from tests.inventory.helpers import all_pages, search_at
+from tests.inventory.helpers import all_pages, calendar_at, search_at
 from tests.world import World, add_place, add_product, add_slot, make_flight, make_tower
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -73,11 +72,11 @@ async def test_a_day_of_25_hours_is_one_date(world: World):
     query = AvailabilityQuery(product_id=world.flight.id, first=date(2026, 11, 1), last=date(2026, 11, 1), limit=4)
     items = await all_pages(world, datetime(2026, 10, 1, tzinfo=UTC), query)
     assert [item.slot_id for item in items] == slots[1:26]
-    async with world.runtime.pool.acquire() as db:
-        found = await search.calendar(
-            world.context(db, now=datetime(2026, 10, 1, tzinfo=UTC)),
-            SlotsQuery(product_id=world.flight.id, first=date(2026, 10, 31), last=date(2026, 11, 2)),
-        )
+    found = await calendar_at(
+        world,
+        datetime(2026, 10, 1, tzinfo=UTC),
+        SlotsQuery(product_id=world.flight.id, first=date(2026, 10, 31), last=date(2026, 11, 2)),
+    )
     assert [day.vacancies for day in found.items] == [10, 250, 10]
 
 
@@ -154,8 +153,6 @@ async def test_a_range_has_31_dates_and_a_calendar_62(world: World):
     await search_at(world, now, query(31))
     with pytest.raises(Invalid):
         await search_at(world, now, query(32))
-    async with world.runtime.pool.acquire() as db:
-        ctx = world.context(db, now=now)
-        assert len((await search.calendar(ctx, query(62))).items) == 62
-        with pytest.raises(Invalid):
-            await search.calendar(ctx, query(63))
+    assert len((await calendar_at(world, now, query(62))).items) == 62
+    with pytest.raises(Invalid):
+        await calendar_at(world, now, query(63))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
+from booking_api.identity import notifier
 from tests.processes import run
 from tests.world import World, bearer
 
@@ -101,6 +103,21 @@ async def test_a_rotated_key_is_published_beside_the_old_one(world: World, datab
     second = await call("keys", "rotate", url=database_url)
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert first.stdout.strip() != second.stdout.strip()
+
+
+async def test_the_mailbox_is_printed(world: World, database_url: str) -> None:
+    now = datetime.now(UTC)
+    for at, body in ((now - timedelta(hours=1), "OLD-CODE"), (now, "7K4QM-2X9VB")):
+        sent = notifier.Message(
+            org_id=world.org.org_id, recipient="ada@example.org", subject="Your code", body=body, created_at=at
+        )
+        await notifier.send(world.runtime, sent)
+    newest = await call("mailbox", "--newest", "1", url=database_url)
+    assert newest.returncode == 0, newest.stderr
+    assert "ada@example.org  Your code\n7K4QM-2X9VB" in newest.stdout
+    assert "OLD-CODE" not in newest.stdout
+    both = (await call("mailbox", url=database_url)).stdout
+    assert both.index("7K4QM") < both.index("OLD-CODE")
 
 
 def test_the_description_is_printed_written_and_checked(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from booking_api.core.queries import beat
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.upkeep.doctor import data_checks, examine
+from booking_api.upkeep.jobs import keep_event_partitions
 from booking_api.upkeep.schemas import CheckUp
 from tests.processes import free_port, run
 from tests.world import World
@@ -34,6 +35,7 @@ async def db(runtime: Runtime) -> Any:
     async with runtime.pool.acquire() as db:
         now = datetime.now(UTC)
         await beat(db, uuid4(), now, now - timedelta(days=1))
+        await keep_event_partitions(runtime)
         yield db
 
 

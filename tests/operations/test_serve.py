@@ -57,6 +57,16 @@ async def test_a_killed_worker_process_is_replaced(database_url: str) -> None:
         await asyncio.to_thread(wait_for, lambda: get(f"{url}/healthz"))
 
 
+async def test_many_silent_connections_keep_nobody_out(database_url: str) -> None:
+    async with served(database_url) as (_, url), asyncio.timeout(60):
+        host, _, port = url.removeprefix("http://").partition(":")
+        silent = [await asyncio.open_connection(host, int(port)) for _ in range(1_100)]
+        async with httpx.AsyncClient(timeout=30) as client:
+            assert (await client.get(f"{url}/healthz")).status_code == 200
+        for _, writer in silent:
+            writer.close()
+
+
 async def test_metrics_count_the_requests_of_every_process(database_url: str) -> None:
     async with served(database_url, "--workers", "2") as (_, url):
         for _ in range(20):

@@ -248,14 +248,6 @@ async def test_the_job_of_a_dead_worker_is_taken_over(
 async def test_old_things_are_deleted_and_young_ones_kept(runtime: Runtime) -> None:
     now = datetime.now(UTC)
     async with runtime.pool.acquire() as db:
-        for age, relayed in ((timedelta(days=31), True), (timedelta(days=31), False), (timedelta(days=29), True)):
-            await db.execute(
-                """
-                insert into event (org_id, id, type, subject_id, data, created_at, relayed_at)
-                values ($1, $2, 'x', $2, '{}', $3, $4)
-                """,
-                uuid4(), uuid4(), now - age, now if relayed else None,
-            )  # fmt: skip
         for hours in (47, 49):
             await db.execute(
                 """
@@ -269,11 +261,9 @@ async def test_old_things_are_deleted_and_young_ones_kept(runtime: Runtime) -> N
                 "insert into pgqueuer_log (created, job_id, status, priority, entrypoint) values ($1, 1, 'queued', 0, 'x')",
                 now - timedelta(days=days),
             )
-    assert await upkeep.delete_old_events(runtime) == 1
     assert await upkeep.delete_old_answers(runtime) == 1
     assert await upkeep.delete_old_job_log(runtime) == 1
-    assert await count(runtime, "select count(*) from event") == 2
-    assert await upkeep.delete_old_events(runtime) + await upkeep.delete_old_answers(runtime) == 0
+    assert await upkeep.delete_old_answers(runtime) + await upkeep.delete_old_job_log(runtime) == 0
 
 
 def test_every_job_has_a_name_of_its_own() -> None:

@@ -23,6 +23,13 @@ where s.org_id = :org and s.id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'
 update slot set taken = taken + 1
 where org_id = :org and id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid and status = 'open'
   and taken + 1 <= capacity;
+-- Tells whoever keeps a calendar that it changed.
+insert into slot_change
+  (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
+select :org, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, now()
+from slot s
+where s.org_id = :org and s.id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid
+on conflict (org_id, changed_xid, subject_id) do nothing;
 insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
 values (:org, :booking, (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :option, :customer, 1, 0,
   now() + interval '10 minutes', now());
@@ -32,12 +39,12 @@ values (:org, :ord, :customer, 'on_hold', now() + interval '10 minutes', now() +
   now());
 insert into booking (
   org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
-  version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, changed_xid
+  version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, confirmed_at, changed_xid
 )
 values (
   :org, :booking, :ord, 0, :customer, 'L' || lpad(to_hex(:reference::bigint), 10, '0'),
   (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :product, 1, :option, 'on_hold', 1, null, null,
-  :price::jsonb, 2140, 'web', now() + interval '7 days', now(), now(), pg_current_xact_id()::text::bigint
+  :price::jsonb, 2140, 'web', now() + interval '7 days', now(), now(), null, pg_current_xact_id()::text::bigint
 )
 on conflict (org_id, reference) do nothing
 returning id;

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from booking_api.bookings import queries, rules
 from booking_api.bookings.operations.facts import Facts, load
-from booking_api.bookings.operations.write import announce, move, save, save_items
+from booking_api.bookings.operations.write import announce, move, save, save_all, save_items
 from booking_api.bookings.refusals import NotCancellable, PriceChanged
 from booking_api.bookings.schemas import BookingRow, Cancellation
 from booking_api.core.context import Context
@@ -97,18 +97,29 @@ async def _release(ctx: Context, facts: Facts, bookings: Sequence[BookingRow]) -
 async def expire(ctx: Context, order_ids: Sequence[UUID]) -> int:
     """Ends locked holds of one organisation whose time is over; the number of orders."""
     orders = await queries.list_orders(ctx.db, ctx.org_id, order_ids)
-    for facts in await load(ctx, orders):
-        if not rules.has_ended(facts.order, ctx.now):
-            continue
-        move(facts, "expire")
-        await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
-        seated = [item for booking in facts.bookings for item in facts.items[booking.id] if item.seat is not None]
-        for item in seated:
-            item.seat = None
-        await save_items(ctx, seated)
-        await save(ctx, facts)
-        await announce(ctx, "booking.expired", facts.bookings)
+    await expire_loaded(ctx, await load(ctx, orders))
     return len(orders)
+
+
+async def expire_loaded(ctx: Context, orders: Sequence[Facts]) -> None:
+    """Ends those of these locked holds whose time is over.
+
+    The places go back last and all at once: a slot is locked for no longer than that takes, and slots are locked in
+    the order of their ids, whatever the order of the holds.
+    """
+    ended = [facts for facts in orders if rules.has_ended(facts.order, ctx.now)]
+    if not ended:
+        return
+    bookings = [booking for facts in ended for booking in facts.bookings]
+    seated = [item for facts in ended for items in facts.items.values() for item in items if item.seat is not None]
+    for facts in ended:
+        move(facts, "expire")
+    for item in seated:
+        item.seat = None
+    await save_items(ctx, seated)
+    await save_all(ctx, ended)
+    await announce(ctx, "booking.expired", bookings)
+    await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in bookings])
 
 
 async def abandon(ctx: Context, facts: Facts) -> None:

@@ -4,20 +4,24 @@
 again from the webhook's and the reconciler's news, whichever comes first. So whatever dies in between is finished.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import rules
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.write import announce, move, save, save_items
+from booking_api.bookings.operations.write import announce, mark_confirmed, move, save, save_all, save_items
 from booking_api.bookings.refusals import DetailsMissing, HoldExpired, PriceChanged
-from booking_api.bookings.schemas import BookingRow, Confirmation, Missing
+from booking_api.bookings.rules import Action
+from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing
 from booking_api.catalog.rules import admission_window, places
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, unprocessable
 from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.identity import operations as identity
+from booking_api.identity.schemas import Reachable
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import ClaimRequest
 from booking_api.passes import operations as passes
@@ -26,26 +30,54 @@ from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent
 
 
+class Confirmed(NamedTuple):
+    """An order that is confirmed, with the context of who asks. The contexts of several share one transaction."""
+
+    ctx: Context
+    facts: Facts
+
+
+Step = Literal["nothing", "ask again", "pay", "confirm"]
+"""What is left to do: nothing any more; to ask what became of the payment; to open one; to confirm at once."""
+
+
 async def begin(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
     """Confirms the locked order, or opens an intent and returns its id for the provider to be called.
 
     Repeating it in the final state changes nothing. Raises `HoldExpired`, `DetailsMissing`, `PriceChanged`,
     `Conflict` and `Unprocessable`.
     """
+    match check(ctx, facts, wish):
+        case "nothing":
+            return None
+        case "ask again":
+            return facts.order.intent_id
+        case "pay":
+            return await _open_intent(ctx, facts, wish)
+        case "confirm":
+            await confirm_now([Confirmed(ctx, facts)])
+            return None
+
+
+def check(ctx: Context, facts: Facts, wish: Confirmation) -> Step:
+    """What confirming an order takes, as far as the order itself tells. Raises what `begin` does.
+
+    Nothing is read or written; the bookings get what the wish says of contact and payment.
+    """
     order = facts.order
     if order.status == "confirmed":
-        return None
+        return "nothing"
     is_paid = facts.intent is not None and facts.intent.status == "succeeded"
     if order.status == "pending" or (ctx.resumes is not None and is_paid):
         # A repeat whose first answer was lost: what became of the payment meanwhile is the answer.
-        return order.intent_id
+        return "ask again"
     if order.status == "expired" or rules.has_ended(order, ctx.now):
         raise HoldExpired
     if order.status != "on_hold":
         raise Conflict(f"An order that is {order.status} can't be confirmed.")
     if ctx.resumes is not None and order.intent_id is not None:
         # It was declined before the first try could say so; the card isn't tried once more.
-        return order.intent_id
+        return "ask again"
     price = rules.sum_prices([booking.price for booking in facts.bookings])
     if wish.expected_total is not None and wish.expected_total != price.total:
         raise PriceChanged(price=price)
@@ -54,18 +86,58 @@ async def begin(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
     _require_details(facts, wish, price.total)
     if price.total.amount > 0 and wish.payment is not None:
         if wish.payment.method != ON_SITE:
-            return await _open_intent(ctx, facts, wish, price.due_now)
+            return "pay"
         _choose_on_site(facts)
-    if not await _keep(ctx, facts):
+    return "confirm"
+
+
+async def known_contacts(ctx: Context, customer_ids: Collection[UUID]) -> dict[UUID, Contact]:
+    """The last contacts of returning customers, of those who gave a whole one."""
+    found = await identity.customer_contacts(ctx.db, ctx.org_id, customer_ids)
+    return {
+        customer_id: Contact(name=known.name, email=known.email, phone=known.phone)
+        for customer_id, known in found.items()
+        if known.name and known.email
+    }
+
+
+async def with_contacts(wishes: Sequence[tuple[Context, Facts, Confirmation]]) -> list[Confirmation]:
+    """The wishes, each with a contact if there is one: given now, given before, or a returning customer's last one."""
+    given = [wish.contact or facts.bookings[0].contact for _, facts, wish in wishes]
+    asking = [
+        facts.order.customer_id
+        for (ctx, facts, _), contact in zip(wishes, given, strict=True)
+        if contact is None and ctx.caller.is_customer
+    ]
+    known = await known_contacts(wishes[0][0], asking) if asking else {}
+    return [
+        Confirmation(
+            contact=contact or known.get(facts.order.customer_id), payment=wish.payment, expected_total=wish.expected_total
+        )
+        for (_, facts, wish), contact in zip(wishes, given, strict=True)
+    ]  # fmt: skip
+
+
+async def confirm_now(orders: Sequence[Confirmed]) -> None:
+    """Confirms locked orders that passed the check and of which nothing is to be paid now.
+
+    Raises `HoldExpired` when the places of one were given back, and then the transaction is to be rolled back: its
+    status says otherwise, so that this is no order that anybody meets in the ordinary run of things.
+    """
+    if not orders:
+        return
+    ctx = orders[0].ctx
+    if not await _keep(ctx, [one.facts for one in orders]):
         raise HoldExpired
-    move(facts, "confirm")
-    await complete(ctx, facts)
-    return None
+    for one in orders:
+        mark_confirmed(one.facts, "confirm", ctx.now)
+    await save_all(ctx, [one.facts for one in orders])
+    await complete(orders)
 
 
-async def _keep(ctx: Context, facts: Facts) -> bool:
-    """Keeps the places for good. False when they were given back meanwhile."""
-    return await inventory.keep(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
+async def _keep(ctx: Context, orders: Sequence[Facts]) -> bool:
+    """Keeps the places for good. False when some were given back meanwhile."""
+    return await inventory.keep(ctx.db, ctx.org_id, [booking.id for facts in orders for booking in facts.bookings])
 
 
 def _require_details(facts: Facts, wish: Confirmation, total: Money) -> None:
@@ -87,10 +159,11 @@ def _choose_on_site(facts: Facts) -> None:
         booking.price = rules.pay_on_site(booking.price)
 
 
-async def _open_intent(ctx: Context, facts: Facts, wish: Confirmation, amount: Money) -> UUID:
+async def _open_intent(ctx: Context, facts: Facts, wish: Confirmation) -> UUID:
     """Commits to the payment before it is asked for: capacity is kept until `pending_until`."""
     assert wish.payment is not None
     order, payment = facts.order, wish.payment
+    amount = rules.sum_prices([booking.price for booking in facts.bookings]).due_now
     intent = await payments.open_intent(ctx, order.id, amount, payment.method, payment.token, payment.return_url)
     facts.intent, order.intent_id = intent, intent.id
     order.pending_until = ctx.now + timedelta(seconds=ctx.settings.pending_seconds)
@@ -113,9 +186,8 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
     match intent.status:
         case "succeeded" if is_current and order.status in {"pending", "on_hold"}:
             # On hold: declined first, then charged after all. The hold is still there, so the money is good.
-            if await _keep(ctx, facts):
-                move(facts, "settle")
-                await complete(ctx, facts)
+            if await _keep(ctx, [facts]):
+                await _confirm_paid(ctx, facts, "settle")
             else:
                 move(facts, "abandon" if order.status == "pending" else "expire")
                 await _retake_or_refund(ctx, facts, intent)
@@ -127,6 +199,12 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
             await _decline(ctx, facts)
         case _:
             pass
+
+
+async def _confirm_paid(ctx: Context, facts: Facts, action: Action) -> None:
+    mark_confirmed(facts, action, ctx.now)
+    await save(ctx, facts)
+    await complete([Confirmed(ctx, facts)])
 
 
 def _was_refused(facts: Facts) -> bool:
@@ -155,8 +233,7 @@ async def _retake_or_refund(ctx: Context, facts: Facts, intent: Intent) -> None:
     outcomes = await inventory.take(ctx.db, ctx.org_id, claims, ctx.now)
     departed = any(facts.slot(booking).starts_at <= ctx.now for booking in facts.bookings)
     if all(outcome.ok for outcome in outcomes) and not departed:
-        move(facts, "retake")
-        await complete(ctx, facts)
+        await _confirm_paid(ctx, facts, "retake")
         return
     await inventory.give_back(ctx.db, ctx.org_id, [outcome.claim_id for outcome in outcomes if outcome.ok])
     await _refund_all(ctx, facts, intent, "no_room")
@@ -183,21 +260,20 @@ async def _refund_all(ctx: Context, facts: Facts, intent: Intent, reason: str) -
     await payments.open_refund(ctx, intent.id, facts.order.id, None, Money(intent.amount, intent.currency), reason)
 
 
-async def complete(ctx: Context, facts: Facts) -> None:
-    """What makes a booking confirmed, once its places are kept: seats, passes, the customer remembered, the news."""
-    order = facts.order
-    order.expires_at = order.pending_until = None
-    for booking in facts.bookings:
-        booking.confirmed_at = ctx.now
+async def complete(orders: Sequence[Confirmed]) -> None:
+    """What else belongs to confirmed bookings: seats, passes, the customers remembered, the news."""
+    ctx = orders[0].ctx
+    bookings = [(one.facts, booking) for one in orders for booking in one.facts.bookings]
+    for facts, booking in bookings:
         await _assign_seats(ctx, facts, booking)
-    await issue_passes(ctx, facts, facts.bookings)
-    await save(ctx, facts)
-    contact = facts.bookings[0].contact
-    if contact is not None:
-        await identity.remember_customer(
-            ctx.db, ctx.org_id, order.customer_id, contact.name, contact.email, contact.phone, ctx.language, ctx.now
-        )
-    await announce(ctx, "booking.confirmed", facts.bookings)
+    await issue_passes(ctx, bookings)
+    said: list[Reachable] = []
+    for one in orders:
+        if (contact := one.facts.bookings[0].contact) is not None:
+            customer_id, language = one.facts.order.customer_id, one.ctx.language
+            said.append(Reachable(customer_id, contact.name, contact.email, contact.phone, language))
+    await identity.remember_customers(ctx.db, ctx.org_id, said, ctx.now)
+    await announce(ctx, "booking.confirmed", [booking for _, booking in bookings])
 
 
 async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None:
@@ -216,16 +292,16 @@ async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None
     await save_items(ctx, [item for item in waiting if item.seat is not None])
 
 
-async def issue_passes(ctx: Context, facts: Facts, bookings: list[BookingRow]) -> None:
+async def issue_passes(ctx: Context, bookings: Sequence[tuple[Facts, BookingRow]]) -> None:
     """Issues a pass for each active item of confirmed bookings; earlier ones of the same items are revoked."""
     wanted: list[PassRequest] = []
-    for booking in bookings:
+    facts_of: list[Facts] = []
+    for facts, booking in bookings:
         slot = facts.slot(booking)
         admit_from, admit_until = admission_window(facts.option(booking).admission, slot.starts_at, slot.ends_at)
-        wanted += [
-            PassRequest(item.id, slot.id, booking.customer_id, admit_from, admit_until)
-            for item in facts.items[booking.id]
-            if item.status == "active"
-        ]
-    for row in await passes.issue(ctx, wanted):
+        for item in facts.items[booking.id]:
+            if item.status == "active":
+                wanted.append(PassRequest(item.id, slot.id, booking.customer_id, admit_from, admit_until))
+                facts_of.append(facts)
+    for facts, row in zip(facts_of, await passes.issue(ctx, wanted), strict=True):
         facts.passes[row.item_id] = row

@@ -7,18 +7,33 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from booking_api.bookings import rules
 from booking_api.bookings.refusals import PriceChanged, SalesClosed
 from booking_api.bookings.schemas import BookingRow, Contact, ItemRow, NewBookingOfOrder, NewItem, NewOrder, OrderRow
 from booking_api.catalog.operations import Version
 from booking_api.catalog.rules import PartyNotAllowed, check_party, places, quote, sales_close_at
-from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
+from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, Quote
+from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.errors import FieldError, unprocessable
 from booking_api.core.ids import new_code, new_id
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
 
 REFERENCE_LENGTH = 8
+PARTIES = "bookings.parties"
+CACHED_PARTIES = 4_096
+
+
+class Party(msgspec.Struct, frozen=True):
+    """What is the same for everybody who books these units under this option on a day: most book what many book."""
+
+    counts: dict[UUID, int]
+    places: int
+    quote: Quote
+    companions: list[int | None]
+    """For each item the index of the one it travels with."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -28,15 +43,19 @@ class Draft:
     slot: SlotRow
     definition: ProductDefinition
     option: OptionDefinition
-    counts: dict[UUID, int]
+    party: Party
     booking: BookingRow
     items: list[ItemRow]
     pointer: str
     """Where in the request it stands."""
 
     @property
+    def counts(self) -> dict[UUID, int]:
+        return self.party.counts
+
+    @property
     def places(self) -> int:
-        return places(self.definition, self.counts)
+        return self.party.places
 
     def claim(self, order: OrderRow) -> ClaimRequest:
         return ClaimRequest(
@@ -116,11 +135,9 @@ def _draft(
     if sales_close_at(option, slot.starts_at, slot.booking_closes_at) <= ctx.now:
         raise SalesClosed("The sales of this option have ended.")
     units = [_unit_id(definition, item, f"{at}/items/{index}") for index, item in enumerate(wish.items)]
-    counts = dict(Counter(units))
-    if broken := check_party(definition, counts):
-        raise PartyNotAllowed(broken[0], errors=[FieldError(f"{at}/items", sentence) for sentence in broken])
+    party = _party(ctx, slot, definition, option, units, at)
     check_answers(definition, wish.answers, "booking", f"{at}/answers")
-    priced = quote(definition, option.id, counts, slot.local_date, ctx.languages)
+    price = party.quote.price
     booking = BookingRow(
         id=wish.id or new_id(),
         order_id=order.id,
@@ -135,8 +152,8 @@ def _draft(
         version=1,
         contact=contact,
         answers=_given(wish.answers),
-        price=priced.price,
-        total=priced.price.total.amount,
+        price=price,
+        total=price.total.amount,
         cancel_reason=None,
         refund_amount=None,
         channel=ctx.caller.channel,
@@ -146,13 +163,35 @@ def _draft(
         confirmed_at=None,
         erased_at=None,
     )
-    items = _items(definition, wish.items, units, booking, priced.unit_amounts, at)
-    return Draft(slot, definition, option, counts, booking, items, at)
+    items = _items(definition, wish.items, units, booking, party, at)
+    return Draft(slot, definition, option, party, booking, items, at)
+
+
+def _party(
+    ctx: Context, slot: SlotRow, definition: ProductDefinition, option: OptionDefinition, units: list[UUID], at: str
+) -> Party:
+    """A party that is allowed, with its price. Raises `PartyNotAllowed`. A product's version never changes, nor does
+    what it makes of a party."""
+    parties: BoundedCache[Any, Party] | None = ctx.caches.get(PARTIES)
+    if parties is None:
+        parties = ctx.caches[PARTIES] = BoundedCache(CACHED_PARTIES)
+    key = (ctx.org_id, slot.product_id, slot.product_version, option.id, *units, slot.local_date, ctx.languages)
+    if (party := parties.get(key)) is None:
+        counts = dict(Counter(units))
+        if broken := check_party(definition, counts):
+            raise PartyNotAllowed(broken[0], errors=[FieldError(f"{at}/items", sentence) for sentence in broken])
+        codes = {unit.id: unit.code for unit in definition.units}
+        party = Party(
+            counts, places(definition, counts), quote(definition, option.id, counts, slot.local_date, ctx.languages),
+            rules.companions([codes[unit] for unit in units], definition),
+        )  # fmt: skip
+        parties.put(key, party)
+    return party
 
 
 def _items(
     definition: ProductDefinition, wishes: list[NewItem], units: list[UUID], booking: BookingRow,
-    amounts: Mapping[UUID, int], at: str,
+    party: Party, at: str,
 ) -> list[ItemRow]:  # fmt: skip
     items: list[ItemRow] = []
     for index, (wish, unit_id) in enumerate(zip(wishes, units, strict=True)):
@@ -168,12 +207,11 @@ def _items(
                 seat=wish.seat,
                 answers=_given(wish.answers),
                 status="active",
-                amount=amounts[unit_id],
+                amount=party.quote.unit_amounts[unit_id],
                 companion_item_id=None,
             )
         )
-    codes = {unit.id: unit.code for unit in definition.units}
-    for item, companion in zip(items, rules.companions([codes[unit] for unit in units], definition), strict=True):
+    for item, companion in zip(items, party.companions, strict=True):
         item.companion_item_id = None if companion is None else items[companion].id
     return items
 

@@ -55,7 +55,7 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     await save_items(ctx, changed)
     await save(ctx, facts, [booking])
     if status == "confirmed" and changed:
-        await issue_passes(ctx, facts, [booking])
+        await issue_passes(ctx, [(facts, booking)])
     if status == "confirmed":
         await announce(ctx, "booking.changed", [booking])
 
@@ -142,7 +142,7 @@ async def follow_slot(ctx: Context, facts: Facts, slot_id: UUID) -> None:
         )
         passes = [facts.passes[item.id] for item in facts.items[booking.id] if item.id in facts.passes]
         if any((row.valid_from, row.valid_until) != window for row in passes):
-            await issue_passes(ctx, facts, [booking])
+            await issue_passes(ctx, [(facts, booking)])
         booking.visit_ends_at = facts.slot(booking).ends_at
     await save(ctx, facts, moved)
     await announce(ctx, "booking.changed", moved)

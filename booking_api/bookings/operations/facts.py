@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from booking_api.core.errors import NotFound
 from booking_api.core.money import Money
 from booking_api.core.texts import pick
 from booking_api.feedback import operations as feedback
+from booking_api.feedback.operations import Occasion
 from booking_api.feedback.schemas import FeedbackPrompt
 from booking_api.inventory import queries as inventory_queries
 from booking_api.inventory.rules import slot_answer
@@ -134,10 +135,10 @@ async def load_order(ctx: Context, order_id: UUID, *, lock: bool = False) -> Fac
 
 async def load_order_of(ctx: Context, booking_id: UUID, *, lock: bool = False) -> Facts:
     """The order that a booking belongs to. Raises `NotFound`."""
-    found = await queries.find_booking_order_id(ctx.db, ctx.org_id, booking_id)
-    if found is None:
+    found = await queries.find_orders_of(ctx.db, ctx.org_id, [booking_id])
+    if not found:
         raise NotFound
-    return await load_order(ctx, found.id, lock=lock)
+    return await load_order(ctx, found[0].order_id, lock=lock)
 
 
 # answers ----------------------------------------------------------------------------------------------------------
@@ -245,38 +246,52 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
     )
 
 
-async def due_prompt(ctx: Context, facts: Facts, booking: BookingRow) -> FeedbackPrompt | None:
-    """The question that is due with an answer about this booking: customers alone are asked."""
-    if not ctx.caller.is_customer:
-        return None
+@dataclasses.dataclass(frozen=True, slots=True)
+class Show:
+    """How an operation on an order answers: with the order, or with one booking of it, by default its first."""
+
+    whole: bool = False
+    booking_id: UUID | None = None
+
+    def booking(self, facts: Facts) -> BookingRow:
+        """The booking that a question is about."""
+        return facts.bookings[0] if self.booking_id is None else facts.booking(self.booking_id)
+
+    def answer(self, ctx: Context, facts: Facts, prompt: FeedbackPrompt | None) -> Order | Booking:
+        return show_order(ctx, facts, prompt) if self.whole else show_booking(ctx, facts, self.booking(facts), prompt)
+
+    async def __call__(self, ctx: Context, facts: Facts) -> Any:
+        """The answer, with the question that is due in it."""
+        (answer,) = await present([(ctx, facts, self)])
+        return answer
+
+
+present_order = Show(whole=True)
+
+
+def present_booking(booking_id: UUID | None) -> Show:
+    return Show(booking_id=booking_id)
+
+
+async def present(shown: Sequence[tuple[Context, Facts, Show]]) -> list[Order | Booking]:
+    """The answers about these orders, each with the question that is due in it: customers alone are asked."""
+    occasions = {
+        place: occasion
+        for place, (ctx, facts, show) in enumerate(shown)
+        if ctx.caller.is_customer and (occasion := _occasion(ctx, facts, show.booking(facts)))
+    }
+    asked = dict(zip(occasions, await feedback.due_prompts(list(occasions.values())), strict=True)) if occasions else {}
+    return [show.answer(ctx, facts, asked.get(place)) for place, (ctx, facts, show) in enumerate(shown)]
+
+
+def _occasion(ctx: Context, facts: Facts, booking: BookingRow) -> Occasion | None:
     status = rules.shown_status(facts.order, booking.status, ctx.now)
     items = facts.items[booking.id]
     missing = bool(rules.missing_details(booking, items, facts.definition(booking)))
     step = rules.feedback_step(status, details_missing=missing, visit_over=facts.slot(booking).ends_at <= ctx.now)
     if step is None:
         return None
-    return await feedback.due_prompt(
-        ctx, step, facts.order.customer_id, booking.id, booking.product_id, ctx.caller.channel
-    )
-
-
-Show = Callable[[Context, Facts], Awaitable[Any]]
-"""How an operation on an order answers: with the order, or with one booking of it."""
-
-
-async def present_order(ctx: Context, facts: Facts) -> Order:
-    """The order, with the question that is due in its first booking."""
-    return show_order(ctx, facts, await due_prompt(ctx, facts, facts.bookings[0]))
-
-
-def present_booking(booking_id: UUID | None) -> Show:
-    """Shows one booking, by default the only one, with the question that is due."""
-
-    async def show(ctx: Context, facts: Facts) -> Booking:
-        booking = facts.bookings[0] if booking_id is None else facts.booking(booking_id)
-        return show_booking(ctx, facts, booking, await due_prompt(ctx, facts, booking))
-
-    return show
+    return Occasion(ctx, step, facts.order.customer_id, booking.id, booking.product_id, ctx.caller.channel)
 
 
 async def lock_whole(ctx: Context, order_id: UUID | None, booking_id: UUID | None) -> Facts:

@@ -1,14 +1,19 @@
-"""Holding: all bookings of an order or none, and as many orders at once as have gathered."""
+"""Holding: all bookings of an order or none, and as many orders at once as have gathered.
 
-from collections.abc import Sequence
+An order that is to be confirmed at once, and of which nothing is to be paid now, is written as confirmed.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import queries
+from booking_api.bookings.operations.confirm import Confirmed, check, complete, known_contacts
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.operations.write import mark_confirmed
 from booking_api.bookings.refusals import SoldOut
-from booking_api.bookings.schemas import Contact, NewOrder
+from booking_api.bookings.schemas import Confirmation, Contact, NewOrder
 from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.db import columns
@@ -37,7 +42,16 @@ class Wish(NamedTuple):
     ctx: Context
     wanted: NewOrder
     customer_id: UUID
-    contact: Contact | None
+
+
+class Drafted(NamedTuple):
+    """A wish that passed every check, before anything is written."""
+
+    ctx: Context
+    draft: OrderDraft
+    facts: Facts
+    is_confirmed: bool
+    """Whether it is confirmed in the same breath, because that was wished and nothing is to be paid now."""
 
 
 async def sold_out(ctx: Context, no_room: NoRoom) -> SoldOut:
@@ -50,47 +64,77 @@ async def sold_out(ctx: Context, no_room: NoRoom) -> SoldOut:
 async def place_hold(wish: Wish) -> Facts:
     """Holds every booking of one order, or raises and leaves nothing: the caller's transaction is to be rolled back.
 
-    Raises `NoRoom`, `SalesClosed`, `PartyNotAllowed`, `PriceChanged`, `SeatTaken` and `Unprocessable`.
+    Raises `NoRoom`, `SeatTaken` and whatever `draft_holds` refuses.
     """
-    (outcome,) = await place_holds([wish])
-    if isinstance(outcome, Exception):
+    (drafted,) = await draft_holds([wish])
+    if isinstance(drafted, DomainError):
+        raise drafted
+    (outcome,) = await place_holds([drafted])
+    if isinstance(outcome, NoRoom):
         raise outcome
     return outcome
 
 
-async def place_holds(wishes: Sequence[Wish]) -> list[Facts | DomainError | NoRoom]:
-    """Holds what fits, as if the wishes came one by one in this order; a refusal refuses only its own wish.
+async def draft_holds(wishes: Sequence[Wish]) -> list[Drafted | DomainError]:
+    """Checks what is wished, and nothing is written. Each is drafted or refused by itself.
 
-    Several wishes have one booking each and choose no seats: what is refused of them leaves nothing to undo.
+    Refusals are `SalesClosed`, `PartyNotAllowed`, `PriceChanged` and `Unprocessable`, where a confirmation is wished
+    also those of `confirm.begin`.
     """
+    if not wishes:
+        return []
     ctx = wishes[0].ctx
     offers = await _look_up(ctx, {booking.slot_id for wish in wishes for booking in wish.wanted.bookings})
-    drafted: list[OrderDraft | DomainError] = []
+    returning = [
+        wish.customer_id
+        for wish in wishes
+        if wish.wanted.confirm and wish.wanted.contact is None and wish.ctx.caller.is_customer
+    ]
+    contacts = await known_contacts(ctx, returning)
+    drafted: list[Drafted | DomainError] = []
     for wish in wishes:
         try:
-            drafted.append(draft_order(wish.ctx, wish.wanted, wish.customer_id, wish.contact, offers))
+            drafted.append(_draft(wish, offers, contacts))
         except DomainError as refusal:
             drafted.append(refusal)
-    no_room = await _take_places(ctx, [order for order in drafted if isinstance(order, OrderDraft)])
-    held = [order for order in drafted if isinstance(order, OrderDraft) and order.order.id not in no_room]
-    await _insert(ctx, held)
+    return drafted
+
+
+def _draft(wish: Wish, offers: Offers, contacts: Mapping[UUID, Contact]) -> Drafted:
+    ctx, wanted = wish.ctx, wish.wanted
+    contact = wanted.contact or contacts.get(wish.customer_id)
+    draft = draft_order(ctx, wanted, wish.customer_id, contact, offers)
+    facts = _facts(draft)
+    if not wanted.confirm or check(ctx, facts, Confirmation(contact=contact, payment=wanted.payment)) != "confirm":
+        return Drafted(ctx, draft, facts, is_confirmed=False)
+    mark_confirmed(facts, "confirm", ctx.now)
+    for booking in facts.bookings:
+        booking.version += 1  # Held and confirmed are two changes, though they are written as one.
+    return Drafted(ctx, draft, facts, is_confirmed=True)
+
+
+async def place_holds(orders: Sequence[Drafted]) -> list[Facts | NoRoom]:
+    """Holds what fits, as if the orders came one by one in this order; a refusal refuses only its own.
+
+    Several orders have one booking each and choose no seats: what is refused of them leaves nothing to undo.
+    """
+    if not orders:
+        return []
+    ctx = orders[0].ctx
+    no_room = await _take_places(ctx, [one.draft for one in orders])
+    held = [one for one in orders if one.draft.order.id not in no_room]
+    await _insert(ctx, [one.draft for one in held])
     await publish(
         ctx.db,
         [
-            Event(
-                ctx.org_id,
-                "booking.held",
-                d.booking.id,
-                {"order_id": d.booking.order_id, "slot_id": d.slot.id},
-                ctx.now,
-            )
-            for order in held
-            for d in order.drafts
+            Event(ctx.org_id, "booking.held", b.id, {"order_id": b.order_id, "slot_id": b.slot_id}, ctx.now)
+            for one in held
+            for b in one.facts.bookings
         ],
     )
-    return [
-        order if isinstance(order, DomainError) else no_room.get(order.order.id) or _facts(order) for order in drafted
-    ]
+    if confirmed := [Confirmed(one.ctx, one.facts) for one in held if one.is_confirmed]:
+        await complete(confirmed)
+    return [no_room.get(one.draft.order.id) or one.facts for one in orders]
 
 
 def _facts(order: OrderDraft) -> Facts:
@@ -139,10 +183,11 @@ async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
     for _ in range(REFERENCE_TRIES):
         rows = [
             (b.id, b.order_id, b.position, b.customer_id, b.reference, b.slot_id, b.product_id, b.product_version,
-             b.option_id, b.contact, b.answers, b.price, b.total, b.channel, b.visit_ends_at, b.created_at)
+             b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel, b.visit_ends_at,
+             b.created_at, b.confirmed_at)
             for b in waiting.values()
         ]  # fmt: skip
-        for inserted in await queries.insert_bookings(ctx.db, ctx.org_id, columns(rows, 16)):
+        for inserted in await queries.insert_bookings(ctx.db, ctx.org_id, columns(rows, 19)):
             del waiting[inserted.id]
         if not waiting:
             break

@@ -35,8 +35,8 @@ async def find_earlier(ctx: Context, order_id: UUID | None, booking_id: UUID | N
     thing_id = order_id or booking_id
     found_id = ctx.resumes or order_id
     if found_id is None and booking_id is not None:
-        found = await queries.find_booking_order_id(ctx.db, ctx.org_id, booking_id)
-        found_id = None if found is None else found.id
+        found = await queries.find_orders_of(ctx.db, ctx.org_id, [booking_id])
+        found_id = found[0].order_id if found else None
     if found_id is None:
         return None
     order = await queries.lock_order(ctx.db, ctx.org_id, found_id)

@@ -1,133 +1,147 @@
-"""Holding together: what has gathered while one transaction was under way is held in the next.
+"""Holding and confirming together: what has gathered while one transaction was under way is done in the next.
 
-The same statements as one by one, shared by all; see `core.batching` for why it is safe. Only what is simple comes
-here: one booking, no chosen seats, no confirmation. Anything unusual about a request (a key that is under way, an id
-that exists, a failed transaction) sends it to the plain path by itself.
+The same statements as one by one, shared by all; see `core.batching` and `core.together` for why it is safe. Only
+what is simple comes here: of a hold one booking without chosen seats, of a confirmation what needs no provider to be
+called. What turns out to be unusual (an id that exists, an order that somebody works on, seats to be assigned) goes to
+the plain path before anything is written for it, so that a batch waits for no single order.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import queries
-from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.hold import Wish, place_holds
+from booking_api.bookings.operations.confirm import Confirmed, check, confirm_now, with_contacts
+from booking_api.bookings.operations.facts import Facts, Show, load, may_see, present
+from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
 from booking_api.bookings.operations.repeat import id_key
-from booking_api.bookings.schemas import NewOrder
-from booking_api.core import queries as core_queries
-from booking_api.core.batching import SINGLY, Singly
+from booking_api.bookings.refusals import UseOrder
+from booking_api.bookings.schemas import Confirmation, NewOrder, OrderRow
 from booking_api.core.context import Context
-from booking_api.core.db import Connection, columns
+from booking_api.core.errors import DomainError, NotFound
 from booking_api.core.ids import new_id
 from booking_api.core.replies import Reply
-from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import fingerprint
-from booking_api.core.transactions import UNFINISHED, earlier_reply, twin_lock
+from booking_api.core.together import Turn
 
 
-class HoldRequest(NamedTuple):
+class HoldWish(NamedTuple):
     """A request to hold one booking, with what it needs of HTTP."""
 
-    make_context: Callable[[Connection], Context]
     wanted: NewOrder
     body: bytes
-    key: tuple[bytes, bytes] | None
-    """The idempotency key's digest and the request's fingerprint."""
-    show: Callable[[Context, Facts], Awaitable[Reply]]
+    show: Show
+    reply: Callable[[Context, Facts, Any], Reply]
 
     @property
     def booking_id(self) -> UUID | None:
         return self.wanted.bookings[0].id
 
 
-Outcome = Reply | Exception | Singly
+async def hold_together(turns: Sequence[Turn[HoldWish]]) -> None:
+    """Holds, and confirms at once where that is wished."""
+    ctx = turns[0].ctx
+    known: set[UUID] = set()
+    if ids := [booking_id for turn in turns if (booking_id := turn.wish.booking_id)]:
+        known = {found.booking_id for found in await queries.find_orders_of(ctx.db, ctx.org_id, ids)}
+    fresh = [turn for turn in turns if turn.wish.booking_id not in known]
+    drafted: list[tuple[Turn[HoldWish], Drafted]] = []
+    for turn, draft in zip(fresh, await draft_holds([_wish(turn) for turn in fresh]), strict=True):
+        if isinstance(draft, DomainError):
+            turn.outcome = draft
+        elif not turn.wish.wanted.confirm or (draft.is_confirmed and not _has_seats(draft.facts)):
+            drafted.append((turn, draft))
+    held: list[tuple[Turn[HoldWish], Facts]] = []
+    for (turn, _), outcome in zip(drafted, await place_holds([draft for _, draft in drafted]), strict=True):
+        if isinstance(outcome, Exception):
+            turn.outcome = outcome
+        else:
+            held.append((turn, outcome))
+    answers = await present([(turn.ctx, facts, turn.wish.show) for turn, facts in held])
+    for (turn, facts), answer in zip(held, answers, strict=True):
+        turn.outcome = turn.wish.reply(turn.ctx, facts, answer)
+        if turn.ctx.caller.kind == "app" and (booking_id := turn.wish.booking_id) is not None:
+            # As `repeat.remember_id` does.
+            made = fingerprint(turn.wish.body)
+            turn.notes.append((id_key(booking_id), made, turn.outcome.status, b"", facts.order.customer_id))
 
 
-async def hold_together(runtime: Runtime, org_id: UUID, requests: Sequence[HoldRequest]) -> list[Outcome]:
-    """One transaction for all of them; each gets its own reply, its own refusal, or is sent to run by itself."""
-    async with acquire(runtime) as db, db.transaction():
-        contexts = [request.make_context(db) for request in requests]
-        outcomes: list[Outcome | None] = [None] * len(requests)
-        await _sort_out_repeats(db, org_id, requests, contexts, outcomes)
-        fresh = [position for position, outcome in enumerate(outcomes) if outcome is None]
-        if not fresh:
-            return [outcome or SINGLY for outcome in outcomes]
-        wishes = [_wish(contexts[position], requests[position].wanted) for position in fresh]
-        stored: list[tuple[Any, ...]] = []
-        for position, wish, held in zip(fresh, wishes, await place_holds(wishes), strict=True):
-            if isinstance(held, Exception):
-                outcomes[position] = held
-                continue
-            request, ctx = requests[position], contexts[position]
-            reply = outcomes[position] = await request.show(ctx, held)
-            stored += _answers(request, ctx, reply, wish.customer_id)
-        if stored and await core_queries.store_answers(db, org_id, columns(stored, 6), contexts[0].now) < len(stored):
-            raise TwinCameFirst
-    return [outcome or SINGLY for outcome in outcomes]
+def _wish(turn: Turn[HoldWish]) -> Wish:
+    caller = turn.ctx.caller
+    customer_id = caller.subject_id if caller.is_customer else None
+    return Wish(turn.ctx, turn.wish.wanted, customer_id or new_id())
 
 
-class TwinCameFirst(Exception):
-    """Another process stored the answer to one of the keys first: roll back, and each by itself."""
+def _has_seats(facts: Facts) -> bool:
+    return any(facts.slot(booking).seat_layout_id is not None for booking in facts.bookings)
 
 
-def _wish(ctx: Context, wanted: NewOrder) -> Wish:
-    customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
-    return Wish(ctx, wanted, customer_id or new_id(), wanted.contact)
+class ConfirmWish(NamedTuple):
+    """A request to confirm an order, by its id or by that of its only booking."""
+
+    order_id: UUID | None
+    booking_id: UUID | None
+    wanted: Confirmation
+    show: Show
 
 
-async def _sort_out_repeats(
-    db: Connection,
-    org_id: UUID,
-    requests: Sequence[HoldRequest],
-    contexts: Sequence[Context],
-    outcomes: list[Outcome | None],
-) -> None:
-    """Answers what was answered before, and sends away what has a twin or an id that exists."""
-    seen: set[Any] = set()
-    keyed: list[int] = []
-    for position, request in enumerate(requests):
-        marks = {
-            mark
-            for mark in (request.key and (contexts[position].caller.credential_id, request.key[0]), request.booking_id)
-            if mark
-        }
-        if marks & seen:
-            outcomes[position] = SINGLY
+async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
+    """Confirms orders of which nothing is to be paid now."""
+    locked = await _lock(turns)
+    wishes = await with_contacts([(turn.ctx, facts, turn.wish.wanted) for turn, facts in locked])
+    done: list[tuple[Turn[ConfirmWish], Facts]] = []
+    now: list[Confirmed] = []
+    for (turn, facts), wish in zip(locked, wishes, strict=True):
+        try:
+            step = check(turn.ctx, facts, wish)
+        except DomainError as refusal:
+            turn.outcome = refusal
             continue
-        seen |= marks
-        if request.key is not None:
-            keyed.append(position)
-    if keyed:
-        credentials = [contexts[position].caller.credential_id for position in keyed]
-        hashes = [key[0] for position in keyed if (key := requests[position].key)]
-        locks = [twin_lock(org_id, credential, hash_) for credential, hash_ in zip(credentials, hashes, strict=True)]
-        for position, found in zip(
-            keyed, await core_queries.find_answers(db, org_id, credentials, hashes, locks), strict=True
-        ):
-            key = requests[position].key
-            assert key is not None
-            if found.status is None:
-                outcomes[position] = None if found.locked else SINGLY
-            elif found.status == UNFINISHED or found.fingerprint != key[1]:
-                outcomes[position] = SINGLY
-            else:
-                outcomes[position] = earlier_reply(found)
-    ids = {booking_id for request in requests if (booking_id := request.booking_id)}
-    if ids:
-        taken = {row.id for row in await queries.find_known_ids(db, org_id, list(ids))}
-        for position, request in enumerate(requests):
-            if request.booking_id in taken:
-                outcomes[position] = SINGLY
+        if step == "confirm" and not _has_seats(facts):
+            now.append(Confirmed(turn.ctx, facts))
+        elif step != "nothing":
+            continue
+        done.append((turn, facts))
+    await confirm_now(now)
+    answers = await present([(turn.ctx, facts, turn.wish.show) for turn, facts in done])
+    for (turn, _), answer in zip(done, answers, strict=True):
+        turn.outcome = Reply(answer)
 
 
-def _answers(request: HoldRequest, ctx: Context, reply: Reply, customer_id: UUID) -> list[tuple[Any, ...]]:
-    """What is stored of a hold: the answer under its key, and who made the id under a publishable key."""
-    caller = ctx.caller
-    rows: list[tuple[Any, ...]] = []
-    if request.key is not None:
-        rows.append((caller.credential_id, *request.key, reply.status, reply.body, reply.tokens_for))
-    if caller.kind == "app" and request.booking_id is not None:
-        rows.append(
-            (caller.credential_id, id_key(request.booking_id), fingerprint(request.body), 201, b"", customer_id)
-        )
-    return rows
+async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> list[tuple[Turn[ConfirmWish], Facts]]:
+    """The orders, locked, with all there is to know, in as many statements as for one.
+
+    Left to the plain path are orders that somebody works on, a second request about the same order, a customer's
+    second order, which may need the contact that comes with the first, and all that has to do with a payment.
+    """
+    ctx = turns[0].ctx
+    order_of: dict[UUID, UUID] = {}
+    if booking_ids := [turn.wish.booking_id for turn in turns if turn.wish.booking_id is not None]:
+        found = await queries.find_orders_of(ctx.db, ctx.org_id, booking_ids)
+        order_of = {row.booking_id: row.order_id for row in found}
+    wanted: dict[UUID, Turn[ConfirmWish]] = {}
+    for turn in turns:
+        order_id = turn.wish.order_id or (turn.wish.booking_id and order_of.get(turn.wish.booking_id))
+        if order_id is None:
+            turn.outcome = NotFound()
+        else:
+            wanted.setdefault(order_id, turn)
+    locked = {order.id: order for order in await queries.lock_orders(ctx.db, ctx.org_id, list(wanted))}
+    customers: set[UUID] = set()
+    chosen: list[tuple[Turn[ConfirmWish], OrderRow]] = []
+    for order_id, turn in wanted.items():
+        order = locked.get(order_id)
+        if order is None or order.intent_id is not None or order.customer_id in customers:
+            continue
+        if may_see(turn.ctx, order):
+            customers.add(order.customer_id)
+            chosen.append((turn, order))
+        else:
+            turn.outcome = NotFound()
+    whole: list[tuple[Turn[ConfirmWish], Facts]] = []
+    for (turn, _), facts in zip(chosen, await load(ctx, [order for _, order in chosen]), strict=True):
+        if turn.wish.booking_id is not None and facts.of_several:
+            turn.outcome = UseOrder(order_id=str(facts.order.id))
+        else:
+            whole.append((turn, facts))
+    return whole

@@ -11,7 +11,8 @@ from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
 
 POLL_SECONDS = 0.25
-MAX_WATCHERS = 5_000
+MAX_WATCHERS = 2_000
+"""Event streams of one process: fewer than it may have connections, so that others still get through."""
 WATCH = "bookings.watch"
 Key = tuple[UUID, UUID]
 
@@ -26,11 +27,15 @@ class Watch:
         self.count = 0
         self.task: asyncio.Task[None] | None = None
 
+    def check_room(self) -> None:
+        """Raises `Overloaded` when as many event streams are open as there may be."""
+        if self.count >= MAX_WATCHERS:
+            raise Overloaded("Too many event streams are open.", retry_after_seconds=5)
+
     @asynccontextmanager
     async def on(self, org_id: UUID, booking_id: UUID, version: int) -> AsyncIterator[asyncio.Event]:
         """An event that is set whenever the booking's version is another one. Raises `Overloaded` beyond the bound."""
-        if self.count >= MAX_WATCHERS:
-            raise Overloaded("Too many event streams are open.", retry_after_seconds=5)
+        self.check_room()
         key, signal = (org_id, booking_id), asyncio.Event()
         self.signals.setdefault(key, set()).add(signal)
         self.versions[key] = min(version, self.versions.get(key, version))

@@ -27,26 +27,33 @@ def move(facts: Facts, action: Action) -> None:
     facts.order.status = after
 
 
+def mark_confirmed(facts: Facts, action: Action, now: datetime) -> None:
+    """Moves an order that keeps its places for good."""
+    move(facts, action)
+    facts.order.expires_at = facts.order.pending_until = None
+    for booking in facts.bookings:
+        booking.confirmed_at = now
+
+
 async def save(ctx: Context, facts: Facts, bookings: Sequence[BookingRow] | None = None) -> None:
     """Writes the order and these bookings (by default all), raising the bookings' versions."""
-    changed = facts.bookings if bookings is None else bookings
-    await queries.update_order(ctx.db, ctx.org_id, facts.order, ctx.now)
-    rows = [
-        (
-            b.id,
-            b.status,
-            b.contact,
-            b.answers,
-            b.price,
-            b.cancel_reason,
-            b.refund_amount,
-            b.confirmed_at,
-            b.visit_ends_at,
-        )
+    await _write(ctx, [facts], facts.bookings if bookings is None else bookings)
+
+
+async def save_all(ctx: Context, many: Sequence[Facts]) -> None:
+    """Writes these orders with all their bookings, raising the bookings' versions."""
+    await _write(ctx, many, [booking for facts in many for booking in facts.bookings])
+
+
+async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingRow]) -> None:
+    orders = [(o.id, o.status, o.expires_at, o.pending_until, o.intent_id) for o in (facts.order for facts in many)]
+    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 5), ctx.now)
+    bookings = [
+        (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at)
         for b in changed
-    ]
-    if rows:
-        await queries.update_bookings(ctx.db, ctx.org_id, columns(rows, 9), ctx.now)
+    ]  # fmt: skip
+    if bookings:
+        await queries.update_bookings(ctx.db, ctx.org_id, columns(bookings, 9), ctx.now)
     for booking in changed:
         booking.version += 1
         booking.updated_at = ctx.now

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
-import httpx
 import msgspec
 
 from booking_api.core.log import log
@@ -27,8 +26,6 @@ from booking_api.payments.webhooks import check_signature, webhook_secrets
 
 T = TypeVar("T")
 CONNECT_SECONDS = 2.0
-FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, TimeoutError, RuntimeError, ValueError)
-"""What a call over the network may raise; a client that is being closed raises `RuntimeError`."""
 
 
 class ChargeDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,18 +123,21 @@ def _read(answer: bytes, into: type[T]) -> T | None:
 
 async def _call(runtime: Runtime, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
     """The status and body of the provider's answer; status 0 when none came in time."""
+    import httpx  # Only where somebody pays this way; see `lifetime`.
+
     seconds = runtime.settings.provider_timeout_seconds
     try:
         # httpx bounds each read, not the whole: a provider that drips would be waited for without end.
         async with asyncio.timeout(seconds):
-            answer = await runtime.http.request(
+            answer = await runtime.http().request(
                 method,
                 runtime.settings.test_provider_url.rstrip("/") + path,
                 content=None if body is None else msgspec.json.encode(body),
                 headers={"content-type": "application/json"},
                 timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
             )
-    except FAILURES as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, RuntimeError, ValueError) as error:
+        # A client that is being closed raises `RuntimeError`.
         log.warning("provider.unreachable", provider="test", error=type(error).__name__)
         return 0, b""
     if answer.status_code >= 500:

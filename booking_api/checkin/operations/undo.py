@@ -1,0 +1,57 @@
+"""Taking a scan back."""
+
+from booking_api.checkin import archive_queries, queries, rules
+from booking_api.checkin.operations.scan import actor_of
+from booking_api.checkin.rules import LaterScan
+from booking_api.checkin.schemas import OutcomeRow, Presence, UndoneScan
+from booking_api.core.context import Context
+from booking_api.core.errors import Forbidden, NotFound
+
+
+async def undo(ctx: Context, nonce: str) -> UndoneScan:
+    """Takes a scan back: who was inside before is again. The scan stays on record, with who undid it and when.
+
+    An agent or key may undo their own within ten minutes, a manager any. Undoing twice is undoing once.
+    Raises `NotFound`, `Forbidden` (also for a scan in the archive), or `LaterScan` once another scan let one of its items through.
+    """
+    found = await queries.find_scan_to_undo(ctx.db, ctx.org_id, nonce) if rules.is_nonce(nonce) else None
+    if found is None:
+        if rules.is_nonce(nonce) and await archive_queries.is_archived(ctx.db, ctx.org_id, nonce):
+            raise Forbidden("This scan is so old that it is only kept on record.")
+        raise NotFound
+    own = found.scanned_by == actor_of(ctx) and rules.may_undo_own(found.received_at, ctx.now)
+    if found.undone_at is None and not own and not ctx.caller.may("scan:override", "manager"):
+        raise Forbidden("You may undo your own scans within ten minutes; for others ask a manager.")
+    if found.item_id is not None:
+        await queries.lock_bookings_of(ctx.db, ctx.org_id, [found.item_id])
+    outcomes = await queries.find_outcomes(ctx.db, ctx.org_id, nonce)
+    if not await queries.mark_undone(ctx.db, ctx.org_id, nonce, ctx.now, actor_of(ctx)):
+        found = await queries.find_scan_to_undo(ctx.db, ctx.org_id, nonce)
+        assert found is not None
+        assert found.undone_at is not None
+        items = [Presence(row.item_id, row.inside, row.entries) for row in outcomes]
+        return UndoneScan(nonce=nonce, undone_at=found.undone_at, items=items)
+    changed = [row for row in outcomes if row.admit and (row.last_nonce is not None or row.nonce_before is not None)]
+    if any(row.last_nonce != nonce for row in changed):
+        raise LaterScan
+    await _restore(ctx, changed)
+    restored = {row.item_id for row in changed}
+    items = [
+        Presence(row.item_id, row.inside_before, row.entries_before)
+        if row.item_id in restored
+        else Presence(row.item_id, row.inside, row.entries)
+        for row in outcomes
+    ]
+    return UndoneScan(nonce=nonce, undone_at=ctx.now, items=items)
+
+
+async def _restore(ctx: Context, changed: list[OutcomeRow]) -> None:
+    begun = [row.item_id for row in changed if row.nonce_before is None]
+    if begun:
+        await queries.delete_attendance(ctx.db, ctx.org_id, begun)
+    earlier = [row for row in changed if row.nonce_before is not None]
+    if earlier:
+        await queries.restore_attendance(
+            ctx.db, ctx.org_id, [row.item_id for row in earlier], [row.inside_before for row in earlier],
+            [row.entries_before for row in earlier], [row.nonce_before or "" for row in earlier], ctx.now,
+        )  # fmt: skip
