@@ -1,5 +1,6 @@
 """What must be true after any fault: the database's books, the payment provider's, and the two compared."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import asyncpg
 from booking_api.core.clock import utc_now
 from booking_api.core.db import prepare_connection
 from booking_api.upkeep.doctor import RECONCILED_WITHIN, data_checks
+from tests.operations.test_worker import until
 
 Charges = list[dict[str, Any]]
 
@@ -50,6 +52,26 @@ async def _doubled(db: asyncpg.Connection) -> list[str]:
     return [f"{row['name']} was booked twice" for row in rows]
 
 
+async def wrong_scans(database_url: str, told: dict[str, str]) -> list[str]:
+    """Which verdicts, by nonce, were forgotten; who was let through twice, or scanned and not let through at all."""
+    db = await asyncpg.connect(database_url)
+    try:
+        rows = await db.fetch("select nonce, item_id::text as item, admit, verdict from scan")
+    finally:
+        await db.close()
+    verdicts = {row["nonce"]: row["verdict"] for row in rows}
+    admitted = [row["item"] for row in rows if row["admit"]]
+    return [
+        *(
+            f"scan {nonce} was {said} and is {verdicts.get(nonce)}"
+            for nonce, said in told.items()
+            if verdicts.get(nonce) != said
+        ),
+        *(f"{item} was let through twice" for item in set(admitted) if admitted.count(item) > 1),
+        *(f"{row['item']} was only {row['verdict']}" for row in rows if row["item"] not in admitted),
+    ]
+
+
 async def _wrong_money(db: asyncpg.Connection, charges: Charges, refunds: Charges) -> list[str]:
     """Every charge belongs to an order that stands, or was given back; nothing was charged or given back twice."""
     rows = await db.fetch(
@@ -86,6 +108,36 @@ async def _wrong_money(db: asyncpg.Connection, charges: Charges, refunds: Charge
     given_back = {refund["key"] for refund in refunds if refund["status"] == "succeeded"}
     found += [f"refund {key} is not in both books" for key in known ^ given_back]
     return found
+
+
+async def batches(database_url: str) -> int:
+    """In how many transactions several requests or several scans were answered."""
+    db = await asyncpg.connect(database_url)
+    try:
+        return await db.fetchval(
+            """
+            select (select count(*) from (select from idempotency_key group by xmin::text having count(*) > 1) as shared)
+              + (select count(*) from (select from scan group by xmin::text having count(*) > 1) as shared)
+            """
+        )
+    finally:
+        await db.close()
+
+
+async def all_done(database_url: str, meanwhile: Callable[[], Awaitable[object]], seconds: float) -> None:
+    """Waits until the workers have caught up. Raises `AssertionError` that says what is left in the end."""
+    left: dict[str, int] = {}
+
+    async def nothing_is_left() -> bool:
+        nonlocal left
+        await meanwhile()
+        left = await left_over(database_url)
+        return not left
+
+    try:
+        await until(nothing_is_left, seconds)
+    except TimeoutError:
+        raise AssertionError(f"still to be done: {left}") from None
 
 
 async def left_over(database_url: str) -> dict[str, int]:

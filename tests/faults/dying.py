@@ -1,21 +1,27 @@
 """A process that dies by SIGKILL at a named step of its work, for the tests beside it.
 
-`python -m tests.faults.dying STEP`: with a request as JSON on standard input it serves that one request, without one
-it works as a worker. Settings are read from the environment, as those of any process. It ends by SIGKILL or, where
-the step is never reached, with an answer on standard output.
+With requests it serves those, all at once, without any it works as a worker; settings are read from the environment,
+as those of any process. It ends by SIGKILL or, where the step is never reached, leaves an answer in a file.
+
+All such processes of a test run are forks of one that has imported everything already, which takes longer than what
+they live for.
 """
 
 import asyncio
 import functools
+import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
 import httpx
 import msgspec
+from asyncpg.transaction import Transaction
 from pgqueuer.queries import Queries
 
 from booking_api import worker
@@ -23,6 +29,7 @@ from booking_api.app import create_app, open_runtime
 from booking_api.bookings import routes
 from booking_api.bookings.operations import cancel, confirm, together
 from booking_api.core import queries as core_queries
+from booking_api.core.batching import Batcher
 from booking_api.core.settings import load_settings
 from booking_api.inventory import operations as inventory
 from booking_api.passes import operations as passes
@@ -30,9 +37,13 @@ from booking_api.payments import jobs as payment_jobs
 from booking_api.payments import operations as payments
 from booking_api.payments import queries as payment_queries
 from booking_api.payments.providers.test import HttpTestProvider
+from tests.faults.batches import gathered
+from tests.processes import PATIENCE_SECONDS
 
-Owner = ModuleType | type
+Owner = ModuleType | type | Batcher[Any, Any]
 LONGEST_WORK_SECONDS = 30.0
+AT_BATCH: list[Callable[[Batcher[Any, Any]], None]] = []
+"""What is done when the requests are together in one batch, before it is run."""
 
 
 def die() -> NoReturn:
@@ -75,6 +86,9 @@ STEPS: dict[str, Callable[[], Any]] = {
     "the order was settled": lambda: after(confirm, "settle"),
     "all was committed": lambda: before(sys.modules[__name__], "say"),
     "the cancellation was written": lambda: after(cancel, "cancel"),
+    # of several requests at once
+    "a batch was written": lambda: AT_BATCH.append(lambda _: before(Transaction, "__aexit__")),
+    "a batch was committed": lambda: AT_BATCH.append(lambda batcher: after(batcher, "_flush")),
     # of a worker
     "events were claimed": lambda: after(core_queries, "claim_unrelayed_events"),
     "jobs were enqueued": lambda: after(Queries, "enqueue"),
@@ -98,7 +112,7 @@ async def say(send: Callable[[Any], Awaitable[None]], message: Any) -> None:
     await send(message)
 
 
-async def serve(request: Received) -> str:
+async def serve(requests: Sequence[Received]) -> str:
     settings = load_settings()
     app = create_app(settings)
     async with open_runtime(settings) as runtime:
@@ -109,8 +123,13 @@ async def serve(request: Received) -> str:
 
         transport = httpx.ASGITransport(serving)
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-            answer = await client.request(request.method, request.path, json=request.body, headers=request.headers)
-            return f"{answer.status_code} {answer.text}"
+
+            async def ask(request: Received) -> str:
+                answer = await client.request(request.method, request.path, json=request.body, headers=request.headers)
+                return f"{answer.status_code} {answer.text}"
+
+            with gathered(len(requests), lambda batcher: [spoil(batcher) for spoil in AT_BATCH]):
+                return "\n".join(await asyncio.gather(*(ask(request) for request in requests)))
 
 
 async def work() -> str:
@@ -120,7 +139,28 @@ async def work() -> str:
     return "The worker never came to this step."
 
 
-if __name__ == "__main__":
-    STEPS[sys.argv[1]]()
-    given = sys.stdin.buffer.read()
-    sys.stdout.write(asyncio.run(serve(msgspec.json.decode(given, type=Received)) if given else work()))
+def live(step: str, requests: Sequence[Received], environment: Mapping[str, str], said: str) -> None:
+    """The life of such a process."""
+    with Path(said).open("w") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    os.environ.clear()
+    os.environ.update(environment)
+    STEPS[step]()
+    print(asyncio.run(serve(requests) if requests else work()), flush=True)  # noqa: T201 - to the file
+
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__])
+
+
+async def dies(step: str, requests: Sequence[Received], environment: Mapping[str, str]) -> None:
+    """Lets a process live until it dies at the step. Raises `AssertionError` where it doesn't."""
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
+        process = FORKS.Process(target=live, args=(step, requests, dict(environment), said.name), daemon=True)
+        process.start()
+        try:
+            await asyncio.to_thread(process.join, PATIENCE_SECONDS)
+            assert process.exitcode == -signal.SIGKILL, f"{step}: {process.exitcode} {said.read()}"
+        finally:
+            process.kill()

@@ -9,20 +9,26 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
 import psutil
 
+from booking_api.core.clock import utc_now
+from booking_api.core.runtime import acquire
 from booking_api.core.settings import Settings
 from booking_api.demo.embedded import EmbeddedPostgres
 from booking_api.lifetime import open_runtime
 from booking_api.migrate import migrate
 from tests.payments.provider import WEBHOOK_PATH, WEBHOOK_SECRET, RunningProvider
 from tests.processes import PATIENCE_SECONDS, SECRET, command, environment, free_port, is_ready, wait_until_gone
-from tests.world import World, build_world
+from tests.world import World, add_slot, build_world
 
 PROVIDER_SECONDS = 1.0
+BOARDS_BEFORE = timedelta(minutes=40)
 MEMORY = Path("/dev/shm")
 
 
@@ -73,12 +79,54 @@ class Program:
             self.process.wait(PATIENCE_SECONDS)
 
 
-class Installation:
-    """Use `installed`."""
+class Database(Protocol):
+    """What an installation needs of its PostgreSQL."""
+
+    @property
+    def url(self) -> str: ...
+    def prepare(self) -> None: ...
+    async def start(self) -> None: ...
+    async def stop(self, hurry: asyncio.Event) -> None: ...
+
+
+class Postgres(EmbeddedPostgres):
+    """One server, which can be killed."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "postgres", folder / "postgres.log")
+
+    async def end(self) -> None:
+        """SIGKILL for the postmaster. Its processes end when they notice."""
+        assert self.child is not None
+        assert self.child.process is not None
+        self.child.process.kill()
+        await self.child.process.wait()
+
+    async def kill(self) -> None:
+        """The same, and another one begins once the last process of this one has ended."""
+        await self.end()
+        await self.start()
+
+    async def kill_backend(self) -> None:
+        """One process that serves a client: the postmaster ends all others and recovers."""
+        assert self.child is not None
+        assert self.child.process is not None
+        for one in psutil.Process(self.child.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "[local]" in " ".join(one.cmdline()):
+                    one.kill()
+                    return
+
+
+D = TypeVar("D", bound=Database)
+
+
+class Installation(Generic[D]):
+    """Use `installed`."""
+
+    def __init__(self, folder: Path, postgres: D) -> None:
         self.folder = folder
-        self.postgres = EmbeddedPostgres(folder / "postgres", folder / "postgres.log")
+        self.postgres = postgres
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.provider = RunningProvider(late_seconds=0.2)
@@ -88,15 +136,18 @@ class Installation:
             "BOOKING_TEST_PROVIDER_URL": self.provider.url,
             "BOOKING_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "BOOKING_PROVIDER_TIMEOUT_SECONDS": str(PROVIDER_SECONDS),
-            "BOOKING_HOLD_SECONDS": "4",
-            "BOOKING_PENDING_SECONDS": "8",
+            "BOOKING_HOLD_SECONDS": "3",
+            "BOOKING_PENDING_SECONDS": "5",
             "BOOKING_POOL_WAIT_SECONDS": "5",
+            "BOOKING_STATEMENT_TIMEOUT_SECONDS": "2",
             "BOOKING_RATE_LIMIT_PER_MINUTE": "100000",
             "BOOKING_ADDRESS_RATE_LIMIT_PER_MINUTE": "100000",
         }
         self.server = Program(folder, "serve", "--port", str(port), **self.values)
         self.worker = Program(folder, "worker", **self.values)
         self.world: World
+        self.boarding: UUID
+        """A flight that is boarded right now, with room for everybody."""
 
     async def start(self) -> None:
         await asyncio.to_thread(self.postgres.prepare)
@@ -108,6 +159,10 @@ class Installation:
         self.provider.bank.webhook_url = self.url + WEBHOOK_PATH
         async with open_runtime(self.settings) as runtime:
             self.world = await build_world(runtime)
+            async with acquire(runtime) as db:
+                self.boarding = await add_slot(
+                    db, self.world.org.org_id, self.world.flight, utc_now() + BOARDS_BEFORE, capacity=100_000
+                )
         await self.until_ready(workers=1)
 
     async def until_ready(self, workers: int = 0) -> None:
@@ -135,32 +190,8 @@ class Installation:
         await asyncio.to_thread(self.worker.kill)
         self.worker.start()
 
-    async def kill_postgres(self) -> None:
-        """The postmaster. Its processes end when they notice, and only then may another one begin."""
-        await self.end_postgres()
-        await self.postgres.start()
-
-    async def end_postgres(self) -> None:
-        child = self.postgres.child
-        assert child is not None
-        assert child.process is not None
-        child.process.kill()
-        await child.process.wait()
-
-    async def kill_backend(self) -> None:
-        """One process of PostgreSQL that serves a client: the postmaster ends all others and recovers."""
-        child = self.postgres.child
-        assert child is not None
-        assert child.process is not None
-        for one in psutil.Process(child.process.pid).children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if "[local]" in " ".join(one.cmdline()):
-                    one.kill()
-                    return
-
-    async def kill_all(self) -> None:
-        """A power cut. What comes up before PostgreSQL does is started again."""
-        await asyncio.gather(self.kill_server(), self.kill_worker(), self.kill_postgres())
+    async def revive_worker(self) -> None:
+        self.worker.revive()
 
     async def stop(self) -> None:
         for program in (self.server, self.worker):
@@ -173,16 +204,16 @@ class Installation:
 
     def logs(self) -> str:
         """The last lines of each program, for a failure's report."""
-        files = (self.server.log, self.worker.log, self.postgres.log_file)
-        return "\n".join(f"--- {file.name}\n{file.read_text()[-4000:]}" for file in files if file.exists())
+        return "\n".join(f"--- {file.name}\n{file.read_text()[-4000:]}" for file in sorted(self.folder.glob("*.log")))
 
 
 @contextlib.asynccontextmanager
-async def installed() -> AsyncIterator[Installation]:
-    """An installation that is ready; nothing of it is left afterwards."""
+async def installed(make: Callable[[Path], D]) -> AsyncIterator[Installation[D]]:
+    """An installation that is ready, with the PostgreSQL that `make` puts into a folder; nothing of it is left."""
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="booking-faults-", dir=memory))
-    installation = Installation(folder)
+    os.chmod(folder, 0o755)  # noqa: PTH101 - as quick as anything; root's PostgreSQL runs as another user
+    installation = Installation(folder, make(folder))
     try:
         await installation.start()
         yield installation

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import random
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -38,6 +38,8 @@ class Journal:
     told: dict[str, Acknowledged] = dataclasses.field(default_factory=dict)
     keys: dict[str, str] = dataclasses.field(default_factory=dict)
     """Idempotency key → the booking it was answered with."""
+    scans: dict[str, str] = dataclasses.field(default_factory=dict)
+    """A scan's nonce → the verdict it was answered with."""
     unanswered: int = 0
     overloaded: int = 0
     wrong: list[str] = dataclasses.field(default_factory=list)
@@ -53,10 +55,13 @@ class Journal:
 class Phone:
     """One customer after another, each with their own dice."""
 
-    def __init__(self, api: httpx.AsyncClient, world: World, journal: Journal, seed: str) -> None:
-        self.api, self.world, self.journal = api, world, journal
+    def __init__(
+        self, api: httpx.AsyncClient, world: World, journal: Journal, seed: str, boarding: UUID | None = None
+    ) -> None:
+        """`boarding` is a flight that is boarded right now: whoever has paid for it goes to its gates."""
+        self.api, self.world, self.journal, self.boarding = api, world, journal, boarding
         self.dice = random.Random(seed)
-        self.slots = [*world.flight_slots[:3], *world.tower_slots]
+        self.slots = [*world.flight_slots[:3], *world.tower_slots, *([boarding] * 8 if boarding else [])]
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -65,7 +70,7 @@ class Phone:
     async def ask(self, wish: Wish) -> Json:
         """Repeats a wish until it is answered; the booking, or the problem why not."""
         wish = wish.with_key()
-        answer = await self._insist(wish)
+        answer = await self.insist(wish)
         body: Json = answer.json()
         if answer.is_success:
             key = wish.headers["Idempotency-Key"]
@@ -76,7 +81,8 @@ class Phone:
             self.journal.wrong.append(f"{wish.method} {wish.path}: {answer.status_code} {answer.text}")
         return body
 
-    async def _insist(self, wish: Wish) -> httpx.Response:
+    async def insist(self, wish: Wish) -> httpx.Response:
+        """Repeats a request until it is answered."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
@@ -92,7 +98,7 @@ class Phone:
 
     async def look(self, path: str, owner: Headers) -> Json:
         """Gets a booking, or an order of one."""
-        answer = await self._insist(Wish(path, owner, {}, 200, "", "GET"))
+        answer = await self.insist(Wish(path, owner, {}, 200, "", "GET"))
         assert answer.status_code == 200, answer.text
         found: Json = answer.json()
         booking = found["bookings"][0] if "bookings" in found else found
@@ -123,7 +129,9 @@ class Phone:
             await self.ask(Wish(f"{path}/confirm", owner, self._payment(), 200, ""))
             booking = await self.look(path, owner)
         booking = await self._decided(booking, owner)
-        if booking["status"] == "on_hold" or (booking["status"] == "confirmed" and self.dice.random() < 0.5):
+        if booking["slot"]["id"] == str(self.boarding) and booking["status"] == "confirmed":
+            await self._board(booking)
+        elif booking["status"] == "on_hold" or (booking["status"] == "confirmed" and self.dice.random() < 0.5):
             await self.think()
             self.journal.told[booking["id"]].wants_to_cancel = True
             await self.ask(Wish(f"{path}/cancel", owner, {}, 200, "cancelled"))
@@ -132,7 +140,9 @@ class Phone:
         """A party with names that nobody else has."""
         slot = self.dice.choice(self.slots)
         units = ["adult"] * self.dice.choice([1, 1, 2])
-        if slot in self.world.flight_slots:
+        if slot == self.boarding:
+            wish = party(self.world, *units, slot=slot)
+        elif slot in self.world.flight_slots:
             wish = party(self.world, *units, slot=slot, option=self.dice.choice(["light", "flex"]))
         else:
             wish = visit(self.world, *units, slot=slot)
@@ -158,6 +168,23 @@ class Phone:
             await asyncio.sleep(0.2)
             booking = await self.look(f"/v1/bookings/{booking['id']}", owner)
         return booking
+
+    async def _board(self, booking: Json) -> None:
+        """Each traveller is scanned at two gates at once: one lets them through."""
+        codes = [item["pass"]["code"] for item in booking["items"] if item["pass"]["paid"]]
+        await asyncio.gather(*(self._scan(code) for code in codes * 2))
+
+    async def _scan(self, code: str) -> None:
+        """A device repeats a scan under its nonce, now and then also one that was answered."""
+        wish = Wish("/v1/scans", self.world.agent, {"code": code, "nonce": uuid4().hex}, 200, "")
+        for _ in range(self.dice.choice([1, 1, 1, 2])):
+            answer = await self.insist(wish)
+            if answer.status_code != 200:
+                self.journal.wrong.append(f"a scan was answered with {answer.status_code} {answer.text}")
+                return
+            told = answer.json()["verdict"]
+            if (known := self.journal.scans.setdefault(wish.body["nonce"], told)) != told:
+                self.journal.wrong.append(f"one scan, two verdicts: {known} and {told}")
 
 
 def is_later(told: str, status: str, *, wants_to_cancel: bool) -> bool:

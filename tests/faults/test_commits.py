@@ -27,7 +27,7 @@ async def proxy(database_url: str) -> AsyncIterator[Proxy]:
 @pytest.fixture
 def settings(settings: Settings, proxy: Proxy) -> Settings:
     return msgspec.structs.replace(
-        settings, database_url=proxy.url, statement_timeout_seconds=0.5, pool_wait_seconds=5.0, log_level="critical"
+        settings, database_url=proxy.url, statement_timeout_seconds=2.0, pool_wait_seconds=5.0, log_level="critical"
     )
 
 

@@ -34,7 +34,7 @@ async def proxy(database_url: str) -> AsyncIterator[Proxy]:
 def settings(settings: Settings, proxy: Proxy) -> Settings:
     """Through the proxy, and impatient."""
     return msgspec.structs.replace(
-        settings, database_url=proxy.url, pool_size=POOL_SIZE, pool_wait_seconds=1.5, statement_timeout_seconds=0.5,
+        settings, database_url=proxy.url, pool_size=POOL_SIZE, pool_wait_seconds=5.0, statement_timeout_seconds=2.0,
         test_provider_url=PROVIDER_URL, log_level="warning",
     )  # fmt: skip
 

@@ -64,8 +64,10 @@ def test_it_announces_itself_remembers_and_stops_cleanly(folder: Path) -> None:
         assert stop(process, signal.SIGINT)[0] == 0
 
 
-def test_a_booking_costs_a_phone_three_requests_or_one(folder: Path) -> None:
+def test_while_it_runs(folder: Path) -> None:
+    """Its folder is its own, and a booking costs a phone three requests or one."""
     with demo(folder) as (process, announced):
+        says(run("demo", "--port", "0", "--data-dir", str(folder)), "Another demo is running on the data directory")
         done = run("bench", "mobile", "--url", announced["url"], "--key", announced["publishable_key"], "--json")
         assert done.returncode == 0, done.stderr
         guest, returning = json.loads(done.stdout).values()
@@ -114,12 +116,6 @@ def test_a_database_that_was_left_behind_does_not_stop_the_next_start(folder: Pa
             postgres.resume()
             assert json.loads(read_line(successor))["url"]
             assert stop(successor)[0] == 0
-
-
-def test_a_data_directory_belongs_to_one_demo(folder: Path) -> None:
-    with demo(folder) as (process, _):
-        says(run("demo", "--port", "0", "--data-dir", str(folder)), "Another demo is running on the data directory")
-        assert stop(process)[0] == 0
 
 
 def test_an_ephemeral_demo_leaves_nothing(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from booking_api import worker
 from booking_api.core.settings import Settings
-from tests.faults.books import left_over, wrongs, wrongs_under_load
+from tests.faults.books import all_done, wrongs, wrongs_under_load
 from tests.faults.phones import Journal, Phone
 from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.test_kills import SEED, forgotten
@@ -67,11 +67,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled(
         await flap(proxy, dice, journal, database_url)
         stop.set()
 
-    async def nothing_is_left() -> bool:
-        await let_time_pass(database_url)
-        return not await left_over(database_url)
-
-    await until(nothing_is_left, PATIENCE_SECONDS)
+    await all_done(database_url, lambda: let_time_pass(database_url), PATIENCE_SECONDS)
     stop_worker.set()
     await asyncio.wait_for(working, PATIENCE_SECONDS)
     assert journal.wrong == []

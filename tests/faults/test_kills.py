@@ -12,14 +12,14 @@ import httpx
 import msgspec
 
 from booking_api.payments.test_provider.books import describe
-from tests.faults.books import left_over, wrongs, wrongs_under_load
-from tests.faults.installation import Installation, installed
+from tests.faults.books import all_done, batches, wrong_scans, wrongs, wrongs_under_load
+from tests.faults.installation import Installation, Postgres, installed
 from tests.faults.phones import ANSWER_SECONDS, Journal, Phone, is_later
 from tests.operations.test_worker import until
 from tests.processes import PATIENCE_SECONDS, get, is_ready, run
 
 SEED = os.environ.get("BOOKING_TESTS_SEED", "1")
-PHONES = 6
+PHONES = 10
 CALM_SECONDS = (0.2, 1.5)
 
 
@@ -40,14 +40,19 @@ async def forgotten(database_url: str, journal: Journal) -> list[str]:
     ]
 
 
-async def kill_one_after_another(installation: Installation, journal: Journal, dice: random.Random) -> None:
+async def kill_one_after_another(installation: Installation[Postgres], journal: Journal, dice: random.Random) -> None:
     """After each, customers get on by themselves, and everything is as they were told."""
     kills = [
         installation.kill_server, installation.kill_server_process, installation.kill_worker,
-        installation.kill_postgres, installation.kill_postgres, installation.kill_backend,
+        installation.postgres.kill, installation.postgres.kill, installation.postgres.kill_backend,
     ]  # fmt: skip
     dice.shuffle(kills)
-    for kill in [*kills, installation.kill_all]:
+
+    async def kill_all() -> None:
+        """A power cut. What comes up before PostgreSQL does is started again."""
+        await asyncio.gather(installation.kill_server(), installation.kill_worker(), installation.postgres.kill())
+
+    for kill in [*kills, kill_all]:
         await asyncio.sleep(dice.uniform(*CALM_SECONDS))
         await kill()
         await installation.until_ready()
@@ -59,8 +64,11 @@ async def kill_one_after_another(installation: Installation, journal: Journal, d
 
 async def test_nothing_acknowledged_is_lost_or_doubled() -> None:
     dice, journal, stop = random.Random(SEED), Journal(), asyncio.Event()
-    async with installed() as installation, httpx.AsyncClient(base_url=installation.url, timeout=ANSWER_SECONDS) as api:
-        phones = [Phone(api, installation.world, journal, f"{SEED}-{number}") for number in range(PHONES)]
+    async with (
+        installed(Postgres) as installation,
+        httpx.AsyncClient(base_url=installation.url, timeout=ANSWER_SECONDS) as api,
+    ):
+        phones = [Phone(api, installation.world, journal, f"{SEED}-{n}", installation.boarding) for n in range(PHONES)]
         try:
             async with asyncio.TaskGroup() as group:
                 for phone in phones:
@@ -68,14 +76,12 @@ async def test_nothing_acknowledged_is_lost_or_doubled() -> None:
                 await kill_one_after_another(installation, journal, dice)
                 stop.set()
 
-            async def nothing_is_left() -> bool:
-                installation.worker.revive()
-                return not await left_over(installation.postgres.url)
-
-            await until(nothing_is_left, 2 * PATIENCE_SECONDS)
+            await all_done(installation.postgres.url, installation.revive_worker, 2 * PATIENCE_SECONDS)
             assert journal.wrong == []
             assert journal.unanswered > 0
             assert await forgotten(installation.postgres.url, journal) == []
+            assert await wrong_scans(installation.postgres.url, journal.scans) == []
+            assert await batches(installation.postgres.url) > 0
             books = installation.provider.bank.books
             charges = [describe(charge) for charge in books.charges.values()]
             refunds = [msgspec.to_builtins(refund) for refund in books.refunds.values()]
@@ -89,11 +95,11 @@ async def test_nothing_acknowledged_is_lost_or_doubled() -> None:
 
 async def test_a_server_outlives_a_long_absence_of_postgresql() -> None:
     """Also where one of its processes has to be started anew meanwhile: it is there, and ready once PostgreSQL is."""
-    async with installed() as installation:
+    async with installed(Postgres) as installation:
         server, worker = installation.server.process, installation.worker.process
         assert server is not None
         assert worker is not None
-        await installation.end_postgres()
+        await installation.postgres.end()
         await installation.kill_server_process()
         await until(lambda: asyncio.to_thread(get, f"{installation.url}/healthz"), PATIENCE_SECONDS)
         unready = await asyncio.to_thread(get, f"{installation.url}/readyz")

@@ -1,20 +1,17 @@
 """SIGKILL at each step between a customer's wish and its end: what was begun is finished, once, or was never begun."""
 
 import asyncio
-import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 
 import asyncpg
 import httpx
-import msgspec
 import pytest
 
 from booking_api import worker
 from booking_api.bookings import jobs as bookings
 from booking_api.core.settings import Settings
 from tests.bookings.journey import end_hold, taken
+from tests.faults import dying
 from tests.faults.books import left_over, wrongs
 from tests.faults.dying import Received
 from tests.faults.wishes import CARD, WISHES, Json, Shop
@@ -23,19 +20,13 @@ from tests.processes import PATIENCE_SECONDS, environment
 from tests.world import World
 
 
-async def dies(settings: Settings, provider: Provider, step: str, request: Received | None = None) -> None:
+async def dies(settings: Settings, provider: Provider, step: str, *requests: Received) -> None:
     """Lets a process do its work until it dies at the step."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.faults.dying", step,
-        env=environment(
-            DATABASE_URL=settings.database_url, BOOKING_TEST_PROVIDER_URL=provider.url,
-            BOOKING_WEBHOOK_SECRET=WEBHOOK_SECRET,
-        ),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        out, _ = await process.communicate(b"" if request is None else msgspec.json.encode(request))
-    assert process.returncode == -signal.SIGKILL, f"{step}: {out.decode()}"
+    values = {
+        "DATABASE_URL": settings.database_url, "BOOKING_TEST_PROVIDER_URL": provider.url,
+        "BOOKING_WEBHOOK_SECRET": WEBHOOK_SECRET,
+    }  # fmt: skip
+    await dying.dies(step, requests, environment(**values))
 
 
 async def let_time_pass(database_url: str) -> None:

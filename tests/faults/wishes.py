@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -53,10 +53,12 @@ class Shop:
 
     api: httpx.AsyncClient
     world: World
+    slot: UUID | None = None
+    """Which tower visit is booked; by default the first."""
 
     async def held(self) -> tuple[Json, Headers]:
         """A booking on hold and its owner."""
-        booking = await hold(self.api, self.world.app, traveller(self.world))
+        booking = await hold(self.api, self.world.app, traveller(self.world, slot=self.slot))
         return booking, owner_of(booking)
 
     async def confirmed(self, how: Json) -> tuple[Json, Headers]:
@@ -66,9 +68,9 @@ class Shop:
         return answer.json(), owner
 
 
-def traveller(world: World, **more: Any) -> Json:
+def traveller(world: World, *, slot: UUID | None = None, **more: Any) -> Json:
     """A visit of somebody with a name of their own, so that it is seen when they are booked twice; see `books`."""
-    return {**visit(world, "adult"), "items": [{"unit": "adult", "name": uuid4().hex}], **more}
+    return {**visit(world, "adult", slot=slot), "items": [{"unit": "adult", "name": uuid4().hex}], **more}
 
 
 async def of_held(shop: Shop, verb: str, body: Json, becomes: str) -> Wish:
@@ -83,7 +85,7 @@ async def of_confirmed(shop: Shop, how: Json, verb: str, body: Json, becomes: st
 
 
 async def new(shop: Shop, becomes: str, **more: Any) -> Wish:
-    return Wish("/v1/bookings", shop.world.app, traveller(shop.world, **more), 201, becomes)
+    return Wish("/v1/bookings", shop.world.app, traveller(shop.world, slot=shop.slot, **more), 201, becomes)
 
 
 async def new_order(shop: Shop) -> Wish:
