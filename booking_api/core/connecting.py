@@ -134,11 +134,14 @@ class Servers:
     def __init__(self, database_url: str) -> None:
         self.urls = one_server_each(database_url)
         """In the order in which they are asked."""
+        self.accepted = 0
+        """How many connections were accepted so far."""
         self._seconds = CONNECT_SECONDS if len(self.urls) == 1 else CONNECT_SECONDS_EACH
 
     async def connect(self, *_: Any, **options: Any) -> Any:
         """A connection to the first server that will do. The options are asyncpg's; raises what it raises."""
         failure: BaseException | None = None
+        before = self.accepted
         for url in list(self.urls):
             try:
                 connection = await asyncpg.connect(
@@ -153,6 +156,11 @@ class Servers:
                 self.urls.remove(url)
                 self.urls.append(url)
                 raise
+            if self.accepted > before and url != self.urls[0]:
+                # Another server took over while this one kept silent. It can't know, and would tell what was.
+                connection.terminate()
+                return await self.connect(**options)
+            self.accepted += 1
             self.urls.remove(url)
             self.urls.insert(0, url)
             return connection

@@ -1,7 +1,10 @@
 """Several servers, one of which is of no use."""
 
+import asyncio
+
 import msgspec
 
+from booking_api.core.connecting import Servers
 from booking_api.core.errors import Overloaded
 from booking_api.core.runtime import acquire
 from booking_api.core.settings import Settings
@@ -28,3 +31,21 @@ async def test_who_waits_only_briefly_reaches_the_second_server_too(settings: Se
                     return False
 
             await until(reached, PATIENCE_SECONDS)
+
+
+async def test_a_server_that_answers_late_is_not_believed_once_another_took_over(database_url: str) -> None:
+    """It was asked before the other one took over: what it knows may be of the past."""
+    async with running_proxy(database_url) as old, running_proxy(database_url) as new:
+        old.delay_seconds = 0.3
+        servers = Servers(new.url.replace("@", f"@127.0.0.1:{old.port},"))
+        asked_before = asyncio.create_task(servers.connect())
+        await asyncio.sleep(0.2)
+        impatient = asyncio.create_task(servers.connect())
+        await asyncio.sleep(0.2)
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        successor = await servers.connect()
+        late = await asyncio.wait_for(asked_before, PATIENCE_SECONDS)
+        assert [connection._addr[1] for connection in (successor, late)] == [new.port, new.port]
+        for connection in (successor, late):
+            await connection.close()
