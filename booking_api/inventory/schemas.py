@@ -278,7 +278,7 @@ class SlotQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class FoundSlot(msgspec.Struct, frozen=True, gc=False):
-    """What a search needs of a slot, all read at one moment; the fields are the statements' columns in their order.
+    """What a search needs of a slot, all read at one moment.
 
     Times are seconds since 1970, exact to the microsecond: a page has eighty of them, and making each a `datetime`
     took longer than all else that the driver does.

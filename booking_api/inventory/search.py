@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from booking_api.catalog.rules import places
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
+from booking_api.core.db import columns
 from booking_api.core.errors import NotFound
 from booking_api.core.money import Money
 from booking_api.core.paging import read_cursor, write_cursor
@@ -44,7 +45,6 @@ from booking_api.inventory.targets import (
     date_range,
     find_target,
     holder_of,
-    offer_columns,
     places_of,
     refuse,
 )
@@ -170,13 +170,13 @@ async def _by_start(
 async def _by_price(
     ctx: Context, target: Target, first: date, last: date, wanted: rules.Wanted | None, query: AvailabilityQuery
 ) -> tuple[list[FoundSlot], str | None]:
-    """Ranks in the database, where every slot of the range is, and then reads the page whole."""
+    """Ranks in the database, where the slots are, and then reads the page whole."""
     after: PricePosition = read_cursor(query.cursor, PricePosition) if query.cursor else (-1, LONG_AGO, UUID(int=0))
     products = await all_products(ctx, target, first, last)
     check_party(products, wanted)
     ranked = await search_queries.rank_by_price(
-        ctx.db, ctx.org_id, places_of(target), offer_columns(products, wanted, first, last), after, NEVER,
-        ctx.now, query.limit + 1,
+        ctx.db, ctx.org_id, places_of(target), ranked_offers(products, wanted, first, last), after, ctx.now,
+        query.limit + 1,
     )  # fmt: skip
     page = ranked[: query.limit]
     found = await queries.find_slots_with_room(ctx.db, ctx.org_id, [row.id for row in page], holder_of(ctx), ctx.now)
@@ -185,6 +185,22 @@ async def _by_price(
     if len(ranked) == len(page):
         return slots, None
     return slots, write_cursor(page[-1].price, page[-1].starts_at, page[-1].id)
+
+
+def ranked_offers(
+    products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
+) -> list[list[Any]]:
+    """The offers as columns for `rank_by_price`: of each product the cheapest first, and last that there is none."""
+    rows: list[tuple[Any, ...]] = []
+    for product in products:
+        offers = list(rules.offer_rows(product, wanted, first, last))
+        occupied, cheapest = max(offer[5] for offer in offers), len(rows) + 1
+        priced = [
+            (product_id, option_id, start, end, NEVER if total is None else total, occupied, closes, cheapest)
+            for product_id, option_id, start, end, total, _, closes in offers
+        ]
+        rows += sorted(priced, key=itemgetter(4))
+    return columns(rows, 8)
 
 
 # single slots -----------------------------------------------------------------------------------------------------

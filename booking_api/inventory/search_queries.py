@@ -168,53 +168,102 @@ async def rank_by_price(
     route: tuple[UUID | None, UUID | None],
     offers: list[list[Any]],
     after: tuple[int, datetime, UUID],
-    never: int,
     now: datetime,
     limit: int,
 ) -> list[RankedSlot]:
-    """Slots from now on by the lowest total that can be booked, then start and id; `never` stands for none.
+    """Slots from now on by the lowest total that can be booked, then start and id, after a position.
 
-    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes.
-    Slots are reached through them, each product once without an option for the slots on which nothing is offered.
-    `offset 0` keeps the planner, which can't guess how many rows there are, on the index of products and dates.
+    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes,
+    and the place, from 1, of the product's first offer in these columns. A product's offers stand together, the
+    cheapest first; the last of them, without an option, has those slots on which none of the others can be booked.
+
+    Nothing is read but what comes before the page's end: steps go from total to total, within one from day to day of
+    UTC, and the sort, whose rows arrive by step, wants no further step once it has `limit` rows. A local date is at
+    most one day from the date of UTC. A slot counts under one offer only, by the `exists` over those before it, and
+    quotas are looked up slot by slot, in order. `offset 0` keeps the planner, which can't guess how many rows there
+    are, on the index of products and dates, and the lookups behind the inner sort. The last page, which has to
+    look at every slot under every offer, takes longer than a ranking of them all at once would.
     """
     return await fetch_all(
         db,
         RankedSlot,
         """
-        with offer as (
-          select * from unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[], $9::int[], $10::int[])
-            as o (product_id, option_id, first_day, last_day, total, places, closes_minutes)
-        ), ranked as (
-          select s.id, s.starts_at, coalesce(min(o.total) filter (
-              where s.status = 'open' and p.on_sale and s.booking_closes_at > $15
-                and s.starts_at - make_interval(mins => o.closes_minutes) > $15
-                and least(s.capacity - s.taken, coalesce(q.capacity - q.taken, s.capacity)) >= o.places
-            ), $14::bigint) as price
-          from offer o
-          join product p on p.org_id = $1 and p.id = o.product_id
-          cross join lateral (
-            select t.id, t.local_date, t.starts_at, t.capacity, t.taken, t.status, t.booking_closes_at
-            from slot t
-            where t.org_id = $1 and t.product_id = o.product_id and t.local_date between o.first_day and o.last_day
-              and t.starts_at >= $15
-              and ($2::uuid is null or t.origin_id = $2) and ($3::uuid is null or t.destination_id = $3)
+        with offer as materialized (
+          select *
+          from unnest($6::date[], $7::date[], $8::bigint[]) with ordinality as o (first_day, last_day, total, position)
+        ), step as (
+          select t.total, t.positions, d.day::date as day, d.day at time zone 'UTC' as since
+          from (select o.total, array_agg(o.position::int) as positions from offer o group by o.total) t
+          join (
+            select distinct r.total, day
+            from (select distinct o.total, o.first_day, o.last_day from offer o) r
+            cross join lateral generate_series(
+              (r.first_day - 1)::timestamp, (r.last_day + 1)::timestamp, interval '1 day'
+            ) day
+          ) d on d.total = t.total
+          where (t.total, (d.day + interval '1 day') at time zone 'UTC') > ($12::bigint, $13::timestamptz)
+            and (d.day + interval '1 day') at time zone 'UTC' > $15
+          order by t.total, since
+        )
+        select s.id, s.starts_at, step.total as price
+        from step
+        cross join lateral (
+          select s.id, s.starts_at
+          from (
+            select t.*, o.option_id, o.places, o.cheapest, o.position
+            from unnest(step.positions) as n (position)
+            cross join lateral (
+              select n.position, ($4::uuid[])[n.position] as product_id, ($5::uuid[])[n.position] as option_id,
+                     ($6::date[])[n.position] as first_day, ($7::date[])[n.position] as last_day,
+                     ($9::int[])[n.position] as places, ($10::int[])[n.position] as closes_minutes,
+                     ($11::int[])[n.position] as cheapest
+            ) o
+            join product p on p.org_id = $1 and p.id = o.product_id
+            cross join lateral (
+              select t.id, t.starts_at, t.local_date, t.capacity - t.taken as free,
+                     p.on_sale and t.status = 'open' and t.booking_closes_at > $15
+                       and t.capacity - t.taken >= o.places as for_sale
+              from slot t
+              where t.org_id = $1 and t.product_id = o.product_id
+                and t.local_date between greatest(o.first_day, step.day - 1) and least(o.last_day, step.day + 1)
+                and t.starts_at >= greatest(step.since, $15) and t.starts_at < step.since + interval '1 day'
+                and ($2::uuid is null or t.origin_id = $2) and ($3::uuid is null or t.destination_id = $3)
+              offset 0
+            ) t
+            where o.first_day <= step.day + 1 and o.last_day >= step.day - 1
+              and (step.total, t.starts_at, t.id) > ($12::bigint, $13::timestamptz, $14::uuid)
+              and (o.option_id is null
+                   or t.for_sale and t.starts_at - make_interval(mins => o.closes_minutes) > $15)
+            order by t.starts_at, t.id
             offset 0
           ) s
-          left join quota q on q.org_id = $1 and q.slot_id = s.id and q.option_id = o.option_id
-          group by s.id, s.starts_at
-        )
-        select r.id, r.starts_at, r.price
-        from ranked r
-        where (r.price, r.starts_at, r.id) > ($11::bigint, $12::timestamptz, $13::uuid)
-        order by r.price, r.starts_at, r.id
+          where (s.option_id is null or s.places <= least(s.free, (
+              select q.capacity - q.taken from quota q
+              where q.org_id = $1 and q.slot_id = s.id and q.option_id = s.option_id
+            )))
+            and not (s.for_sale and exists (
+              select
+              from unnest(
+                ($5::uuid[])[s.cheapest:s.position - 1], ($6::date[])[s.cheapest:s.position - 1],
+                ($7::date[])[s.cheapest:s.position - 1], ($10::int[])[s.cheapest:s.position - 1]
+              ) as c (option_id, first_day, last_day, closes_minutes)
+              where s.local_date between c.first_day and c.last_day
+                and s.starts_at - make_interval(mins => c.closes_minutes) > $15
+                and s.places <= least(s.free, (
+                  select q.capacity - q.taken from quota q
+                  where q.org_id = $1 and q.slot_id = s.id and q.option_id = c.option_id
+                ))
+            ))
+          order by s.starts_at, s.id
+          limit $16
+        ) s
+        order by step.total, step.since, s.starts_at, s.id
         limit $16
         """,
         org_id,
         *route,
         *offers,
         *after,
-        never,
         now,
         limit,
     )

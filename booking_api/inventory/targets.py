@@ -11,7 +11,6 @@ from booking_api.catalog.operations import find_places, load_definitions, load_p
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.context import Context
-from booking_api.core.db import columns
 from booking_api.core.errors import FieldError, Invalid, invalid, unprocessable
 from booking_api.inventory import rules, search_queries
 from booking_api.inventory.schemas import SlotsQuery
@@ -95,9 +94,3 @@ async def all_products(ctx: Context, target: Target, first: date, last: date) ->
         ctx.db, ctx.caches, ctx.org_id, [(row.product_id, row.version) for row in found]
     )
     return [definitions[row.product_id, row.version] for row in found]
-
-
-def offer_columns(
-    products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
-) -> list[list[object]]:
-    return columns([row for product in products for row in rules.offer_rows(product, wanted, first, last)], 7)

@@ -1,5 +1,6 @@
 """A calendar by one statement over all slots, without anything kept: what the kept one is compared with."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,10 +10,11 @@ import msgspec
 from booking_api.catalog.operations import load_definitions
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.catalog.schemas import ProductDefinition
+from booking_api.core.db import columns
 from booking_api.core.money import Money
 from booking_api.inventory import rules
 from booking_api.inventory.schemas import Calendar, CalendarDay
-from booking_api.inventory.targets import check_party, offer_columns
+from booking_api.inventory.targets import check_party
 from tests.world import World
 
 SQL = """
@@ -67,6 +69,13 @@ class DayRow(msgspec.Struct):
     rank: int
     vacancies: int
     from_price: int | None
+
+
+def offer_columns(
+    products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
+) -> list[list[object]]:
+    """Every offer of the products, and of each a row without an option, for a statement over all of their slots."""
+    return columns([row for product in products for row in rules.offer_rows(product, wanted, first, last)], 7)
 
 
 async def plain_calendar(

@@ -54,7 +54,7 @@ async def fill(db: asyncpg.Connection, world: World) -> None:
         select $1, gen_random_uuid(), 'many-' || n, case when n % 10 = 0 then $2::uuid else $3::uuid end, 'departure',
                $4, case when n % 10 = 0 then $5::uuid end, '2027-01-01'::date + n / 100, at, at + interval '1 hour',
                'UTC', 'UTC', 100, 1, 'open', at, 'G' || n % 50, at
-        from generate_series(1, $6::int) n, lateral (select '2027-01-01'::timestamptz + n / 100 * interval '1 day' as at)
+        from generate_series(1, $6::int) n, lateral (select '2027-01-01'::timestamptz + n / 100 * interval '1 day' as at) t
         """,
         org_id, flight.id, world.tower.id, flight.origin and flight.origin.id,
         flight.destination and flight.destination.id, SLOTS,
@@ -199,9 +199,10 @@ async def test_a_search_with_values_reads_none_either(large: asyncpg.Connection,
     async with open_runtime(world.runtime.settings) as runtime:
         asked = dataclasses.replace(world, runtime=runtime)
         for target in named:
-            query = AvailabilityQuery(first=first, last=last, limit=20, **target)
-            page = await search_at(asked, now, query)
-            assert len(page.items) == query.limit
+            for sort in ("price", "start"):
+                query = AvailabilityQuery(first=first, last=last, limit=20, sort=sort, **target)
+                page = await search_at(asked, now, query)
+                assert len(page.items) == query.limit
             found = await calendar_at(asked, now, SlotsQuery(first=first, last=last, **target), me)
             assert all(day.vacancies for day in found.items)
         await take(asked, page.items[0].slot_id, world.option(world.flight, "light"), 1, now=now)
@@ -213,6 +214,19 @@ async def test_a_search_with_values_reads_none_either(large: asyncpg.Connection,
             break
         await asyncio.sleep(0.05)
     assert dict(await large.fetch(read, sorted(BIG))) == before
+
+
+async def test_a_ranking_by_price_reads_no_further_than_its_page(large: asyncpg.Connection):
+    """Its rows arrive by total and day, and are sorted within these alone."""
+    (statement,) = (statement for statement in CHECKED if statement.name.endswith(".rank_by_price"))
+    plan = await explain(large, statement)
+    (sort,) = plan["Plans"][-1:]
+    assert (plan["Node Type"], sort["Node Type"]) == ("Limit", "Incremental Sort")
+    assert len(sort["Presorted Key"]) == 2
+    slots = [node for node in nodes(plan) if node.get("Relation Name") == "slot"]
+    assert [node["Index Name"] for node in slots] == ["slot_product_date"]
+    quotas = [node for node in nodes(plan) if node.get("Relation Name") == "quota"]
+    assert [node["Index Name"] for node in quotas] == ["quota_pkey"] * 2
 
 
 async def test_a_whole_table_is_noticed(large: asyncpg.Connection):

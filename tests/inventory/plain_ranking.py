@@ -1,0 +1,40 @@
+"""Slots by price by one statement that ranks all of them: what the search, which reads no more than a page, is compared with."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+
+from booking_api.catalog.schemas import ProductDefinition
+from booking_api.inventory import rules
+from booking_api.inventory.search import NEVER
+from tests.inventory.plain_calendar import offer_columns
+
+SQL = """
+        with offer as (
+          select * from unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[], $9::int[], $10::int[])
+            as o (product_id, option_id, first_day, last_day, total, places, closes_minutes)
+        )
+        select s.id, s.starts_at, coalesce(min(o.total) filter (
+            where s.status = 'open' and p.on_sale and s.booking_closes_at > $12
+              and s.starts_at - make_interval(mins => o.closes_minutes) > $12
+              and least(s.capacity - s.taken, coalesce(q.capacity - q.taken, s.capacity)) >= o.places
+          ), $11::bigint) as price
+        from offer o
+        join product p on p.org_id = $1 and p.id = o.product_id
+        join slot s on s.org_id = $1 and s.product_id = o.product_id and s.local_date between o.first_day and o.last_day
+        left join quota q on q.org_id = $1 and q.slot_id = s.id and q.option_id = o.option_id
+        where s.starts_at >= $12 and ($2::uuid is null or s.origin_id = $2) and ($3::uuid is null or s.destination_id = $3)
+        group by s.id, s.starts_at
+        order by price, s.starts_at, s.id
+        """
+
+
+async def plain_ranking(
+    db: asyncpg.Connection, org_id: UUID, route: tuple[UUID | None, UUID | None], products: Iterable[ProductDefinition],
+    wanted: rules.Wanted | None, first: date, last: date, now: datetime,
+) -> list[tuple[int, datetime, UUID]]:  # fmt: skip
+    """Every slot's lowest total that can be booked, start and id, in this order."""
+    rows = await db.fetch(SQL, org_id, *route, *offer_columns(products, wanted, first, last), NEVER, now)
+    return [(row["price"], row["starts_at"], row["id"]) for row in rows]
