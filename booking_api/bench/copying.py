@@ -51,12 +51,12 @@ class SlotPlace:
 
 
 def reference_of(number: int) -> str:
-    """Eight characters that no other number has."""
+    """Eight characters that no other number has, and that the server, which knows no U, never draws."""
     digits = ""
-    for _ in range(8):
+    for _ in range(7):
         number, digit = divmod(number, 32)
         digits = CROCKFORD[digit] + digits
-    return digits
+    return f"U{digits}"
 
 
 class _Sheet:

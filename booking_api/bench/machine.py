@@ -16,10 +16,15 @@ FLUSHES = 60
 GIBIBYTE = 2**30
 
 
+def count_cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def look_at_machine(folder: Path, postgresql: str) -> Machine:
     """Takes about a second: it listens how busy the machine is and writes to the disk that `folder` is on."""
     return Machine(
-        cpu=_cpu_name(), cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cpu=_cpu_name(), cores=count_cores(),
         memory_gb=round(psutil.virtual_memory().total / GIBIBYTE, 1), system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(), postgresql=postgresql, busy_percent=psutil.cpu_percent(interval=0.5),
         flush_ms=round(measure_flush(folder) * 1000, 3), packages=_versions(),

@@ -1,12 +1,15 @@
 """A whole run: the stage, the data, each operation in turn, the report."""
 
 import asyncio
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import asyncpg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -20,7 +23,7 @@ from booking_api.bench.loads.process import measure_memory, measure_picture, mea
 from booking_api.bench.loads.sale import measure_sale
 from booking_api.bench.loads.scan import Scan
 from booking_api.bench.loads.search import Calendar, Search, Timetable
-from booking_api.bench.machine import look_at_machine
+from booking_api.bench.machine import count_cores, look_at_machine
 from booking_api.bench.measure import Bench
 from booking_api.bench.schemas import Plan, Report, Result
 from booking_api.bench.stage import TUNED, Stage, open_database, open_folder, open_stage
@@ -35,22 +38,24 @@ RATES: dict[str, type[Operation]] = {
 READING = ("search", "calendar")
 OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory", "workers", "growth")
 QUICK_OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory")
-QUICK_SLOTS, QUICK_BOOKINGS = 30_000, 20_000
+QUICK_SLOTS, QUICK_BOOKINGS = 20_000, 20_000
+BYTES_PER_BOOKING = 3_500
+"""On the disk, with its slot, its pass and the log of having been written."""
 SHOWN_SETTINGS = (
     "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "wal_level", "jit",
 )  # fmt: skip
 
 
 def make_plan(
-    *, quick: bool, rounds: int | None, seconds: float | None, connections: int, workers: int, slots: int | None,
-    bookings: int | None,
+    *, quick: bool, rounds: int | None, seconds: float | None, connections: int, workers: int | None,
+    slots: int | None, bookings: int | None,
 ) -> Plan:  # fmt: skip
-    """The plan that the options describe."""
+    """The plan that the options describe; a process of the server for each core unless they say else."""
     return Plan(
-        rounds=rounds or (2 if quick else 5), seconds=seconds or (0.6 if quick else 4.0),
-        warm_seconds=0.3 if quick else 1.5, connections=connections, workers=workers, half_load=not quick,
+        rounds=rounds or (2 if quick else 5), seconds=seconds or (0.5 if quick else 4.0),
+        warm_seconds=0.2 if quick else 1.5, connections=connections, workers=workers or count_cores(), half_load=not quick,
         slots=slots or (QUICK_SLOTS if quick else 1_000_000),
-        bookings=bookings or (QUICK_BOOKINGS if quick else 1_000_000),
+        bookings=bookings or (QUICK_BOOKINGS if quick else 10_000_000),
     )  # fmt: skip
 
 
@@ -70,6 +75,8 @@ async def run_bench(names: list[str], plan: Plan, data_dir: Path | None, console
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, measuring.cancel)
     began = time.monotonic()
+    if "growth" in names:
+        check_room(plan, data_dir)
     results: list[Result] = []
     with Progress(
         TextColumn("{task.description:<48}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
@@ -91,7 +98,11 @@ async def run_bench(names: list[str], plan: Plan, data_dir: Path | None, console
                     session = _Session(stage, plan, note, progress)
                     await session.begin(together)
                     for name in together:
-                        results += await session.measure(name)
+                        try:
+                            results += await session.measure(name)
+                        except (StartFailed, OSError, asyncpg.PostgresError) as error:
+                            # What was measured before is worth keeping, and what comes after may go well.
+                            results.append(_failed(name, plan, error))
                         progress.advance(task)
             if "growth" in names:
                 results += await _measure_growth(folder, database, plan, note)
@@ -100,6 +111,24 @@ async def run_bench(names: list[str], plan: Plan, data_dir: Path | None, console
         machine=machine, generator=generator_name(), plan=plan, settings={**settings, **TUNED}, results=results,
         seconds=round(time.monotonic() - began, 1),
     )  # fmt: skip
+
+
+def _failed(name: str, plan: Plan, error: Exception) -> Result:
+    return Result(
+        op=name, title=name, connections=plan.connections, ours_per_s=0.0, exact=False,
+        problems=[f"{type(error).__name__}: {error}"],
+    )  # fmt: skip
+
+
+def check_room(plan: Plan, data_dir: Path | None) -> None:
+    """Raises `StartFailed` where growth would fill the disk."""
+    place = data_dir or Path(tempfile.gettempdir())
+    needed, free = plan.bookings * BYTES_PER_BOOKING, shutil.disk_usage(place).free
+    if needed > free:
+        raise StartFailed(
+            f"Growing to {plan.bookings:,} bookings takes {needed / 2**30:.0f} GB in {place}, where {free / 2**30:.0f} are"
+            " free; choose another place with --data-dir or fewer with --bookings."
+        )
 
 
 async def _measure_growth(folder: Path, database: EmbeddedPostgres, plan: Plan, note: Note) -> list[Result]:

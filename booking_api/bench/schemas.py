@@ -14,9 +14,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     warm_seconds: float = 1.5
     connections: int = 64
     workers: int = 1
+    """Processes of the measured server."""
     slots: int = 1_000_000
     """Slots that searches run over."""
-    bookings: int = 1_000_000
+    bookings: int = 10_000_000
     """Bookings that growth is measured up to."""
     half_load: bool = True
     """Whether to measure latencies at half of the throughput, too."""

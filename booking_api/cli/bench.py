@@ -36,10 +36,12 @@ def run_bench(
     rounds: Annotated[int | None, typer.Option(min=1, help="[default: 5]")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.2, help="Of each run. [default: 4]")] = None,
     connections: Annotated[int, typer.Option(min=1, max=4_000, help="Clients at once.")] = 64,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of the measured server.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of the measured server. [default: one for each core]")
+    ] = None,
     slots: Annotated[int | None, typer.Option(min=1_000, help="Slots to search. [default: 1000000]")] = None,
     bookings: Annotated[
-        int | None, typer.Option(min=20_000, max=100_000_000, help="Bookings to grow to. [default: 1000000]")
+        int | None, typer.Option(min=20_000, max=100_000_000, help="Bookings to grow to. [default: 10000000]")
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the database is put. [default: where temporary files go]")

@@ -17,9 +17,9 @@ holds at the position or later:
   committed, for its mark and its change become visible at the same moment. A subtransaction's mark carries the number
   of the whole transaction, which is also the only one that snapshots list.
 - Numbers are 64 bits wide and don't wrap around. They mean nothing on another server: after a restart or a failover
-  the server's start is another moment, and everything is given up. (When PostgreSQL recovers by itself from
-  the crash of a backend, its start stays the same, and so does all that was seen: commits are synchronous.) Where a snapshot tells too little (`News.blind`),
-  nothing is kept.
+  the server's start is another moment, and everything is given up. (When PostgreSQL recovers by itself from the crash
+  of a backend, its start stays the same, and so does all that was seen: commits are synchronous.) Where a snapshot
+  tells too little (`News.blind`), nothing is kept.
 - Marks are deleted only below a horizon that the same statement reads. A position that doesn't see all transactions
   below it may have missed some: everything is given up. So nothing here depends on a clock, and a process that was
   stopped for an hour goes on where it should.

@@ -15,9 +15,9 @@ from booking_api.bench.load import read_wrk
 from booking_api.bench.loads.base import Operation
 from booking_api.bench.loads.growth import list_sizes
 from booking_api.bench.loads.hold import Hold
-from booking_api.bench.machine import measure_flush
+from booking_api.bench.machine import count_cores, measure_flush
 from booking_api.bench.queries import Books
-from booking_api.bench.run import OPERATIONS, QUICK_OPERATIONS, choose, make_plan
+from booking_api.bench.run import OPERATIONS, QUICK_OPERATIONS, check_room, choose, make_plan
 from booking_api.bench.schemas import LoadRun, Machine, Plan, Report, Result
 from booking_api.cli import app
 from booking_api.core.process import StartFailed
@@ -112,6 +112,13 @@ def test_a_plan_is_what_the_options_say():
     assert quick.rounds < whole.rounds
     assert whole.slots == 1_000_000
     assert make_plan(quick=True, **{**options, "rounds": 9}).rounds == 9  # type: ignore[arg-type]
+    assert make_plan(quick=True, **{**options, "workers": None}).workers == count_cores()  # type: ignore[arg-type]
+
+
+def test_growth_begins_only_where_there_is_room(tmp_path):
+    check_room(Plan(bookings=20_000), tmp_path)
+    with pytest.raises(StartFailed, match=r"takes .* GB in .*--bookings"):
+        check_room(Plan(bookings=10**12), tmp_path)
 
 
 def test_growth_passes_a_million():
