@@ -5,6 +5,8 @@ from xml.sax.saxutils import escape
 from booking_api.bench.schemas import Report, Result
 
 WIDTH, LABEL, BAR, ROW, TOP, RIGHT = 900, 345, 16, 34, 64, 190
+LONGEST = 2.0
+"""Longer bars end in an arrow, so that the others can still be told apart."""
 STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
 .title { font-size: 16px; font-weight: 600; }
@@ -22,7 +24,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 def draw_chart(report: Report) -> str:
     """An SVG with a bar for each operation that has a limit, which is the dashed line."""
     shown = [result for result in report.results if result.ratio is not None]
-    most = max([1.2, *(result.ratio or 0.0 for result in shown)])
+    most = min(LONGEST, max([1.2, *(result.ratio or 0.0 for result in shown)]))
     scale = (WIDTH - LABEL - RIGHT) / most
     height = TOP + ROW * len(shown) + 44
     machine = report.machine
@@ -39,7 +41,7 @@ def draw_chart(report: Report) -> str:
         f'<line class="limit" x1="{limit_at:.1f}" x2="{limit_at:.1f}" y1="{TOP - 6}" y2="{height - 34}"/>',
         f'<text class="quiet" x="{limit_at:.1f}" y="{height - 18}" text-anchor="middle">'
         "pgbench, the same statements one by one = 1</text>",
-        f'<text class="quiet" x="0" y="{height - 2}">{escape(machine.cpu)}, {machine.cores} cores, '
+        f'<text class="quiet" x="0" y="{height - 6}">{escape(machine.cpu)}, {machine.cores} cores, '
         f"PostgreSQL {escape(machine.postgresql)}, Python {escape(machine.python)}</text>",
         "</svg>",
     ]
@@ -56,11 +58,18 @@ def _line_about(report: Report) -> str:
 
 def _row(result: Result, top: float, scale: float) -> list[str]:
     ratio, middle = result.ratio or 0.0, top + ROW / 2
+    width = max(min(ratio, LONGEST) * scale, 1)
     told = f"{ratio:.2f} × · {result.ours_per_s:,.0f} /s of {result.limit_per_s or 0:,.0f}"
-    end = LABEL + max(ratio, 1.0) * scale
-    return [
+    end = LABEL + max(width, scale)
+    row = [
         f'<text x="{LABEL - 12}" y="{middle + 4}" text-anchor="end">{escape(result.title)}</text>',
         f'<rect class="rail" x="{LABEL}" y="{middle - BAR / 2}" width="{scale:.1f}" height="{BAR}" rx="2"/>',
-        f'<rect class="ours" x="{LABEL}" y="{middle - BAR / 2}" width="{max(ratio * scale, 1):.1f}" height="{BAR}" rx="2"/>',
-        f'<text x="{end + 10:.1f}" y="{middle + 4}">{told}</text>',
+        f'<rect class="ours" x="{LABEL}" y="{middle - BAR / 2}" width="{width:.1f}" height="{BAR}" rx="2"/>',
+        f'<text x="{end + 16:.1f}" y="{middle + 4}">{told}</text>',
     ]
+    if ratio > LONGEST:
+        top, tip, bottom = middle - BAR / 2, LABEL + width + 10, middle + BAR / 2
+        row.append(
+            f'<path class="ours" d="M{LABEL + width - 2:.1f} {top} L{tip:.1f} {middle} L{tip - 12:.1f} {bottom} Z"/>'
+        )
+    return row

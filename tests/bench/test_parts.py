@@ -148,7 +148,9 @@ def test_the_chart_shows_what_has_a_limit():
     assert "hold & co" in texts
     assert "memory per worker" not in texts
     assert any(text.startswith("5.00 ×") for text in texts)
-    assert all(float(node.get("width", 0)) > 0 for node in root.iter("{http://www.w3.org/2000/svg}rect"))
+    widths = [float(node.get("width", 0)) for node in root.iter("{http://www.w3.org/2000/svg}rect")]
+    assert widths[1] * 4 == pytest.approx(widths[3], abs=1), "what is longer than twice the limit ends in an arrow"
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) == 1
 
 
 def test_the_chart_of_nothing_is_a_picture():
