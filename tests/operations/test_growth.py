@@ -41,7 +41,8 @@ async def test_idempotency_keys_take_the_room_of_two_days_for_ever(runtime: Runt
             await db.execute("vacuum idempotency_key")
             sizes.append(await size(db))
         assert await db.fetchval("select count(*) from idempotency_key") == 2 * A_DAY
-    assert max(sizes[2:]) <= 1.6 * sizes[1], sizes
+    # Three days at most before the oldest is deleted, and pages that aren't full; without deletion it would be eight.
+    assert max(sizes) <= 2 * sizes[1], sizes
 
 
 async def test_the_job_deletes_every_old_key_and_no_other(runtime: Runtime):
