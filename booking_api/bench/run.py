@@ -39,7 +39,7 @@ READING = ("search", "calendar")
 OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory", "workers", "growth")
 QUICK_OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory")
 QUICK_SLOTS, QUICK_BOOKINGS = 20_000, 20_000
-BYTES_PER_BOOKING = 3_500
+BYTES_PER_BOOKING = 4_500
 """On the disk, with its slot, its pass and the log of having been written."""
 SHOWN_SETTINGS = (
     "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "wal_level", "jit",
