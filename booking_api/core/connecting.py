@@ -8,6 +8,7 @@ them; a machine that is gone answers nothing at all, so that each server has a t
 import asyncio
 import socket
 import sys
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -166,3 +167,13 @@ class Servers:
             return connection
         assert failure is not None
         raise failure
+
+
+@lru_cache(maxsize=16)
+def servers_of(database_url: str) -> Servers:
+    """The servers of a URL, the same for all connections of the process: which one took over, all of them know.
+
+    Otherwise a connection made outside of the pool could go to a former primary that came to life again.
+    Raises `ValueError` as `one_server_each` does.
+    """
+    return Servers(database_url)

@@ -10,7 +10,7 @@ from typing import Any, LiteralString, TypeVar
 import asyncpg
 import msgspec
 
-from booking_api.core.connecting import SERVER_KEEPALIVE, LeanConnection, Servers
+from booking_api.core.connecting import SERVER_KEEPALIVE, LeanConnection, servers_of
 from booking_api.core.rows import read_rows
 from booking_api.core.settings import Settings
 
@@ -66,7 +66,7 @@ async def open_pool(
     seconds = statement_seconds or settings.statement_timeout_seconds
     return await asyncpg.create_pool(
         settings.database_url,
-        connect=Servers(settings.database_url).connect,
+        connect=servers_of(settings.database_url).connect,
         min_size=0,
         max_size=size or settings.pool_size,
         max_inactive_connection_lifetime=300,

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 
-from booking_api.core.connecting import CANT_CONNECT, Servers, one_server_each
+from booking_api.core.connecting import CANT_CONNECT, one_server_each, servers_of
 from booking_api.core.db import MARGIN_SECONDS, session_settings
 from booking_api.core.settings import Settings
 
@@ -75,7 +75,7 @@ async def connect(settings: Settings, *, name: str, statement_seconds: float = 6
     if not settings.database_url:
         raise StartFailed("DATABASE_URL is not set; it names the PostgreSQL database to use.")
     try:
-        return await Servers(settings.database_url).connect(
+        return await servers_of(settings.database_url).connect(
             command_timeout=statement_seconds + MARGIN_SECONDS,
             statement_cache_size=settings.statement_cache,
             server_settings=session_settings(name, statement_seconds, min(statement_seconds, LONGEST_LOCK_SECONDS)),

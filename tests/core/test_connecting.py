@@ -111,6 +111,20 @@ async def test_a_server_that_keeps_silent_is_passed_over_and_asked_last_from_the
         assert servers.urls == [well, silent]
 
 
+async def test_what_one_connection_learned_of_the_servers_all_of_the_process_know(settings, database_url):
+    """A former primary that is reached again is no longer asked first, whoever connects."""
+    async with running_proxy(database_url) as proxy:
+        changed = msgspec.structs.replace(settings, database_url=both(proxy.url, database_url))
+        await proxy.refuse()
+        await (await connect(changed, name="test")).close()
+        await proxy.heal()
+        own = await connect(changed, name="test")
+        async with open_runtime(changed) as runtime, acquire(runtime) as db:
+            assert await is_read_write(db)
+            assert not proxy.links
+        await own.close()
+
+
 async def test_a_server_that_only_reads_is_passed_over(database_url):
     """A database that refuses writes stands for a replica: the server says so as soon as it accepts a connection."""
     admin = await asyncpg.connect(database_url)
