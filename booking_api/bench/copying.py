@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from booking_api.bench import queries
 from booking_api.bench.ids import make_id, make_text
 from booking_api.bench.stage import HOLD_SECONDS
 from booking_api.bench.world import World, context_of
@@ -21,7 +22,6 @@ from booking_api.core.db import Connection
 from booking_api.core.ids import CROCKFORD
 from booking_api.core.runtime import acquire
 from booking_api.identity import operations as identity
-from booking_api.inventory import claim_queries
 from booking_api.passes import rules as pass_rules
 from booking_api.passes.schemas import Claims
 
@@ -120,7 +120,7 @@ async def _copy_chunk(
     ):  # fmt: skip
         await sheet.send(db, table, columns)
     for some in _pieces(sorted(taken.items()), 5_000):
-        await claim_queries.move_slots(db, org, [slot_id for slot_id, _ in some], [count for _, count in some])
+        await queries.take_places(db, org, [slot_id for slot_id, _ in some], [count for _, count in some])
     return codes
 
 

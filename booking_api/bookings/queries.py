@@ -13,22 +13,6 @@ from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 # orders -----------------------------------------------------------------------------------------------------------
 
 
-async def insert_orders(db: Connection, org_id: UUID, order_columns: list[list[Any]]) -> None:
-    """Raises a unique violation of `booking_order_pkey` when a client's id is taken."""
-    await execute(
-        db,
-        """
-        insert into booking_order (org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at)
-        select $1, o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, o.created_at
-        from unnest(
-          $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::timestamptz[]
-        ) as o (id, customer_id, status, expires_at, hold_limit_at, channel, created_at)
-        """,
-        org_id,
-        *order_columns,
-    )
-
-
 async def find_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow | None:
     return await fetch_one(
         db,
@@ -80,22 +64,6 @@ async def list_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
         """,
         org_id,
         order_ids,
-    )
-
-
-async def update_orders(db: Connection, org_id: UUID, order_columns: list[list[Any]], now: datetime) -> None:
-    await execute(
-        db,
-        """
-        update booking_order set status = c.status, expires_at = c.expires_at, pending_until = c.pending_until,
-          intent_id = c.intent_id, updated_at = $7
-        from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[])
-          as c (id, status, expires_at, pending_until, intent_id)
-        where booking_order.org_id = $1 and booking_order.id = c.id
-        """,
-        org_id,
-        *order_columns,
-        now,
     )
 
 
@@ -160,57 +128,71 @@ async def list_undecided_orders(db: Connection, now: datetime, but: Sequence[UUI
 # bookings ---------------------------------------------------------------------------------------------------------
 
 
-class NewReference(msgspec.Struct, frozen=True):
+class NewBooking(msgspec.Struct, frozen=True):
     id: UUID
+    reference: str
 
 
-async def insert_bookings(db: Connection, org_id: UUID, booking_columns: list[list[Any]]) -> list[NewReference]:
-    """The bookings that were inserted; one whose reference is taken is left out, to be tried with another.
+async def insert_orders(
+    db: Connection,
+    org_id: UUID,
+    order_columns: list[list[Any]],
+    booking_columns: list[list[Any]],
+    item_columns: list[list[Any]],
+) -> list[NewBooking]:
+    """Inserts orders with their bookings and items. A booking whose reference is taken gets its spare one.
 
-    Raises a unique violation of `booking_pkey` when a client's id is taken.
+    One statement, because a batch waits for the answer to each. Raises a unique violation of `booking_order_pkey` or
+    `booking_pkey` when a client's id is taken, and of `booking_reference_is_unique` when the spare one is taken too.
     """
     return await fetch_all(
         db,
-        NewReference,
+        NewBooking,
         """
-        insert into booking (
-          org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
-          status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, confirmed_at,
-          changed_xid
+        with ordered as (
+          insert into booking_order (
+            org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at
+          )
+          select $1, o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, o.created_at
+          from unnest(
+            $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::timestamptz[]
+          ) as o (id, customer_id, status, expires_at, hold_limit_at, channel, created_at)
+        ), booked as (
+          insert into booking (
+            org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
+            status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at,
+            confirmed_at, changed_xid
+          )
+          select $1, b.id, b.order_id, b.position, b.customer_id,
+            case when exists (select from booking t where t.org_id = $1 and t.reference = b.reference)
+              then b.spare else b.reference end,
+            b.slot_id, b.product_id, b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price,
+            b.total, b.channel, b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at,
+            pg_current_xact_id()::text::bigint
+          from unnest(
+            $9::uuid[], $10::uuid[], $11::int[], $12::uuid[], $13::text[], $14::text[], $15::uuid[], $16::uuid[],
+            $17::int[], $18::uuid[], $19::text[], $20::int[], $21::jsonb[], $22::jsonb[], $23::jsonb[], $24::bigint[],
+            $25::text[], $26::timestamptz[], $27::timestamptz[], $28::timestamptz[]
+          ) as b (
+            id, order_id, position, customer_id, reference, spare, slot_id, product_id, product_version, option_id,
+            status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at
+          )
+          returning id, reference
+        ), itemised as (
+          insert into item (
+            org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
+          )
+          select $1, i.*
+          from unnest(
+            $29::uuid[], $30::uuid[], $31::uuid[], $32::int[], $33::uuid[], $34::text[], $35::text[], $36::jsonb[],
+            $37::text[], $38::bigint[], $39::uuid[]
+          ) as i
         )
-        select $1, b.id, b.order_id, b.position, b.customer_id, b.reference, b.slot_id, b.product_id, b.product_version,
-          b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel, b.visit_ends_at,
-          b.created_at, b.created_at, b.confirmed_at, pg_current_xact_id()::text::bigint
-        from unnest(
-          $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::int[], $10::uuid[],
-          $11::text[], $12::int[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::bigint[], $17::text[],
-          $18::timestamptz[], $19::timestamptz[], $20::timestamptz[]
-        ) as b (
-          id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
-          status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at
-        )
-        on conflict (org_id, reference) do nothing
-        returning id
+        select id, reference from booked
         """,
         org_id,
+        *order_columns,
         *booking_columns,
-    )
-
-
-async def insert_items(db: Connection, org_id: UUID, item_columns: list[list[Any]]) -> None:
-    await execute(
-        db,
-        """
-        insert into item (
-          org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
-        )
-        select $1, i.*
-        from unnest(
-          $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[], $8::text[], $9::jsonb[], $10::text[],
-          $11::bigint[], $12::uuid[]
-        ) as i
-        """,
-        org_id,
         *item_columns,
     )
 
@@ -305,22 +287,32 @@ async def list_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) 
     )
 
 
-async def update_bookings(db: Connection, org_id: UUID, booking_columns: list[list[Any]], now: datetime) -> None:
-    """Writes what may change of bookings, and raises their versions."""
+async def update_orders(
+    db: Connection, org_id: UUID, order_columns: list[list[Any]], booking_columns: list[list[Any]], now: datetime
+) -> None:
+    """Writes what may change of orders and of these bookings, and raises the bookings' versions."""
     await execute(
         db,
         """
-        update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
-          cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
-          visit_ends_at = c.visit_ends_at, version = booking.version + 1, updated_at = $11,
-          changed_xid = pg_current_xact_id()::text::bigint
-        from unnest(
-          $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::text[], $8::bigint[], $9::timestamptz[],
-          $10::timestamptz[]
-        ) as c (id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at)
-        where booking.org_id = $1 and booking.id = c.id
+        with changed as (
+          update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
+            cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
+            visit_ends_at = c.visit_ends_at, version = booking.version + 1, updated_at = $16,
+            changed_xid = pg_current_xact_id()::text::bigint
+          from unnest(
+            $7::uuid[], $8::text[], $9::jsonb[], $10::jsonb[], $11::jsonb[], $12::text[], $13::bigint[],
+            $14::timestamptz[], $15::timestamptz[]
+          ) as c (id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at)
+          where booking.org_id = $1 and booking.id = c.id
+        )
+        update booking_order set status = c.status, expires_at = c.expires_at, pending_until = c.pending_until,
+          intent_id = c.intent_id, updated_at = $16
+        from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[])
+          as c (id, status, expires_at, pending_until, intent_id)
+        where booking_order.org_id = $1 and booking_order.id = c.id
         """,
         org_id,
+        *order_columns,
         *booking_columns,
         now,
     )

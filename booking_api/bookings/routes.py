@@ -55,6 +55,8 @@ CONFIRM_ERRORS = (HoldExpired, PriceChanged, DetailsMissing, PaymentDeclined, Co
 OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
 CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
 CONSTRAINTS["slot_taken_within_capacity"] = CONSTRAINTS["quota_taken_within_capacity"] = SoldOut
+TRY_AGAIN = OUR_IDS | {"booking_reference_is_unique"}
+"""A twin came first, or another booking has the reference that was drawn, and its spare one too."""
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -104,7 +106,7 @@ async def create_booking(request: AnyRequest) -> Response[bytes]:
 async def _place(
     request: AnyRequest, wanted: NewOrder, show: Show, *, short: bool = False, booking_id: UUID | None = None
 ) -> Response[bytes]:
-    """Places once, and once more when ended holds stood in the way or a twin with the same id came first."""
+    """Places once, and once more when ended holds stood in the way or somebody else has an id or the references."""
     try:
         if short and _needs_no_provider(wanted) and all(item.seat is None for item in wanted.bookings[0].items):
             return await _place_together(request, wanted, show)
@@ -114,7 +116,7 @@ async def _place(
         if not await end_holds_on(runtime_of(request), org.org_id, [booking.slot_id for booking in wanted.bookings]):
             await _refuse(request, error)
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name not in OUR_IDS:
+        if error.constraint_name not in TRY_AGAIN:
             raise
     try:
         return await _place_once(request, wanted, show, booking_id)

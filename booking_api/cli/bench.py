@@ -37,7 +37,7 @@ def run_bench(
     seconds: Annotated[float | None, typer.Option(min=0.2, help="Of each run. [default: 4]")] = None,
     connections: Annotated[int, typer.Option(min=1, max=4_000, help="Clients at once.")] = 64,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of the measured server. [default: one for each core]")
+        int | None, typer.Option(min=1, help="Processes of the measured server. [default: one for every two cores]")
     ] = None,
     slots: Annotated[int | None, typer.Option(min=1_000, help="Slots to search. [default: 1000000]")] = None,
     bookings: Annotated[

@@ -69,11 +69,38 @@ async def lock_quotas(
     )
 
 
-async def move_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID], places: Sequence[int]) -> None:
-    """Adds `places` (negative: gives back) to what is taken. Raises a check violation beyond the capacity."""
+async def move_slots(
+    db: Connection,
+    org_id: UUID,
+    slot_ids: Sequence[UUID],
+    places: Sequence[int],
+    claim_columns: list[list[Any]],
+    now: datetime,
+) -> None:
+    """Adds `places` (negative: gives back) to what is taken, and writes the claims that they are taken for.
+
+    Leaves a mark for whoever keeps sums of these slots (see `calendar_news`). Raises a check violation beyond the
+    capacity.
+    """
     await execute(
         db,
         """
+        with marked as (
+          insert into slot_change (
+            org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at
+          )
+          select $1, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date,
+            $11
+          from slot s
+          where s.org_id = $1 and s.id = any($2::uuid[])
+          on conflict (org_id, changed_xid, subject_id) do nothing
+        ), claimed as (
+          insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
+          select $1, c.*, $11
+          from unnest(
+            $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[], $9::int[], $10::timestamptz[]
+          ) as c
+        )
         update slot set taken = slot.taken + moved.places
         from unnest($2::uuid[], $3::int[]) as moved (id, places)
         where slot.org_id = $1 and slot.id = moved.id
@@ -81,6 +108,8 @@ async def move_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID], pla
         org_id,
         slot_ids,
         places,
+        *claim_columns,
+        now,
     )
 
 
@@ -98,37 +127,6 @@ async def move_quotas(
         slot_ids,
         option_ids,
         places,
-    )
-
-
-async def mark_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID], now: datetime) -> None:
-    """Tells whoever keeps sums of these slots that this transaction changed them; see `calendar_news`."""
-    await execute(
-        db,
-        """
-        insert into slot_change (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
-        select $1, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, $3
-        from slot s
-        where s.org_id = $1 and s.id = any($2::uuid[])
-        on conflict (org_id, changed_xid, subject_id) do nothing
-        """,
-        org_id,
-        slot_ids,
-        now,
-    )
-
-
-async def insert_claims(db: Connection, org_id: UUID, claim_columns: list[list[Any]], now: datetime) -> None:
-    await execute(
-        db,
-        """
-        insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
-        select $1, c.*, $9
-        from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::int[], $8::timestamptz[]) as c
-        """,
-        org_id,
-        *claim_columns,
-        now,
     )
 
 

@@ -47,25 +47,28 @@ async def take(db: Connection, org_id: UUID, claims: Sequence[ClaimRequest], now
     won = [claim for claim, outcome in zip(claims, outcomes, strict=True) if outcome.ok]
     if won:
         has_quota = {(quota.slot_id, quota.option_id) for quota in quotas}
-        await _move(db, org_id, [(c.slot_id, c.option_id, c.places, c.quota_places) for c in won], has_quota)
+        moves = [(c.slot_id, c.option_id, c.places, c.quota_places) for c in won]
         rows = [(c.id, c.slot_id, c.option_id, c.holder_id, c.places, c.quota_places, c.expires_at) for c in won]
-        await queries.insert_claims(db, org_id, columns(rows, 7), now)
+        await _move(db, org_id, moves, has_quota, rows, now)
     return outcomes
 
 
 async def _move(
-    db: Connection, org_id: UUID, moves: Sequence[tuple[UUID, UUID, int, int]], quotas: set[tuple[UUID, UUID]]
+    db: Connection,
+    org_id: UUID,
+    moves: Sequence[tuple[UUID, UUID, int, int]],
+    quotas: set[tuple[UUID, UUID]],
+    claims: Sequence[tuple[Any, ...]],
+    now: datetime,
 ) -> None:
-    """Adds up what moves per slot and per quota, writes each once, and marks the slots as changed."""
+    """Adds up what moves per slot and per quota, and writes each once, with the claims that are new."""
     slots: dict[UUID, int] = defaultdict(int)
     options: dict[tuple[UUID, UUID], int] = defaultdict(int)
     for slot_id, option_id, places, quota_places in moves:
         slots[slot_id] += places
         if (slot_id, option_id) in quotas:
             options[slot_id, option_id] += quota_places
-    await queries.move_slots(db, org_id, list(slots), list(slots.values()))
-    # The moment of a mark matters only to whoever deletes it later.
-    await queries.mark_slots(db, org_id, list(slots), utc_now())
+    await queries.move_slots(db, org_id, list(slots), list(slots.values()), columns(claims, 7), now)
     if options:
         await queries.move_quotas(
             db, org_id, [slot for slot, _ in options], [option for _, option in options], list(options.values())
@@ -87,7 +90,7 @@ async def give_back(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> 
         )
         await _move(
             db, org_id, [(r.slot_id, r.option_id, -r.places, -r.quota_places) for r in released],
-            {(quota.slot_id, quota.option_id) for quota in quotas},
+            {(quota.slot_id, quota.option_id) for quota in quotas}, claims=(), now=utc_now(),
         )  # fmt: skip
     return len(released)
 

@@ -4,6 +4,8 @@ import asyncio
 from uuid import uuid4
 
 from booking_api.bookings import jobs
+from booking_api.bookings.operations import drafting
+from booking_api.bookings.operations import hold as holding
 from tests.bookings.journey import CONTACT, confirm, end_hold, hold, owner_of, party, taken, visit
 from tests.world import World, build_world
 
@@ -52,6 +54,21 @@ async def test_an_express_booking_that_lacks_something_holds_nothing(api, world:
     assert answer.json()["code"] == "details_missing"
     assert [one["code"] for one in answer.json()["missing"]] == ["contact_required", "payment_required"]
     assert await taken(world, world.tower_slots[0]) == (0, 0, 0)
+
+
+async def test_a_reference_that_is_taken_gives_way_to_another(api, world: World, monkeypatch):
+    """Whether its spare one is free or taken, too, and whether holds share a transaction or not."""
+    first = (await hold(api, world.app, visit(world, "adult")))["reference"]
+    monkeypatch.setattr(drafting, "new_code", lambda length: first)
+    drawn = iter(["FREE0001", first, "FREE0002", "FREE0003"])
+    monkeypatch.setattr(holding, "new_code", lambda length: next(drawn))
+    assert (await hold(api, world.app, visit(world, "adult")))["reference"] == "FREE0001"
+    # The spare one is taken: not even the batch's one hold goes through, and it is drafted anew by itself.
+    assert (await hold(api, world.app, visit(world, "adult")))["reference"] == "FREE0002"
+    several = {"bookings": [visit(world, "adult", slot=slot) for slot in world.tower_slots[:1]]}
+    answer = await api.post("/v1/orders", json=several, headers=world.app)
+    assert [one["reference"] for one in answer.json()["bookings"]] == ["FREE0003"]
+    assert await taken(world, world.tower_slots[0]) == (4, 4, 0)
 
 
 async def test_the_same_key_twice_is_one_booking(api, world: World):

@@ -34,13 +34,15 @@ insert into pass
   (org_id, id, item_id, slot_id, customer_id, kid, code, issued_at, valid_from, valid_until, revoked_at)
 values (:org, uuidv7(), :item, :slot, :customer, 'BENCHKEY', :given_code, date_trunc('second', now()), now(),
   now() + interval '1 day', null);
+with changed as (
+  update booking set status = 'confirmed', contact = :given_contact::jsonb, answers = null, price = :given_price::jsonb,
+    cancel_reason = null, refund_amount = null, confirmed_at = now(), version = version + 1, updated_at = now(),
+    changed_xid = pg_current_xact_id()::text::bigint
+  where org_id = :org and id = :booking
+)
 update booking_order
 set status = 'confirmed', expires_at = null, pending_until = null, intent_id = null, updated_at = now()
 where org_id = :org and id = :ord;
-update booking set status = 'confirmed', contact = :given_contact::jsonb, answers = null, price = :given_price::jsonb,
-  cancel_reason = null, refund_amount = null, confirmed_at = now(), version = version + 1, updated_at = now(),
-  changed_xid = pg_current_xact_id()::text::bigint
-where org_id = :org and id = :booking;
 insert into customer (org_id, id, name, email, phone, locale, created_at, updated_at)
 values (:org, :customer, 'Ada Lovelace', 'ada@example.org', null, 'en', now(), now())
 on conflict (org_id, id) do update

@@ -20,39 +20,50 @@ select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.ki
   s.booking_closes_at, s.gate, s.resource, s.seat_layout_id
 from slot s join product p on p.org_id = :org and p.id = s.product_id
 where s.org_id = :org and s.id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid;
+-- The mark tells whoever keeps a calendar that the slot changed.
+with marked as (
+  insert into slot_change
+    (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
+  select :org, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, now()
+  from slot s
+  where s.org_id = :org and s.id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid
+  on conflict (org_id, changed_xid, subject_id) do nothing
+), claimed as (
+  insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
+  values (:org, :booking, (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :option, :customer, 1, 0,
+    now() + interval '10 minutes', now())
+)
 update slot set taken = taken + 1
 where org_id = :org and id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid and status = 'open'
   and taken + 1 <= capacity;
--- Tells whoever keeps a calendar that it changed.
-insert into slot_change
-  (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
-select :org, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, now()
-from slot s
-where s.org_id = :org and s.id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid
-on conflict (org_id, changed_xid, subject_id) do nothing;
-insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
-values (:org, :booking, (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :option, :customer, 1, 0,
-  now() + interval '10 minutes', now());
-insert into booking_order
-  (org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at)
-values (:org, :ord, :customer, 'on_hold', now() + interval '10 minutes', now() + interval '30 minutes', 'web', now(),
-  now());
-insert into booking (
-  org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
-  version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, confirmed_at, changed_xid
+with ordered as (
+  insert into booking_order
+    (org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at)
+  values (:org, :ord, :customer, 'on_hold', now() + interval '10 minutes', now() + interval '30 minutes', 'web', now(),
+    now())
+), booked as (
+  insert into booking (
+    org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
+    version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, confirmed_at, changed_xid
+  )
+  select :org, :booking, :ord, 0, :customer,
+    case when exists (select from booking t where t.org_id = :org and t.reference = b.reference)
+      then b.spare else b.reference end,
+    (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :product, 1, :option, 'on_hold', 1, null, null,
+    :price::jsonb, 2140, 'web', now() + interval '7 days', now(), now(), null, pg_current_xact_id()::text::bigint
+  from (
+    select 'L' || lpad(to_hex(:reference::bigint), 10, '0') as reference,
+      'M' || lpad(to_hex(:reference::bigint), 10, '0') as spare
+  ) b
+  returning id, reference
+), itemised as (
+  insert into item (
+    org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
+  )
+  values (:org, :item, :booking, (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, 0, :unit, null, null, null,
+    'active', 2140, null)
 )
-values (
-  :org, :booking, :ord, 0, :customer, 'L' || lpad(to_hex(:reference::bigint), 10, '0'),
-  (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :product, 1, :option, 'on_hold', 1, null, null,
-  :price::jsonb, 2140, 'web', now() + interval '7 days', now(), now(), null, pg_current_xact_id()::text::bigint
-)
-on conflict (org_id, reference) do nothing
-returning id;
-insert into item (
-  org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
-)
-values (:org, :item, :booking, (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, 0, :unit, null, null, null,
-  'active', 2140, null);
+select id, reference from booked;
 insert into event (org_id, id, type, subject_id, data, created_at)
 values (:org, uuidv7(), 'booking.held', :booking, jsonb_build_object('order_id', :ord::text, 'slot_id', :slot::text),
   now());

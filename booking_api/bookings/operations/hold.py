@@ -25,8 +25,6 @@ from booking_api.inventory import queries as inventory_queries
 from booking_api.inventory import search
 from booking_api.inventory.schemas import SeatWish, SlotRow
 
-REFERENCE_TRIES = 5
-
 
 class NoRoom(Exception):
     """A draft found no room. Becomes `SoldOut` once the transaction, and with it the lock on the slot, has ended."""
@@ -172,35 +170,29 @@ async def _take_places(ctx: Context, orders: Sequence[OrderDraft]) -> dict[UUID,
 async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
     if not orders:
         return
-    rows = [
+    new_orders = [
         (o.order.id, o.order.customer_id, o.order.status, o.order.expires_at, o.order.hold_limit_at, o.order.channel,
          o.order.created_at)
         for o in orders
     ]  # fmt: skip
-    await queries.insert_orders(ctx.db, ctx.org_id, columns(rows, 7))
     drafts = [draft for order in orders for draft in order.drafts]
-    waiting = {draft.booking.id: draft.booking for draft in drafts}
-    for _ in range(REFERENCE_TRIES):
-        rows = [
-            (b.id, b.order_id, b.position, b.customer_id, b.reference, b.slot_id, b.product_id, b.product_version,
-             b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel, b.visit_ends_at,
-             b.created_at, b.confirmed_at)
-            for b in waiting.values()
-        ]  # fmt: skip
-        for inserted in await queries.insert_bookings(ctx.db, ctx.org_id, columns(rows, 19)):
-            del waiting[inserted.id]
-        if not waiting:
-            break
-        for booking in waiting.values():
-            booking.reference = new_code(REFERENCE_LENGTH)
-    assert not waiting, "five random references in a row were taken"
-    rows = [
+    bookings = {draft.booking.id: draft.booking for draft in drafts}
+    new_bookings = [
+        (b.id, b.order_id, b.position, b.customer_id, b.reference, new_code(REFERENCE_LENGTH), b.slot_id, b.product_id,
+         b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel,
+         b.visit_ends_at, b.created_at, b.confirmed_at)
+        for b in bookings.values()
+    ]  # fmt: skip
+    new_items = [
         (i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
          i.companion_item_id)
         for draft in drafts
         for i in draft.items
     ]  # fmt: skip
-    await queries.insert_items(ctx.db, ctx.org_id, columns(rows, 11))
+    for inserted in await queries.insert_orders(
+        ctx.db, ctx.org_id, columns(new_orders, 7), columns(new_bookings, 20), columns(new_items, 11)
+    ):
+        bookings[inserted.id].reference = inserted.reference
     for draft in drafts:
         await _seat(ctx, draft)
 

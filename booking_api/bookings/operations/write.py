@@ -47,13 +47,11 @@ async def save_all(ctx: Context, many: Sequence[Facts]) -> None:
 
 async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingRow]) -> None:
     orders = [(o.id, o.status, o.expires_at, o.pending_until, o.intent_id) for o in (facts.order for facts in many)]
-    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 5), ctx.now)
     bookings = [
         (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at)
         for b in changed
     ]  # fmt: skip
-    if bookings:
-        await queries.update_bookings(ctx.db, ctx.org_id, columns(bookings, 9), ctx.now)
+    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 5), columns(bookings, 9), ctx.now)
     for booking in changed:
         booking.version += 1
         booking.updated_at = ctx.now
