@@ -65,7 +65,7 @@ class Bench:
             await (self._measure_ours() if ours else self._measure_limit())
 
     async def finish(self) -> Result:
-        return self._sum_up(await self._run_half_load() if self.plan.half_load else None)
+        return self._sum_up(await self._run_half_loads() if self.plan.half_load and self.rounds.ours else [])
 
     async def _warm_up(self) -> None:
         """Fills caches and tables, and lets the planner know of the rows: a new table looks empty to it."""
@@ -115,12 +115,11 @@ class Bench:
         await self._settle()
         return await self.operation.run_limit(seconds, self.limit_guess_per_s, clients)
 
-    async def _run_half_load(self) -> float | None:
-        if not self.rounds.ours:
-            return None
+    async def _run_half_loads(self) -> list[float]:
+        """The p99 of each, in milliseconds. One stall of the machine decides it, hence as many runs as rounds."""
         self.note(f"{self.operation.name}: at half load")
-        run = await self._run_ours(self.plan.seconds, per_s=max(statistics.median(self.rounds.ours) / 2, 1.0))
-        return run.p99_ms
+        per_s = max(statistics.median(self.rounds.ours) / 2, 1.0)
+        return [(await self._run_ours(self.plan.seconds, per_s=per_s)).p99_ms for _ in range(self.plan.rounds)]
 
     async def _settle(self) -> None:
         async with acquire(self.operation.stage.runtime) as db:
@@ -131,13 +130,14 @@ class Bench:
             await (queries.slow_flushes(db) if slow else queries.plain_flushes(db))
         await asyncio.sleep(0.3)  # Until every process has read its settings again.
 
-    def _sum_up(self, p99_half: float | None) -> Result:
+    def _sum_up(self, p99s_half_load: Sequence[float]) -> Result:
         rounds = self.rounds
         result = Result(
             op=self.operation.name, title=self.operation.title, connections=self.plan.connections,
             ours_per_s=round(statistics.median(rounds.ours), 1), ours_rounds=_rounded(rounds.ours),
             ours_spread_percent=_spread(rounds.ours), p50_ms=round(statistics.median(rounds.p50s), 2),
-            p99_ms=round(statistics.median(rounds.p99s), 2), p99_half_load_ms=p99_half,
+            p99_ms=round(statistics.median(rounds.p99s), 2), p99_half_load_rounds=_rounded(p99s_half_load),
+            p99_half_load_ms=round(statistics.median(p99s_half_load), 2) if p99s_half_load else None,
             server_cpu_us=_middle(rounds.server_cpu), database_cpu_us=_middle(rounds.database_cpu),
             limit_database_cpu_us=_middle(rounds.limit_cpu), exact=not rounds.problems, problems=rounds.problems[:10],
         )  # fmt: skip

@@ -79,6 +79,7 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
     p99_ms: float | None = None
     """At full load, where requests wait for each other."""
     p99_half_load_ms: float | None = None
+    p99_half_load_rounds: list[float] = []
     connections: int
     limit_clients: int | None = None
     """Connections of pgbench."""

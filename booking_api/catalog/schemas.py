@@ -171,22 +171,13 @@ class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return sorted(starts | {end + timedelta(days=1) for end in ends if end < date.max})
 
     def option(self, option_id: UUID) -> OptionDefinition | None:
-        for option in self.options:
-            if option.id == option_id:
-                return option
-        return None
+        return next((option for option in self.options if option.id == option_id), None)
 
     def unit(self, unit_id: UUID) -> UnitDefinition | None:
-        for unit in self.units:
-            if unit.id == unit_id:
-                return unit
-        return None
+        return next((unit for unit in self.units if unit.id == unit_id), None)
 
     def unit_by_code(self, code: str) -> UnitDefinition | None:
-        for unit in self.units:
-            if unit.code == code:
-                return unit
-        return None
+        return next((unit for unit in self.units if unit.code == code), None)
 
 
 class PriceLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
