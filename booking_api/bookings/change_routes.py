@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response
+from litestar import Response
 
 from booking_api.bookings.operations import cancel as cancelling
 from booking_api.bookings.operations import edit as editing
@@ -15,12 +15,8 @@ from booking_api.bookings.operations.facts import (
     present_booking,
     present_order,
 )
-from booking_api.bookings.refusals import (
-    HoldExpired,
-    NotCancellable,
-    PriceChanged,
-    UseOrder,
-)
+from booking_api.bookings.refusals import HoldExpired, NotCancellable, PriceChanged, UseOrder
+from booking_api.bookings.routes import OWNER, PENDING_RETRY_SECONDS, TAG, AnyRequest
 from booking_api.bookings.schemas import (
     Booking,
     BookingEdit,
@@ -35,12 +31,8 @@ from booking_api.core.replies import Reply, expected_version, send, version_etag
 from booking_api.core.transactions import reading, writing
 from booking_api.inventory.operations import SeatTaken
 
-TAG = "Bookings"
-OWNER = Access(customer=True, staff="agent", scope="bookings:write")
 READER = Access(customer=True, staff="agent", scope="bookings:read")
 STAFF = Access(staff="agent", scope="bookings:write")
-PENDING_RETRY_SECONDS = "2"
-AnyRequest = Request[Any, Any, Any]
 
 
 @endpoint("GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,))

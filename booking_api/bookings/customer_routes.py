@@ -11,10 +11,12 @@ from litestar import Request, Response
 from litestar.response import Stream
 
 from booking_api.bookings import queries
+from booking_api.bookings.change_routes import READER
 from booking_api.bookings.operations.facts import load, load_order_of, show_booking
 from booking_api.bookings.operations.sync import sync
 from booking_api.bookings.operations.watch import watch_of
 from booking_api.bookings.refusals import SyncExpired
+from booking_api.bookings.routes import TAG
 from booking_api.bookings.rules import FINAL
 from booking_api.bookings.schemas import Booking, BookingList, BookingsQuery, ResumeCode, SyncPage, SyncQuery
 from booking_api.core.context import Context
@@ -24,12 +26,10 @@ from booking_api.core.inputs import read_query
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.replies import Reply, encode, runtime_of, send
-from booking_api.core.transactions import make_context, reading, writing
+from booking_api.core.transactions import reading, writing
 from booking_api.identity import operations as identity
 
-TAG = "Bookings"
 CUSTOMER = Access(customer=True)
-READER = Access(customer=True, staff="agent", scope="bookings:read")
 HEARTBEAT_SECONDS = 15
 LONGEST_STREAM_SECONDS = 900
 """Then the stream ends and the app opens another, with a fresh token."""
@@ -158,7 +158,7 @@ async def _latest(request: Request[Any, Any, Any], booking_id: UUID) -> Booking 
     """The booking as it is now; None where that can't be found out."""
     try:
         async with reading(request) as ctx:
-            facts = await load_order_of(make_context(request, ctx.db), booking_id)
+            facts = await load_order_of(ctx, booking_id)
             return show_booking(ctx, facts, facts.booking(booking_id))
     except Exception as error:  # noqa: BLE001 - whatever it was, nobody can be told any more
         log.warning("stream.ended", error=type(error).__name__)

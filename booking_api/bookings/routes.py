@@ -47,8 +47,6 @@ from booking_api.payments.schemas import ON_SITE
 TAG = "Bookings"
 ANYONE = Access(app=True, customer=True, staff="agent", scope="bookings:write")
 OWNER = Access(customer=True, staff="agent", scope="bookings:write")
-READER = Access(customer=True, staff="agent", scope="bookings:read")
-STAFF = Access(staff="agent", scope="bookings:write")
 PENDING_RETRY_SECONDS = "2"
 HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, PriceChanged, PartyNotAllowed, IdTaken)
 CONFIRM_ERRORS = (HoldExpired, PriceChanged, DetailsMissing, PaymentDeclined, Conflict)
