@@ -36,6 +36,10 @@ NOT_THIS_ONE = (
     asyncpg.TargetServerAttributeNotMatched,
 )
 """What says that another server may be the right one: away, starting, stopping, or a replica."""
+TRANSACTION_TIMEOUT = "transaction_timeout"
+"""The session setting that bounds a transaction as a whole; PostgreSQL knows it from 17 on."""
+DOESNT_KNOW_IT = (asyncpg.UndefinedObjectError, asyncpg.ProtocolViolationError)
+"""What a server says to a setting that it doesn't know, and PgBouncer to one that it wasn't told to ignore."""
 CANT_CONNECT = (*NOT_THIS_ONE, asyncpg.InterfaceError, asyncpg.TooManyConnectionsError)
 """What says that no connection can be had right now."""
 GIVE_UP = (TimeoutError, asyncpg.ReadOnlySQLTransactionError)
@@ -137,6 +141,8 @@ class Servers:
         """In the order in which they are asked."""
         self.accepted = 0
         """How many connections were accepted so far."""
+        self.bounds_transactions = True
+        """False once a server was found not to know the setting for it."""
         self._seconds = CONNECT_SECONDS if len(self.urls) == 1 else CONNECT_SECONDS_EACH
 
     async def connect(self, *_: Any, **options: Any) -> Any:
@@ -145,9 +151,7 @@ class Servers:
         before = self.accepted
         for url in list(self.urls):
             try:
-                connection = await asyncpg.connect(
-                    url, **{"connection_class": LeanConnection, **options, "timeout": self._seconds}
-                )
+                connection = await self._connect_to(url, options)
             except NOT_THIS_ONE as error:
                 if failure is None or not isinstance(error, asyncpg.TargetServerAttributeNotMatched):
                     failure = error  # "It is a replica" tells less than why the primary can't be reached.
@@ -167,6 +171,19 @@ class Servers:
             return connection
         assert failure is not None
         raise failure
+
+    async def _connect_to(self, url: str, options: dict[str, Any]) -> Any:
+        settings: dict[str, str] = options.get("server_settings") or {}
+        if not self.bounds_transactions:
+            settings = {name: value for name, value in settings.items() if name != TRANSACTION_TIMEOUT}
+        given = {"connection_class": LeanConnection, **options, "server_settings": settings, "timeout": self._seconds}
+        try:
+            return await asyncpg.connect(url, **given)
+        except DOESNT_KNOW_IT as error:
+            if TRANSACTION_TIMEOUT not in settings or TRANSACTION_TIMEOUT not in str(error):
+                raise
+            self.bounds_transactions = False
+            return await self._connect_to(url, options)
 
 
 @lru_cache(maxsize=16)

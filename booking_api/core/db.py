@@ -10,7 +10,7 @@ from typing import Any, LiteralString, TypeVar
 import asyncpg
 import msgspec
 
-from booking_api.core.connecting import SERVER_KEEPALIVE, LeanConnection, servers_of
+from booking_api.core.connecting import SERVER_KEEPALIVE, TRANSACTION_TIMEOUT, LeanConnection, servers_of
 from booking_api.core.rows import read_rows
 from booking_api.core.settings import Settings
 
@@ -19,6 +19,10 @@ Pool = asyncpg.Pool
 T = TypeVar("T")
 MARGIN_SECONDS = 2.0
 """How much longer a client waits for a statement than the server lets it run."""
+
+
+SILENT_MILLISECONDS = 5_000
+"""How much longer than a statement a transaction may be left alone by its client."""
 
 
 def is_lost(connection: asyncpg.pool.PoolConnectionProxy) -> bool:
@@ -38,15 +42,24 @@ async def prepare_connection(connection: Connection) -> None:
         await connection.set_type_codec(name, schema="pg_catalog", encoder=encode_json, decoder=msgspec.json.decode)
 
 
-def session_settings(name: str, statement_seconds: float, lock_seconds: float | None = None) -> dict[str, str]:
-    """What every connection tells the server about itself: its name, and how long it may take or wait for anything."""
+def session_settings(
+    name: str, statement_seconds: float, lock_seconds: float | None = None, *, long_work: bool = False
+) -> dict[str, str]:
+    """What every connection tells the server about itself: its name, and how long it may take or wait for anything.
+
+    Transactions of `long_work` may have any number of statements, each of which may take its time.
+    """
     milliseconds = int(statement_seconds * 1000)
+    silent = str(milliseconds + SILENT_MILLISECONDS)
     return {
         "application_name": name,
         "statement_timeout": str(milliseconds),
         "lock_timeout": str(milliseconds if lock_seconds is None else int(lock_seconds * 1000)),
         # A transaction whose client went silent keeps its locks no longer than this.
-        "idle_in_transaction_session_timeout": str(milliseconds + 5000),
+        "idle_in_transaction_session_timeout": silent,
+        # Between the preparation of a statement and its execution a silent client isn't "idle", and nothing else but
+        # this ends what it has locked.
+        **({} if long_work else {TRANSACTION_TIMEOUT: silent}),
         "timezone": "UTC",
         "jit": "off",
         # Each connection would plan a statement anew five times, and then compare: where a plan for any values is the
@@ -62,6 +75,7 @@ async def open_pool(
     """A pool, which connects when it is first asked: a process may start while the server is away for a moment.
 
     After a failover its connections are made anew, to whichever server of the database URL accepts writes then.
+    With `statement_seconds` it is one for long work, whose transactions may take any number of such statements.
     """
     seconds = statement_seconds or settings.statement_timeout_seconds
     return await asyncpg.create_pool(
@@ -74,7 +88,7 @@ async def open_pool(
         connection_class=LeanConnection,
         statement_cache_size=settings.statement_cache,
         init=prepare_connection,
-        server_settings=session_settings(name, seconds),
+        server_settings=session_settings(name, seconds, long_work=statement_seconds is not None),
     )
 
 

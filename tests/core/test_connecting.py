@@ -125,6 +125,19 @@ async def test_what_one_connection_learned_of_the_servers_all_of_the_process_kno
         await own.close()
 
 
+async def test_a_server_that_does_not_know_how_to_bound_transactions_is_not_asked_to(database_url, monkeypatch):
+    """As those before PostgreSQL 17. Another setting that it doesn't know is a mistake."""
+    monkeypatch.setattr("booking_api.core.connecting.TRANSACTION_TIMEOUT", "setting_of_the_future")
+    servers = Servers(database_url)
+    for _ in range(2):
+        db = await servers.connect(server_settings={"setting_of_the_future": "1", "application_name": "test"})
+        assert await db.fetchval("show application_name") == "test"
+        await db.close()
+        assert not servers.bounds_transactions
+    with pytest.raises(asyncpg.UndefinedObjectError):
+        await servers.connect(server_settings={"setting_of_nobody": "1"})
+
+
 async def test_a_server_that_only_reads_is_passed_over(database_url):
     """A database that refuses writes stands for a replica: the server says so as soon as it accepts a connection."""
     admin = await asyncpg.connect(database_url)

@@ -13,9 +13,10 @@ from tests.processes import free_port
 
 POSTGRES_PORT = 5432
 Fault = Literal["none", "cut", "refuse", "silent"]
-What = Literal["lose", "carry out and cut", "be silent", "carry out and be silent"]
+What = Literal["lose", "carry out and cut", "be silent", "carry out and be silent", "be silent afterwards"]
 """Of a statement: it never arrives and the connection is cut; it is carried out and the connection is cut before the
-answer; it never arrives and nobody says so; it is carried out and the answer never arrives."""
+answer; it never arrives and nobody says so; it is carried out and the answer never arrives; it is answered (prepared,
+where it is new), and what comes next never arrives."""
 
 
 @dataclasses.dataclass
@@ -33,6 +34,8 @@ class Link:
     server: asyncio.StreamWriter | None = None
     is_dead: bool = False
     """What is sent over it arrives nowhere, also once the network is well again."""
+    is_doomed: bool = False
+    """It is dead from the next packet of its client on."""
     is_deaf: bool = False
     """PostgreSQL hears its client, but not the other way round."""
     swallows_answer: bool = False
@@ -169,6 +172,8 @@ class Proxy:
 
     def _spring(self, link: Link, packet: bytes) -> None:
         """Looks whether the trap has waited for this packet of a client."""
+        if link.is_doomed:
+            link.is_dead = True
         trap = self.trap
         if trap is None or trap.statement not in packet:
             return
@@ -183,6 +188,8 @@ class Proxy:
                 link.swallows_answer = True
             case "be silent":
                 link.is_dead = True
+            case "be silent afterwards":
+                link.is_doomed = True
             case "carry out and be silent":
                 link.is_deaf = True
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from booking_api.core.settings import Settings
 from tests.bookings.journey import confirm, hold, owner_of, taken, visit
 from tests.contract.scene import CALLS, PROVIDER_URL, Scene, build_scene
 from tests.contract.test_access import OPERATIONS
-from tests.faults.proxy import Proxy, running_proxy
+from tests.faults.proxy import Proxy, What, running_proxy
 from tests.processes import PATIENCE_SECONDS
 from tests.world import Headers, World
 
@@ -133,10 +134,19 @@ async def test_nothing_more_is_said_over_a_silent_connection(
     assert answer.status_code == 200, answer.text
 
 
-async def test_locks_of_a_silent_connection_end(api: httpx.AsyncClient, world: World, proxy: Proxy) -> None:
-    """PostgreSQL still keeps an order locked for a client that has long given up; others are told to come again."""
+@pytest.mark.parametrize("what", ["be silent", "be silent afterwards"])
+async def test_locks_of_a_silent_connection_end(
+    api: httpx.AsyncClient, world: World, proxy: Proxy, database_url: str, what: What
+) -> None:
+    """PostgreSQL still keeps an order locked for a client that has long given up; others are told to come again.
+
+    Also where the statement was prepared and its client went silent before it was executed. Then only the
+    transaction's own time-out helps, and before PostgreSQL 17 nothing but the keepalive of the connection.
+    """
+    if what == "be silent afterwards" and not await knows_transaction_timeout(database_url):
+        pytest.skip("PostgreSQL 17 was the first with transaction_timeout.")
     owner, booking = await held_by_customer(api, world)
-    proxy.at("update booking_order", "be silent")
+    proxy.at("update booking_order", what)
     (answer,) = await in_time(api.post(f"/v1/bookings/{booking['id']}/extend", headers=owner))
     assert is_overloaded(answer), answer.text
     tries = 0
@@ -145,6 +155,14 @@ async def test_locks_of_a_silent_connection_end(api: httpx.AsyncClient, world: W
             assert is_overloaded(answer), answer.text
             tries += 1
     assert tries > 0, "the order was locked"
+
+
+async def knows_transaction_timeout(database_url: str) -> bool:
+    db = await asyncpg.connect(database_url)
+    try:
+        return await db.fetchval("select exists (select from pg_settings where name = 'transaction_timeout')")
+    finally:
+        await db.close()
 
 
 async def test_a_slow_way_is_only_slow(api: httpx.AsyncClient, world: World, proxy: Proxy) -> None:
