@@ -72,7 +72,8 @@ def to_domain_error(error: BaseException) -> DomainError:
             | asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError() | asyncpg.OperatorInterventionError()
             | asyncpg.DeadlockDetectedError() | asyncpg.SerializationError() | asyncpg.InsufficientResourcesError()
             | asyncpg.InterfaceError() | asyncpg.InternalClientError() | asyncpg.ReadOnlySQLTransactionError()
-            | asyncpg.IdleInTransactionSessionTimeoutError() | OSError() | TimeoutError()
+            | asyncpg.IdleInTransactionSessionTimeoutError() | asyncpg.TransactionTimeoutError() | OSError()
+            | TimeoutError()
         ):  # fmt: skip
             log.warning("database.unavailable", error=type(error).__name__)
             return Overloaded(retry_after_seconds=1)

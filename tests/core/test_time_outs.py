@@ -9,6 +9,8 @@ import pytest
 
 from booking_api import worker
 from booking_api.core.db import open_pool, session_settings
+from booking_api.core.errors import Overloaded
+from booking_api.core.problems import to_domain_error
 from booking_api.core.process import connect
 from booking_api.core.settings import Settings
 from booking_api.importing.cli import STATEMENT_SECONDS
@@ -53,6 +55,22 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(settings: 
         with pytest.raises(asyncpg.QueryCanceledError):
             await db.execute("select pg_sleep(60)")
         assert await db.fetchval("select 1") == 1
+
+
+async def test_a_transaction_that_takes_too_long_is_ended_by_the_server(settings: Settings):
+    """With its connection. Whoever is waiting for it is told to come again."""
+    async with of(connect(settings, name="test")) as db:
+        if db.get_server_version().major < 17:
+            pytest.skip("PostgreSQL 17 was the first with transaction_timeout.")
+        await db.execute("set transaction_timeout = '200ms'")
+        with pytest.raises((asyncpg.TransactionTimeoutError, asyncpg.PostgresConnectionError)) as ended:
+            await db.execute("select pg_sleep(30)")
+        assert isinstance(to_domain_error(ended.value), Overloaded)
+
+
+def test_imports_alone_may_take_their_time():
+    assert session_settings("", 10)["transaction_timeout"] == "15000"
+    assert "transaction_timeout" not in session_settings("", 10, long_work=True)
 
 
 def test_a_session_names_itself():
