@@ -12,16 +12,16 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.bench import queries
 from booking_api.bench.ids import make_id, make_text
 from booking_api.bench.stage import HOLD_SECONDS
 from booking_api.bench.world import World, context_of
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.clock import utc_now
-from booking_api.core.db import Connection
+from booking_api.core.db import Connection, columns
 from booking_api.core.ids import CROCKFORD
 from booking_api.core.runtime import acquire
 from booking_api.identity import operations as identity
+from booking_api.inventory import claim_queries
 from booking_api.passes import rules as pass_rules
 from booking_api.passes.schemas import Claims
 
@@ -68,10 +68,10 @@ class _Sheet:
     def add(self, table: str, *values: object) -> None:
         self.lines.setdefault(table, []).append("\t".join([NONE if value is None else str(value) for value in values]))
 
-    async def send(self, db: Connection, table: str, columns: list[str]) -> None:
+    async def send(self, db: Connection, table: str, fields: list[str]) -> None:
         text = "\n".join(self.lines.pop(table, [])) + "\n"
         if len(text) > 1:
-            await db.copy_to_table(table, source=io.BytesIO(text.encode()), columns=columns, format="text")
+            await db.copy_to_table(table, source=io.BytesIO(text.encode()), columns=fields, format="text")
 
 
 async def copy_bookings(
@@ -115,12 +115,13 @@ async def _copy_chunk(
         )  # fmt: skip
         sheet.add("item", org, item, booking, slot.id, 0, unit, None, "active", total)
     codes = await _add_passes(world, db, sheet, slots, numbers, signed=signed) if confirmed else {}
-    for table, columns in (
+    for table, fields in (
         ("booking_order", ORDER), ("claim", CLAIM), ("booking", BOOKING), ("item", ITEM), ("pass", PASS),
     ):  # fmt: skip
-        await sheet.send(db, table, columns)
+        await sheet.send(db, table, fields)
     for some in _pieces(sorted(taken.items()), 5_000):
-        await queries.take_places(db, org, [slot_id for slot_id, _ in some], [count for _, count in some])
+        slot_ids, counts = [slot_id for slot_id, _ in some], [count for _, count in some]
+        await claim_queries.move_slots(db, org, slot_ids, counts, columns((), 7), now)
     return codes
 
 

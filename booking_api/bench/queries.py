@@ -9,20 +9,6 @@ import msgspec
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 
 
-async def take_places(db: Connection, org_id: UUID, slot_ids: Sequence[UUID], places: Sequence[int]) -> None:
-    """Counts the places of claims that were copied in as taken."""
-    await execute(
-        db,
-        """
-        update slot set taken = slot.taken + held.places from unnest($2::uuid[], $3::int[]) as held (id, places)
-        where slot.org_id = $1 and slot.id = held.id
-        """,
-        org_id,
-        slot_ids,
-        places,
-    )
-
-
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """How many rows there are of what the measured operations write.
 
