@@ -187,6 +187,7 @@ class Books:
         """Cancels what isn't decided. A key that was never charged is remembered, so that it never will be."""
         charge = self.find(key)
         if charge is None:
+            # XXX is ISO 4217's code for "no currency": nobody ever said which one it was to be.
             charge = ChargeRecord(
                 id=f"ch_{new_id().hex}", key=key, amount=0, currency="XXX", token="", status="cancelled", metadata={},
                 error="cancelled", created_at=utc_now().timestamp(),
