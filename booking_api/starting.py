@@ -1,12 +1,33 @@
-"""What is looked at before a process starts, so that what is missing is said at once and in one sentence."""
+"""What is looked at before a process starts, so that what is missing is said at once and in one sentence; free ports."""
 
 import errno
 import socket
+import sys
 
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.upkeep.operations import schema_is_current
+
+_RESERVED: list[socket.socket] = []
+"""They are bound but never listen, and are closed when the process ends."""
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody uses, for a server that is about to be started; nobody else is given it in the meantime.
+
+    Linux gives a bound port to nobody who wants any, but lets a server that asks for this very one have it if both
+    allow its reuse. Elsewhere that server would be refused, and the port is only likely to be still free.
+    """
+    holder = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    holder.bind((host, 0))
+    port: int = holder.getsockname()[1]
+    if sys.platform == "linux":
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _RESERVED.append(holder)
+    else:
+        holder.close()
+    return port
 
 
 def check_secret(settings: Settings) -> Vault:

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,15 +16,11 @@ from typing import Any
 import httpx
 import psutil
 
+from booking_api.starting import free_port
+
 SECRET = "a secret for the tests alone and for nothing else"
 PATIENCE_SECONDS = 60.0
 """How long a test waits for what should take a second: these machines are busy."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def environment(**values: str) -> dict[str, str]:

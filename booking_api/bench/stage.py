@@ -6,7 +6,6 @@ import os
 import resource
 import secrets
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -25,6 +24,7 @@ from booking_api.demo.embedded import EmbeddedPostgres
 from booking_api.demo.supervisor import Child, our_command
 from booking_api.lifetime import open_runtime
 from booking_api.migrate import migrate
+from booking_api.starting import free_port
 
 READY_SECONDS = 60.0
 OPEN_FILES = 8_192
@@ -131,12 +131,6 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def open_folder(wanted: Path | None) -> Iterator[Path]:
     """A new folder in the one given, or where temporary files go; nothing of it is left."""
@@ -178,7 +172,7 @@ async def open_database(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
 async def open_stage(folder: Path, database: EmbeddedPostgres, name: str, workers: int) -> AsyncIterator[Stage]:
     """A migrated, empty database of this name, and a server on it that is yet to be started."""
     overrides: dict[str, Any] = {
-        "database_url": f"postgresql://postgres@/{name}?host={database.sockets}", "port": _any_port(),
+        "database_url": f"postgresql://postgres@/{name}?host={database.sockets}", "port": free_port(),
         "secret_key": secrets.token_hex(32), "log_level": "warning", "hold_seconds": HOLD_SECONDS,
         "hold_limit_seconds": HOLD_SECONDS, "statement_timeout_seconds": 1800.0,
     }  # fmt: skip

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -24,7 +23,7 @@ from booking_api.demo.state import StateFile, open_folder
 from booking_api.demo.supervisor import Child, our_command
 from booking_api.importing.schemas import Progress, no_progress
 from booking_api.migrate import migrate
-from booking_api.starting import check_address, check_secret
+from booking_api.starting import check_address, check_secret, free_port
 
 PORT_SECONDS = 3.0
 """How long a port may take to be free again after the last demo was killed."""
@@ -80,7 +79,7 @@ async def _until_stopped(settings: Settings, folder: Path, options: DemoOptions)
 
 async def _demo(settings: Settings, folder: Path, options: DemoOptions, hurry: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
-        port = await _free_port(settings.host, settings.port)
+        port = await _demo_port(settings.host, settings.port)
         remembered = StateFile(folder, settings.database_url)
         state = remembered.read()
         external = bool(settings.database_url)
@@ -95,7 +94,7 @@ async def _demo(settings: Settings, folder: Path, options: DemoOptions, hurry: a
             await (await connect(settings, name="booking-api-demo")).close()
         settings = msgspec.structs.replace(
             settings, port=port, secret_key=settings.secret_key or state.master_secret,
-            test_provider_url=settings.test_provider_url or f"http://127.0.0.1:{_any_port()}",
+            test_provider_url=settings.test_provider_url or f"http://127.0.0.1:{free_port()}",
             staff_token_seconds=max(settings.staff_token_seconds, STAFF_TOKEN_SECONDS),
         )  # fmt: skip
         check_secret(settings)
@@ -221,10 +220,10 @@ def show_progress() -> Iterator[Progress]:
         )  # fmt: skip
 
 
-async def _free_port(host: str, port: int) -> int:
+async def _demo_port(host: str, port: int) -> int:
     """The port, once it is free; any free one for 0. Raises `StartFailed`."""
     if port == 0:
-        return _any_port(host)
+        return free_port(host)
     deadline = asyncio.get_running_loop().time() + PORT_SECONDS
     while True:
         try:
@@ -236,9 +235,3 @@ async def _free_port(host: str, port: int) -> int:
             await asyncio.sleep(0.1)
         else:
             return port
-
-
-def _any_port(host: str = "127.0.0.1") -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]

@@ -6,7 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.processes import free_port, running, wait_for
+from booking_api.starting import free_port
+from tests.processes import running, wait_for
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -21,9 +21,9 @@ from booking_api.core.process import StartFailed, connect, database_place
 from booking_api.core.runtime import acquire
 from booking_api.lifetime import open_runtime
 from booking_api.migrate import MigrationFailed, dbmate_url, writable_url
+from booking_api.starting import free_port
 from tests.bookings.journey import party
 from tests.faults.proxy import running_proxy
-from tests.processes import free_port
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ from booking_api.core.settings import Settings
 from booking_api.demo.embedded import EmbeddedPostgres
 from booking_api.lifetime import open_runtime
 from booking_api.migrate import migrate
+from booking_api.starting import free_port
 from tests.payments.provider import WEBHOOK_PATH, WEBHOOK_SECRET, RunningProvider
-from tests.processes import PATIENCE_SECONDS, SECRET, command, environment, free_port, is_ready, wait_until_gone
+from tests.processes import PATIENCE_SECONDS, SECRET, command, environment, is_ready, wait_until_gone
 from tests.world import World, add_slot, build_world
 
 PROVIDER_SECONDS = 1.0

@@ -15,7 +15,8 @@ import psutil
 
 from booking_api.demo.embedded import DATABASE, USER, EmbeddedPostgres
 from booking_api.demo.supervisor import Child
-from tests.processes import PATIENCE_SECONDS, free_port
+from booking_api.starting import free_port
+from tests.processes import PATIENCE_SECONDS
 
 STANDBY = "standby"
 SETTINGS = {

@@ -15,12 +15,12 @@ import pytest
 
 from booking_api.core.process import StartFailed
 from booking_api.demo.embedded import EmbeddedPostgres
+from booking_api.starting import free_port
 from tests.operations.test_serve import says
 from tests.processes import (
     demo,
     environment,
     family_of,
-    free_port,
     is_ready,
     read_line,
     run,

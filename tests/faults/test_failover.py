@@ -6,11 +6,14 @@ Customers and gates reach both through one server and one worker, whose DSN name
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
 
+from booking_api.core.clock import utc_now
 from booking_api.payments.test_provider.books import describe
 from tests.faults.books import all_done, wrong_scans, wrongs, wrongs_under_load
 from tests.faults.installation import installed
@@ -53,6 +56,15 @@ async def demoted(pair: Pair, noticed: Noticed) -> None:
     await noticed()
 
 
+async def has_beaten(database_url: str, since: datetime) -> bool:
+    """Whether a worker has given a sign of life in this database."""
+    db = await asyncpg.connect(database_url)
+    try:
+        return bool(await db.fetchval("select exists (select from worker_heartbeat where seen_at > $1)", since))
+    finally:
+        await db.close()
+
+
 @pytest.mark.parametrize("fail", [killed, killed_while_the_replica_was_away, frozen, demoted])
 async def test_nothing_acknowledged_is_lost_or_doubled(fail: Callable[[Pair, Noticed], Awaitable[None]]) -> None:
     dice, journal, stop = random.Random(SEED), Journal(), asyncio.Event()
@@ -79,10 +91,12 @@ async def test_nothing_acknowledged_is_lost_or_doubled(fail: Callable[[Pair, Not
                 await asyncio.sleep(dice.uniform(0, 0.5))
                 await fail(pair, noticed)
                 await pair.promote()
+                promoted_at = utc_now()
                 assert await forgotten(replica, journal) == []
                 assert await wrongs_under_load(replica) == []
                 await served(2 * PHONES)
-                # One that was frozen may come to life again, and nobody listens to it.
+                # One that was frozen may come to life again, and whoever has found its successor doesn't listen to it.
+                await until(lambda: has_beaten(replica, promoted_at), PATIENCE_SECONDS)
                 pair.primary.thaw()
                 await served(PHONES)
                 # Whoever takes over for good sees to it that the other one never comes back by itself.

@@ -12,10 +12,11 @@ import pytest
 from booking_api.core.queries import beat
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
+from booking_api.starting import free_port
 from booking_api.upkeep.doctor import data_checks, examine
 from booking_api.upkeep.jobs import keep_event_partitions
 from booking_api.upkeep.schemas import CheckUp
-from tests.processes import free_port, run
+from tests.processes import run
 from tests.world import World
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

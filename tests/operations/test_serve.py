@@ -3,13 +3,15 @@
 import asyncio
 import signal
 import socket
+import sys
 
 import asyncpg
 import httpx
 import pytest
 
+from booking_api.starting import free_port
 from tests.conftest import with_database
-from tests.processes import family_of, free_port, get, run, served, stop, wait_for, wait_until_gone
+from tests.processes import family_of, get, is_ready, run, running, served, stop, wait_for, wait_until_gone
 
 
 async def wait_for_lock(db: asyncpg.Connection) -> None:
@@ -96,6 +98,16 @@ def test_a_taken_port_is_said(database_url: str) -> None:
         other.listen()
         port = other.getsockname()[1]
         says(run("serve", "--port", str(port), DATABASE_URL=database_url), f"Port {port} on 127.0.0.1 is taken")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems can't reserve a port for another process")
+async def test_a_free_port_goes_to_the_server_it_was_found_for(database_url: str) -> None:
+    port = free_port()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    with running("serve", "--port", str(port), DATABASE_URL=database_url) as process:
+        await asyncio.to_thread(wait_for, lambda: is_ready(f"http://127.0.0.1:{port}") or process.poll() is not None)
+        assert process.poll() is None, process.said()
 
 
 async def test_a_port_that_granian_would_share_is_said(database_url: str) -> None:

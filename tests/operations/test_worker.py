@@ -18,8 +18,9 @@ from booking_api.core.events import Event, publish
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
+from booking_api.starting import free_port
 from booking_api.upkeep import jobs as upkeep
-from tests.processes import free_port, get, run
+from tests.processes import get, run
 
 
 async def until(what: Callable[[], Awaitable[Any] | Any], seconds: float = 30) -> Any:

@@ -5,7 +5,6 @@ test finds its books empty and `runtime.settings` naming its URL.
 """
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -24,16 +23,11 @@ from booking_api.core.runtime import Runtime
 from booking_api.payments.test_provider.books import Books, Message
 from booking_api.payments.test_provider.server import Bank, create_test_provider, make_server
 from booking_api.payments.webhooks import sign_headers
+from booking_api.starting import free_port
 
 WEBHOOK_SECRET = "what the provider and the tests share"
 WAIT_SECONDS = 20
 WEBHOOK_PATH = "/v1/payments/webhooks/test"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class RunningProvider:
