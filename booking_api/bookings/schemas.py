@@ -177,6 +177,8 @@ class BookingItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     answers: dict[str, AnswerValue] | None = None
     status: Annotated[str, Meta(description="x-extensible-enum: active, cancelled")]
     price: Money
+    """Its share of the booking's total, added taxes and fees per booking included: the items add up to `price.total`.
+    Two items of one unit may differ by the smallest coin."""
     companion_item_id: UUID | None = None
     """The item this one travels with: a lap infant's adult."""
     pass_: PassAnswer | None = msgspec.field(default=None, name="pass")

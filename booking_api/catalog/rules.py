@@ -19,7 +19,7 @@ from booking_api.catalog.schemas import (
     UnitDefinition,
 )
 from booking_api.core.errors import DomainError
-from booking_api.core.money import Money, part_included, share_of
+from booking_api.core.money import Money, allocate, part_included, share_of
 from booking_api.core.texts import pick
 
 MAX_PARTY = 20
@@ -175,7 +175,8 @@ def quote(
 ) -> Quote:
     """What a party pays on a local date, with lines in the reader's language; all of it is due now.
 
-    The lines add up to the total. Taxes that the prices contain are no lines but show as the `tax_rate` of the
+    The lines add up to the total, and so do the items: added taxes are rounded once for the party, and they and fees
+    per booking are dealt out to the items in proportion to their prices. Taxes that the prices contain are no lines but show as the `tax_rate` of the
     others; `tax_included` is all tax in the total. Raises `PartyNotAllowed` for a unit not sold under the option.
     """
     option = definition.option(option_id)
@@ -185,8 +186,9 @@ def quote(
     rate = _tax_rate(definition, included=True)
     tax_rate = rate / 100 if rate else None
     lines: list[PriceLine] = []
-    unit_amounts: dict[UUID, int] = {}
-    items = 0
+    per_item = sum(fee.amount or 0 for fee in _fees(definition, "item"))
+    bare_amounts: list[tuple[UUID, int]] = []
+    """The items one by one, with their fees."""
 
     def add(kind: str, label: str, quantity: int, each: int, percent: float | None) -> int:
         amount = Money(each * quantity, currency)
@@ -202,10 +204,9 @@ def quote(
                     f"The unit {unit.code} is not sold under the option {option.code} on {local_date}."
                 )
             gross += add("unit", pick(unit.title, languages), count, bare, tax_rate)
-            unit_amounts[unit.id] = _with_charges(definition, bare)
-            items += count
+            bare_amounts += [(unit.id, bare + per_item)] * count
     for fee in _fees(definition, "item"):
-        gross += add("fee", pick(fee.label, languages), items, fee.amount or 0, tax_rate)
+        gross += add("fee", pick(fee.label, languages), len(bare_amounts), fee.amount or 0, tax_rate)
     for fee in _fees(definition, "booking"):
         gross += add("fee", pick(fee.label, languages), 1, fee.amount or 0, tax_rate)
     total = gross
@@ -220,7 +221,10 @@ def quote(
         due_on_site=Money(0, currency),
         lines=lines,
     )
-    return Quote(price, unit_amounts)
+    item_amounts: dict[UUID, list[int]] = {}
+    for (unit_id, _), amount in zip(bare_amounts, allocate(total, [bare for _, bare in bare_amounts]), strict=True):
+        item_amounts.setdefault(unit_id, []).append(amount)
+    return Quote(price, item_amounts)
 
 
 # times ------------------------------------------------------------------------------------------------------------

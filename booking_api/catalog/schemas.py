@@ -202,10 +202,14 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """A party's price, and what each unit contributes to it (minor units per single item, fees per item included)."""
+    """A party's price, and what each of its items contributes to it.
+
+    `item_amounts` has the items' shares by unit, in minor units, with their part of added taxes and of fees per
+    booking: all of them add up to the total.
+    """
 
     price: Price
-    unit_amounts: dict[UUID, int]
+    item_amounts: dict[UUID, list[int]]
 
 
 # answers ----------------------------------------------------------------------------------------------------------

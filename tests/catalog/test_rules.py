@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from uuid import UUID
 
 import msgspec
@@ -34,6 +35,7 @@ from booking_api.catalog.schemas import (
     UnitDefinition,
 )
 from booking_api.core.ids import new_id
+from booking_api.core.money import allocate
 from tests.world import make_consultant, make_flight, make_tower
 
 DAY = date(2027, 3, 14)
@@ -107,7 +109,7 @@ def test_a_flight_for_a_family():
         ("unit", "Lap infant", 1, 2000, 7.5),
         ("fee", "Security fee", 4, 2240, 7.5),
     ]
-    assert sorted(quoted.unit_amounts.values()) == [2560, 15460, 20460]
+    assert sorted(quoted.item_amounts.values()) == [[2560], [15460], [20460, 20460]]
 
 
 def test_an_added_tax_is_a_line_and_in_the_total():
@@ -209,14 +211,59 @@ def test_a_quote_adds_up(counts: dict[UUID, int], charged: list[Charge], code: s
     assert 0 <= price.tax_included.amount <= price.total.amount
     assert price.total.amount == total_amount(definition, chosen, counts, day)
     assert all(line.amount.currency == "USD" for line in price.lines)
-    if not any(charge.type == "fee" and charge.per == "booking" for charge in charged):
-        # Only the rounding of added taxes may differ between the items one by one and the party as a whole.
-        taxes = sum(charge.type == "tax" and not charge.included for charge in charged)
-        items = sum(quoted.unit_amounts[unit_id] * count for unit_id, count in counts.items() if count)
-        assert abs(items - price.total.amount) <= taxes * (sum(counts.values()) + 1)
-    assert quoted.unit_amounts == {
-        unit.id: unit_amount(definition, chosen, unit, day) for unit in definition.units if counts[unit.id]
+    assert {unit_id: len(amounts) for unit_id, amounts in quoted.item_amounts.items()} == {
+        unit_id: count for unit_id, count in counts.items() if count
     }
+    items = [amount for amounts in quoted.item_amounts.values() for amount in amounts]
+    assert sum(items) == (price.total.amount if items else 0)
+    for unit_id, amounts in quoted.item_amounts.items():
+        assert 0 <= min(amounts) <= max(amounts) <= min(amounts) + 1
+        if not any(c.per == "booking" if c.type == "fee" else not c.included for c in charged):
+            unit = definition.unit(unit_id)
+            assert unit is not None
+            assert set(amounts) == {unit_amount(definition, chosen, unit, day)}
+
+
+@pytest.mark.parametrize(
+    ("prices", "rates", "fee", "expected"),
+    [
+        # 19 % of 3 × 3.33 is 1.8981: rounded once for all, where one by one it would be 1.89.
+        ([333, 333, 333], [1900], 0, [397, 396, 396]),
+        # Two taxes, each a line of its own, each rounded once.
+        ([105, 105], [700, 250], 0, [115, 115]),
+        # A fee per booking goes to those who pay; the lap infant stays free.
+        ([1000, 2000, 0], [], 100, [1033, 2067, 0]),
+        # Where all are free, the fee is everybody's.
+        ([0, 0, 0], [1900], 100, [40, 40, 39]),
+        ([1], [50], 0, [1]),
+    ],
+)
+def test_items_add_up_where_tax_or_a_fee_is_added(prices: list[int], rates: list[int], fee: int, expected: list[int]):
+    units = [UnitDefinition(id=new_id(), code=f"u{n}", title={"en": "U"}) for n in range(len(prices))]
+    definition = with_(
+        TOWER, units=units,
+        prices=[
+            PriceRule(option="standard", unit=unit.code, amount=amount)
+            for unit, amount in zip(units, prices, strict=True)
+        ],
+        charges=[
+            *(Charge(code=f"t{rate}", type="tax", label={"en": "T"}, rate_basis_points=rate, included=False) for rate in rates),
+            Charge(code="fee", type="fee", label={"en": "F"}, amount=fee, per="booking"),
+        ],
+    )  # fmt: skip
+    quoted = quote(definition, definition.options[0].id, {unit.id: 1 for unit in units}, DAY, ["en"])
+    assert [quoted.item_amounts[unit.id] for unit in units] == [[amount] for amount in expected]
+    assert sum(expected) == quoted.price.total.amount
+
+
+@given(st.integers(0, 10**9), st.lists(st.integers(0, 10**7), min_size=1, max_size=20))
+def test_parts_add_up_and_are_fair(total: int, weights: list[int]):
+    parts = allocate(total, weights)
+    assert sum(parts) == total
+    shares = weights if sum(weights) else [1] * len(weights)
+    for part, weight in zip(parts, shares, strict=True):
+        assert abs(part - Fraction(total * weight, sum(shares))) < 1
+        assert part == 0 or weight > 0
 
 
 # parties ----------------------------------------------------------------------------------------------------------

@@ -194,6 +194,7 @@ def _items(
     party: Party, at: str,
 ) -> list[ItemRow]:  # fmt: skip
     items: list[ItemRow] = []
+    amounts = {unit_id: iter(each) for unit_id, each in party.quote.item_amounts.items()}
     for index, (wish, unit_id) in enumerate(zip(wishes, units, strict=True)):
         check_answers(definition, wish.answers, "item", f"{at}/items/{index}/answers")
         items.append(
@@ -207,7 +208,7 @@ def _items(
                 seat=wish.seat,
                 answers=_given(wish.answers),
                 status="active",
-                amount=party.quote.unit_amounts[unit_id],
+                amount=next(amounts[unit_id]),
                 companion_item_id=None,
             )
         )
