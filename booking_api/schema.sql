@@ -288,6 +288,12 @@ CREATE TABLE public.pass (
 )
 WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
 
+CREATE TABLE public.pass_revocation (
+    org_id uuid NOT NULL,
+    item_id uuid NOT NULL,
+    issued_before timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.payment_intent (
     org_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -716,6 +722,9 @@ ALTER TABLE ONLY public.organisation
 
 ALTER TABLE ONLY public.pass
     ADD CONSTRAINT pass_pkey PRIMARY KEY (org_id, id);
+
+ALTER TABLE ONLY public.pass_revocation
+    ADD CONSTRAINT pass_revocation_pkey PRIMARY KEY (org_id, item_id);
 
 ALTER TABLE ONLY public.payment_intent
     ADD CONSTRAINT payment_intent_pkey PRIMARY KEY (org_id, id);

@@ -128,6 +128,7 @@ def attention(row: ItemFacts, definition: ProductDefinition, judgement: Judgemen
     noticed = {
         "amount_due": due > 0,
         "overridden": judgement.overridden is not None,
+        "entry_unknown": judgement.verdict == "exited" and not row.inside,
         "reentry": judgement.verdict == "admitted" and row.entries > 0,
         "minor": unit.max_age is not None and unit.max_age < ADULT_AGE,
         "companion": unit.requires is not None or row.companion_item_id is not None,
@@ -202,19 +203,20 @@ def _item_answer(ctx: Context, one: Judged, definition: ProductDefinition | None
 # look-up ----------------------------------------------------------------------------------------------------------
 
 
-def _pass_state(valid_until: datetime | None, now: datetime) -> str:
-    if valid_until is None:
+def _pass_state(row: ItemFacts, admit_until: datetime, now: datetime) -> str:
+    """By the slot as it is today, as the gate judges: what is printed in the pass may be older."""
+    if row.pass_issued_at is None:
         return "none"
-    return "valid" if now < valid_until else "ended"
+    return "valid" if now < admit_until else "ended"
 
 
 def lookup_item(row: ItemFacts, definition: ProductDefinition, now: datetime, languages: Sequence[str]) -> LookupItem:
     seen = gate_item(row, definition, languages)
-    may_enter = rules.judge(facts_of(row, definition, now)).admit
-    may_exit = rules.judge(facts_of(row, definition, now, "exit")).admit
+    facts = facts_of(row, definition, now)
+    may_enter, may_exit = rules.judge(facts).admit, row.inside
     return LookupItem(
         id=seen.id, unit=seen.unit, title=seen.title, name=seen.name, seat=seen.seat,
-        status=row.item_status, pass_state=_pass_state(row.pass_valid_until, now), inside=row.inside, entries=row.entries,
+        status=row.item_status, pass_state=_pass_state(row, facts.admit_until, now), inside=row.inside, entries=row.entries,
         admitted_at=local(row.first_admitted_at, row.time_zone) if row.first_admitted_at else None,
         available_actions=[action for action, may in (("enter", may_enter), ("exit", may_exit)) if may],
     )  # fmt: skip

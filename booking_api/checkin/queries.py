@@ -1,4 +1,4 @@
-"""All SQL of the gate. It reads items, bookings, slots and passes in joins and writes its own tables only."""
+"""All SQL of the gate. It reads items, bookings, slots, passes and attendance in joins and writes scans only."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -83,7 +83,7 @@ async def find_facts(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> 
              where t.org_id = $1 and t.order_id = b.order_id and t.booking_id = b.id)
           else 0 end as settled,
           s.id as slot_id, s.starts_at, s.ends_at, s.time_zone, s.status as slot_status, s.gate,
-          p.issued_at as pass_issued_at, p.valid_until as pass_valid_until,
+          p.issued_at as pass_issued_at, r.issued_before as revoked_before,
           coalesce(a.inside, false) as inside, coalesce(a.entries, 0) as entries, a.first_admitted_at,
           a.last_scan_nonce as last_nonce, l.received_at as last_at, l.direction as last_direction, l.gate as last_gate,
           party.party_size, party.checked_in
@@ -91,6 +91,7 @@ async def find_facts(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> 
         join booking b on b.org_id = $1 and b.id = i.booking_id
         join slot s on s.org_id = $1 and s.id = i.slot_id
         left join pass p on p.org_id = $1 and p.item_id = i.id and p.revoked_at is null
+        left join pass_revocation r on r.org_id = $1 and r.item_id = i.id
         left join attendance a on a.org_id = $1 and a.item_id = i.id
         left join scan l on l.org_id = $1 and l.nonce = a.last_scan_nonce
         cross join lateral (
@@ -154,69 +155,6 @@ async def insert_outcomes(db: Connection, org_id: UUID, outcome_columns: list[li
         org_id,
         *outcome_columns,
     )
-
-
-# attendance -------------------------------------------------------------------------------------------------------
-
-
-async def enter(db: Connection, org_id: UUID, entry_columns: list[list[Any]], now: datetime) -> None:
-    """The items are inside from now on. The caller holds the locks of their bookings."""
-    await execute(
-        db,
-        """
-        insert into attendance
-          (org_id, item_id, slot_id, inside, entries, first_admitted_at, last_scan_nonce, updated_at)
-        select $1, e.item_id, e.slot_id, true, 1, $5, e.nonce, $5
-        from unnest($2::uuid[], $3::uuid[], $4::text[]) as e (item_id, slot_id, nonce) order by e.item_id
-        on conflict (org_id, item_id) do update
-          set slot_id = excluded.slot_id, inside = true, entries = attendance.entries + 1,
-              last_scan_nonce = excluded.last_scan_nonce, updated_at = excluded.updated_at
-        """,
-        org_id,
-        *entry_columns,
-        now,
-    )
-
-
-async def leave(db: Connection, org_id: UUID, exit_columns: list[list[Any]], now: datetime) -> None:
-    """The items are outside from now on. The caller holds the locks of their bookings."""
-    await execute(
-        db,
-        """
-        update attendance set inside = false, last_scan_nonce = l.nonce, updated_at = $4
-        from unnest($2::uuid[], $3::text[]) as l (item_id, nonce)
-        where attendance.org_id = $1 and attendance.item_id = l.item_id
-        """,
-        org_id,
-        *exit_columns,
-        now,
-    )
-
-
-async def restore_attendance(
-    db: Connection, org_id: UUID, item_ids: Sequence[UUID], inside: Sequence[bool], entries: Sequence[int],
-    nonces: Sequence[str], now: datetime,
-) -> None:  # fmt: skip
-    """Puts attendance back to what it was before a scan."""
-    await execute(
-        db,
-        """
-        update attendance set inside = r.inside, entries = r.entries, last_scan_nonce = r.nonce, updated_at = $6
-        from unnest($2::uuid[], $3::boolean[], $4::int[], $5::text[]) as r (item_id, inside, entries, nonce)
-        where attendance.org_id = $1 and attendance.item_id = r.item_id
-        """,
-        org_id,
-        item_ids,
-        inside,
-        entries,
-        nonces,
-        now,
-    )
-
-
-async def delete_attendance(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> None:
-    """Forgets attendance that only an undone scan had begun."""
-    await execute(db, "delete from attendance where org_id = $1 and item_id = any($2::uuid[])", org_id, item_ids)
 
 
 # undo -------------------------------------------------------------------------------------------------------------

@@ -33,9 +33,13 @@ async def scan_pass(request: Request) -> Response[bytes]:
     """Scan a pass.
 
     Judges what was held under the scanner, by the server's clock, and records it, refusals included. The first verdict
-    that holds counts: `forged`, `unknown`, `cancelled`, `revoked`, `unpaid`, `wrong_gate`, `wrong_slot`, `too_early`,
-    `expired`, `already_used`, for exits `exited` or `not_inside`, else `admitted`. An exit isn't refused for what only
-    matters when letting in. Of many scans of one pass at once exactly one admits.
+    that holds counts: `forged`, `unknown`, for exits `exited`, then `cancelled`, `revoked`, `unpaid`, `wrong_gate`,
+    `wrong_slot`, `too_early`, `expired`, `already_used`, else `admitted`. An exit is never refused to anybody who is
+    known: where no entry is on record it comes with the attention `entry_unknown`; a forged or unknown code names
+    nobody whose exit could be recorded. Of many scans of one pass at once exactly one admits.
+
+    A pass is judged by what is true now, not by the times that are written in it: an older code of the same item and
+    holder is as good as the newest one, until a transfer, a move to another phone, a rebooking or a wish revokes it.
 
     The `nonce` makes a scan unique in the organisation: sent twice it is one scan with one answer, and with anything
     else in it the repeat is refused as `idempotency_mismatch`. `party_item_ids` lets more of the same booking through

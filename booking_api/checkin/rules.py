@@ -71,19 +71,21 @@ def _used_up(facts: Facts) -> bool:
 
 
 VERDICTS: tuple[tuple[str, Callable[[Facts], bool]], ...] = (
+    # These two say that what was presented names nobody of ours. So there is nobody whose exit could be recorded, and
+    # they hold for exits too; whoever stands there isn't detained by it, the gate only has nothing to write down.
     ("forged", lambda facts: not facts.genuine),
     ("unknown", lambda facts: not facts.known),
+    # Whoever is known may always leave: cancelled, revoked, unpaid, late, at another gate, or never seen coming in.
+    ("exited", lambda facts: not _entering(facts)),
+    # What follows decides about letting in.
     ("cancelled", lambda facts: facts.cancelled),
     ("revoked", lambda facts: facts.revoked),
-    # What follows decides about letting in. Whoever wants out isn't held for being late, unpaid or at another gate.
-    ("unpaid", lambda facts: _entering(facts) and facts.unpaid),
-    ("wrong_gate", lambda facts: _entering(facts) and _at_wrong_gate(facts)),
-    ("wrong_slot", lambda facts: _entering(facts) and facts.serving is not None and facts.serving != facts.slot),
-    ("too_early", lambda facts: _entering(facts) and facts.now < facts.admit_from),
-    ("expired", lambda facts: _entering(facts) and facts.now >= facts.admit_until),
-    ("already_used", lambda facts: _entering(facts) and _used_up(facts)),
-    ("exited", lambda facts: not _entering(facts) and facts.inside),
-    ("not_inside", lambda facts: not _entering(facts)),
+    ("unpaid", lambda facts: facts.unpaid),
+    ("wrong_gate", _at_wrong_gate),
+    ("wrong_slot", lambda facts: facts.serving is not None and facts.serving != facts.slot),
+    ("too_early", lambda facts: facts.now < facts.admit_from),
+    ("expired", lambda facts: facts.now >= facts.admit_until),
+    ("already_used", _used_up),
     ("admitted", lambda facts: True),  # noqa: ARG005 - the last row of the table holds for everybody
 )
 """The first that holds is the verdict. The window is half open, as `nbf` and `exp` of a JWT are."""
@@ -95,12 +97,12 @@ REFUSES_PARTY = NEVER_OVERRIDDEN
 
 
 def judge(facts: Facts, *, override: bool = False) -> Judgement:
-    """The verdict. An override lets through against it, unless the pass itself is worth nothing."""
+    """The verdict. An override lets in against it, unless the pass itself is worth nothing."""
     verdict = next(name for name, holds in VERDICTS if holds(facts))
     if verdict in LETTING_THROUGH:
         return Judgement(verdict, True)
     if override and verdict not in NEVER_OVERRIDDEN:
-        return Judgement("admitted" if _entering(facts) else "exited", True, verdict)
+        return Judgement("admitted", True, verdict)
     return Judgement(verdict, False)
 
 
@@ -140,12 +142,14 @@ REASONS: dict[str, dict[str, str]] = {
     "expired": {"en": "Too late. Admission ended at {closes}.", "de": "Zu spät. Einlass war bis {closes}."},
     "already_used": {"en": "Already admitted at {last}.", "de": "Schon eingelassen um {last}."},
     "exited": {"en": "Out.", "de": "Ausgang erfasst."},
+    # Of records from when an exit without a known entry was refused; no verdict any more.
     "not_inside": {"en": "Not inside.", "de": "Ist nicht drinnen."},
     "admitted": {"en": "Admitted.", "de": "Einlass."},
 }
 NOTICES: dict[str, dict[str, str]] = {
     "amount_due": {"en": "An amount is due on site.", "de": "Vor Ort ist noch ein Betrag offen."},
     "overridden": {"en": "Let through by an override.", "de": "Auf Anweisung durchgelassen."},
+    "entry_unknown": {"en": "No entry is on record.", "de": "Es ist kein Eintritt erfasst."},
     "reentry": {"en": "Was here before.", "de": "War schon einmal hier."},
     "minor": {"en": "A minor: check the age.", "de": "Minderjährig: bitte das Alter prüfen."},
     "companion": {"en": "Travels in an adult's care.", "de": "Reist in Begleitung eines Erwachsenen."},

@@ -89,7 +89,10 @@ class Attention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something the agent should notice, whatever the verdict."""
 
     code: Annotated[
-        str, Meta(description="x-extensible-enum: amount_due, overridden, reentry, minor, companion, name_missing")
+        str,
+        Meta(
+            description="x-extensible-enum: amount_due, overridden, entry_unknown, reentry, minor, companion, name_missing"
+        ),
     ]
     text: Annotated[str, Meta(examples=["An amount is due on site."])]
     amount: Money | None = None
@@ -201,7 +204,9 @@ class LookupItem(GateItem, frozen=True, kw_only=True, omit_defaults=True):
     admitted_at: datetime | None = None
     """When it was first admitted."""
     available_actions: Annotated[list[str], Meta(description="x-extensible-enum: enter, exit", examples=[["enter"]])]
-    """What a scan would be allowed right now, without an override."""
+    """`enter` where a scan would admit right now, without an override; `exit` for whoever is inside. Anybody who is
+    known may leave: the exit of somebody who isn't inside is recorded too, with `entry_unknown`.
+    """
 
 
 class LookupBooking(GateBooking, frozen=True, kw_only=True, omit_defaults=True):
@@ -272,7 +277,9 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
     slot_status: str
     gate: str | None
     pass_issued_at: datetime | None
-    pass_valid_until: datetime | None
+    """Of the current pass; None where there is none."""
+    revoked_before: datetime | None
+    """Codes that were issued before this second are worthless."""
     inside: bool
     entries: int
     first_admitted_at: datetime | None

@@ -1,4 +1,4 @@
-"""The verbs of passes: issue, revoke, find, verify, and show."""
+"""The verbs of passes: issue, revoke, find, verify, show; who comes in and who leaves."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,15 @@ from booking_api.core.secrets import Vault
 from booking_api.identity import operations as identity
 from booking_api.passes import drawing, queries, rules
 from booking_api.passes.drawing import ImageFormat
-from booking_api.passes.schemas import Claims, PassAnswer, PassRequest, PassRow, VerifiedPass
+from booking_api.passes.schemas import (
+    AttendanceBefore,
+    Claims,
+    ItemState,
+    PassAnswer,
+    PassRequest,
+    PassRow,
+    VerifiedPass,
+)
 
 IMAGES = "passes.images"
 CACHED_IMAGES = 4_096
@@ -28,20 +36,26 @@ CACHED_IMAGES = 4_096
 _IMAGE_PURPOSE = "pass images"
 
 
-async def issue(ctx: Context, requests: Sequence[PassRequest]) -> list[PassRow]:
-    """Issues a pass for each item, in the caller's transaction, and revokes the ones they had.
+async def issue(ctx: Context, requests: Sequence[PassRequest], *, revoking: bool = False) -> list[PassRow]:
+    """Issues a pass for each item, in the caller's transaction, in place of the one it had.
 
-    The caller holds the lock of the items' booking; should two issue for one item all the same, the later fails
-    with `Conflict`. The rows come in the order of the requests.
+    A code that somebody saved earlier stays good, and the gate judges it by today's slot, unless the pass is for
+    another holder now or `revoking` says that earlier codes are worthless: for a rebooking, a move to another phone,
+    a wish. The caller holds the lock of the items' booking; should two issue for one item all the same, the later
+    fails with `Conflict`. The rows come in the order of the requests.
     """
     if not requests:
         return []
     key = await identity.active_signing_key(ctx)
     item_ids = [request.item_id for request in requests]
-    latest = {row.item_id: row.issued_at for row in await queries.find_latest_issues(ctx.db, ctx.org_id, item_ids)}
+    latest = {row.item_id: row for row in await queries.find_latest_issues(ctx.db, ctx.org_id, item_ids)}
     rows: list[PassRow] = []
+    revoked: list[tuple[UUID, datetime]] = []
     for request in requests:
-        issued_at = rules.next_issue(ctx.now, latest.get(request.item_id))
+        before = latest.get(request.item_id)
+        issued_at = rules.next_issue(ctx.now, before.issued_at if before else None)
+        if before is not None and (revoking or before.customer_id != request.customer_id):
+            revoked.append((request.item_id, issued_at))
         valid_from, valid_until = rules.whole_seconds(request.valid_from), rules.whole_seconds(request.valid_until)
         claims = Claims(
             request.item_id, request.slot_id,
@@ -55,6 +69,8 @@ async def issue(ctx: Context, requests: Sequence[PassRequest]) -> list[PassRow]:
         rows.append(row)
     if latest:
         await queries.revoke_passes(ctx.db, ctx.org_id, list(latest), ctx.now)
+    if revoked:
+        await queries.revoke_codes(ctx.db, ctx.org_id, *columns(revoked, 2))
     values = [
         (p.id, p.item_id, p.slot_id, p.customer_id, p.kid, p.code, p.issued_at, p.valid_from, p.valid_until)
         for p in rows
@@ -64,15 +80,29 @@ async def issue(ctx: Context, requests: Sequence[PassRequest]) -> list[PassRow]:
 
 
 async def revoke(db: Connection, org_id: UUID, item_ids: Sequence[UUID], now: datetime) -> int:
-    """Revokes the live passes of these items; how many there were."""
+    """Takes these items their passes, so that no code of theirs is good any more; how many there were."""
     return await queries.revoke_passes(db, org_id, item_ids, now) if item_ids else 0
 
 
-async def find_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, PassRow]:
-    """The live pass of each item that has one."""
+async def find_items(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, ItemState]:
+    """For each of these items its current pass and whether it was admitted.
+
+    Whoever decides by the latter holds the lock of the items' booking, which scans and undoing take too.
+    """
     if not item_ids:
         return {}
-    return {row.item_id: row for row in await queries.find_live_passes(db, org_id, item_ids)}
+    return {
+        row.item_id: ItemState(
+            item_id=row.item_id, current=rules.current_pass(row), first_admitted_at=row.first_admitted_at
+        )
+        for row in await queries.find_items(db, org_id, item_ids)
+    }
+
+
+async def find_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, PassRow]:
+    """The current pass of each item that has one."""
+    states = (await find_items(db, org_id, item_ids)).values()
+    return {state.item_id: state.current for state in states if state.current is not None}
 
 
 def pass_answer(ctx: Context, row: PassRow, paid: bool) -> PassAnswer:
@@ -140,6 +170,32 @@ def _verified(org_id: UUID, claims: Claims, *, recorded: bool = False) -> Verifi
     return VerifiedPass(org_id, claims.item_id, claims.slot_id, issued_at, valid_from, valid_until, recorded)
 
 
+# who is inside ----------------------------------------------------------------------------------------------------
+
+
+async def enter(ctx: Context, entries: Sequence[tuple[UUID, UUID, str]]) -> None:
+    """Notes that items (item, slot, the scan's nonce) came in, in the transaction of the scan.
+
+    The caller holds the locks of their bookings.
+    """
+    if entries:
+        await queries.enter(ctx.db, ctx.org_id, columns(entries, 3), ctx.now)
+
+
+async def leave(ctx: Context, exits: Sequence[tuple[UUID, str]]) -> None:
+    """Notes that items (item, the scan's nonce) left, in the transaction of the scan; of who never came, nothing."""
+    if exits:
+        await queries.leave(ctx.db, ctx.org_id, columns(exits, 2), ctx.now)
+
+
+async def restore_attendance(ctx: Context, before: Sequence[AttendanceBefore]) -> None:
+    """Undoes what a scan changed: items are where they were before it, and were never here if it was their first."""
+    if begun := [row.item_id for row in before if row.nonce is None]:
+        await queries.delete_attendance(ctx.db, ctx.org_id, begun)
+    if earlier := [row for row in before if row.nonce is not None]:
+        await queries.restore_attendance(ctx.db, ctx.org_id, earlier, ctx.now)
+
+
 # pictures ---------------------------------------------------------------------------------------------------------
 
 
@@ -160,7 +216,7 @@ def open_signature(vault: Vault, pass_id: UUID, image_format: ImageFormat, signa
 
 
 async def find_pictured(ctx: Context, pass_id: UUID, *, signed: bool) -> PassRow:
-    """The pass to draw. Raises `NotFound` once it is revoked, for a signed URL also once it has ended.
+    """The pass to draw. Raises `NotFound` once it is replaced or revoked, for a signed URL also once it has ended.
 
     A customer sees their own, a member of staff or an integration any of the organisation; others are `Forbidden`.
     """

@@ -6,18 +6,18 @@ from typing import Any
 from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.passes.schemas import IssuedCode, IssueRow, PassRow
+from booking_api.passes.schemas import AttendanceBefore, IssuedCode, IssueRow, ItemStateRow, PassRow
 
 
 async def find_latest_issues(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[IssueRow]:
-    """When the last pass of each of these items was issued, revoked ones included."""
+    """When the last pass of each of these items was issued and for whom, revoked ones included."""
     return await fetch_all(
         db,
         IssueRow,
         """
-        select item_id, max(issued_at) as issued_at from pass
+        select distinct on (item_id) item_id, issued_at, customer_id from pass
         where org_id = $1 and item_id = any($2::uuid[])
-        group by item_id
+        order by item_id, issued_at desc
         """,
         org_id,
         item_ids,
@@ -43,7 +43,7 @@ async def insert_passes(db: Connection, org_id: UUID, pass_columns: list[list[An
 
 
 async def revoke_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID], now: datetime) -> int:
-    """Revokes the live passes of these items; how many there were."""
+    """Ends the current passes of these items; how many there were. Their codes stay good for whom they were made."""
     return await execute(
         db,
         """
@@ -56,13 +56,36 @@ async def revoke_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID], 
     )
 
 
-async def find_live_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[PassRow]:
+async def revoke_codes(
+    db: Connection, org_id: UUID, item_ids: Sequence[UUID], issued_before: Sequence[datetime]
+) -> None:
+    """Makes every code worthless that was issued for an item before a second. Never takes a revocation back."""
+    await execute(
+        db,
+        """
+        insert into pass_revocation (org_id, item_id, issued_before)
+        select $1, r.item_id, r.issued_before
+        from unnest($2::uuid[], $3::timestamptz[]) as r (item_id, issued_before) order by r.item_id
+        on conflict (org_id, item_id) do update
+          set issued_before = greatest(pass_revocation.issued_before, excluded.issued_before)
+        """,
+        org_id,
+        item_ids,
+        issued_before,
+    )
+
+
+async def find_items(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[ItemStateRow]:
+    """The current pass and the admission of each of these items, in any order."""
     return await fetch_all(
         db,
-        PassRow,
+        ItemStateRow,
         """
-        select id, item_id, slot_id, customer_id, kid, code, issued_at, valid_from, valid_until, revoked_at
-        from pass where org_id = $1 and item_id = any($2::uuid[]) and revoked_at is null
+        select w.item_id, p.id, p.slot_id, p.customer_id, p.kid, p.code, p.issued_at, p.valid_from, p.valid_until,
+          a.first_admitted_at
+        from unnest($2::uuid[]) as w (item_id)
+        left join pass p on p.org_id = $1 and p.item_id = w.item_id and p.revoked_at is null
+        left join attendance a on a.org_id = $1 and a.item_id = w.item_id
         """,
         org_id,
         item_ids,
@@ -100,3 +123,63 @@ async def find_pass(db: Connection, org_id: UUID, pass_id: UUID) -> PassRow | No
 async def find_key_owner(db: Connection, kid: str) -> UUID | None:
     """The organisation that a key belongs to; across organisations, to tell a neighbour's pass from a forgery."""
     return await fetch_value(db, "select org_id from signing_key where kid = $1", kid)
+
+
+# attendance -------------------------------------------------------------------------------------------------------
+
+
+async def enter(db: Connection, org_id: UUID, entry_columns: list[list[Any]], now: datetime) -> None:
+    """The items are inside from now on. The caller holds the locks of their bookings."""
+    await execute(
+        db,
+        """
+        insert into attendance
+          (org_id, item_id, slot_id, inside, entries, first_admitted_at, last_scan_nonce, updated_at)
+        select $1, e.item_id, e.slot_id, true, 1, $5, e.nonce, $5
+        from unnest($2::uuid[], $3::uuid[], $4::text[]) as e (item_id, slot_id, nonce) order by e.item_id
+        on conflict (org_id, item_id) do update
+          set slot_id = excluded.slot_id, inside = true, entries = attendance.entries + 1,
+              last_scan_nonce = excluded.last_scan_nonce, updated_at = excluded.updated_at
+        """,
+        org_id,
+        *entry_columns,
+        now,
+    )
+
+
+async def leave(db: Connection, org_id: UUID, exit_columns: list[list[Any]], now: datetime) -> None:
+    """The items are outside from now on. The caller holds the locks of their bookings."""
+    await execute(
+        db,
+        """
+        update attendance set inside = false, last_scan_nonce = l.nonce, updated_at = $4
+        from unnest($2::uuid[], $3::text[]) as l (item_id, nonce)
+        where attendance.org_id = $1 and attendance.item_id = l.item_id
+        """,
+        org_id,
+        *exit_columns,
+        now,
+    )
+
+
+async def restore_attendance(db: Connection, org_id: UUID, before: Sequence[AttendanceBefore], now: datetime) -> None:
+    """Puts attendance back to what it was before a scan."""
+    await execute(
+        db,
+        """
+        update attendance set inside = r.inside, entries = r.entries, last_scan_nonce = r.nonce, updated_at = $6
+        from unnest($2::uuid[], $3::boolean[], $4::int[], $5::text[]) as r (item_id, inside, entries, nonce)
+        where attendance.org_id = $1 and attendance.item_id = r.item_id
+        """,
+        org_id,
+        [row.item_id for row in before],
+        [row.inside for row in before],
+        [row.entries for row in before],
+        [row.nonce for row in before],
+        now,
+    )
+
+
+async def delete_attendance(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> None:
+    """Forgets attendance that only an undone scan had begun."""
+    await execute(db, "delete from attendance where org_id = $1 and item_id = any($2::uuid[])", org_id, item_ids)

@@ -6,15 +6,16 @@ Header exactly `alg` and `kid`; claims exactly `sub`, `slot`, `iat`, `nbf`, `exp
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from booking_api.passes.schemas import Claims
+from booking_api.passes.schemas import Claims, ItemStateRow, PassRow
 
+T = TypeVar("T")
 ALGORITHM = "EdDSA"
 LONGEST_CODE = 287
 """Characters: what keeps the QR code within version 12 at error correction M."""
@@ -59,6 +60,30 @@ def next_issue(now: datetime, latest: datetime | None) -> datetime:
     """The `iat` of a new pass: the current second, but always later than that of the pass before."""
     second = int(now.timestamp())
     return datetime.fromtimestamp(second if latest is None else max(second, int(latest.timestamp()) + 1), UTC)
+
+
+def is_revoked(issued_at: datetime, current: datetime | None, revoked_before: datetime | None) -> bool:
+    """Whether a code of an item, issued at that second, is worthless now.
+
+    `current` is when the item's current pass was issued, None where it has none any more; `revoked_before` the second
+    before which every code was revoked. A code that is merely older than the current one is good.
+    """
+    return current is None or (revoked_before is not None and issued_at < revoked_before)
+
+
+def current_pass(row: ItemStateRow) -> PassRow | None:
+    """The current pass in an item's row, if there is one."""
+    if row.id is None:
+        return None
+    return PassRow(
+        row.id, row.item_id, _given(row.slot_id), _given(row.customer_id), _given(row.kid), _given(row.code),
+        _given(row.issued_at), _given(row.valid_from), _given(row.valid_until), None,
+    )  # fmt: skip
+
+
+def _given(value: T | None) -> T:
+    assert value is not None, "a pass has all of its columns"
+    return value
 
 
 def write_code(claims: Claims, kid: str, private_key: Ed25519PrivateKey) -> str:

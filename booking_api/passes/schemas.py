@@ -30,13 +30,46 @@ class PassRow(msgspec.Struct, frozen=True):
     valid_from: datetime
     valid_until: datetime
     revoked_at: datetime | None
+    """Since when it isn't the current one: another was issued, or it was revoked. Its code may still be good."""
+
+
+class ItemState(msgspec.Struct, frozen=True, kw_only=True):
+    """What an item shows and where it is: its current pass, if it has one, and since when it counts as admitted."""
+
+    item_id: UUID
+    current: PassRow | None
+    first_admitted_at: datetime | None
+    """None: it was never admitted, or every admission was undone."""
+
+
+class ItemStateRow(msgspec.Struct, frozen=True, kw_only=True):
+    item_id: UUID
+    id: UUID | None
+    slot_id: UUID | None
+    customer_id: UUID | None
+    kid: str | None
+    code: str | None
+    issued_at: datetime | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    first_admitted_at: datetime | None
 
 
 class IssueRow(msgspec.Struct, frozen=True):
-    """The latest `iat` that an item's passes ever had."""
+    """The latest `iat` that an item's passes ever had, and for whom that pass was."""
 
     item_id: UUID
     issued_at: datetime
+    customer_id: UUID
+
+
+class AttendanceBefore(msgspec.Struct, frozen=True):
+    """Where an item was before something happened at a gate; `nonce` of the scan before, None: it was never here."""
+
+    item_id: UUID
+    inside: bool
+    entries: int
+    nonce: str | None
 
 
 class Claims(msgspec.Struct, frozen=True):

@@ -45,18 +45,21 @@ async def open_slot(
         )
 
 
-async def reissue(world: World, party: Party, *, minutes: tuple[int, int] = (-60, 60), index: int = 0) -> PassRow:
-    """A new pass for one item, which revokes the one before."""
+async def reissue(
+    world: World, party: Party, *, minutes: tuple[int, int] = (-60, 60), index: int = 0, revoking: bool = True,
+    holder: UUID | None = None,
+) -> PassRow:  # fmt: skip
+    """A new pass for one item, by default on somebody's wish, which makes the code before it worthless."""
     now = datetime.now(UTC)
     request = PassRequest(
         party.items[index],
         party.slot_id,
-        party.customer_id,
+        holder or party.customer_id,
         now + timedelta(minutes=minutes[0]),
         now + timedelta(minutes=minutes[1]),
     )
     async with world.runtime.pool.acquire() as db, db.transaction():
-        return (await passes.issue(world.context(db), [request]))[0]
+        return (await passes.issue(world.context(db), [request], revoking=revoking))[0]
 
 
 async def book(

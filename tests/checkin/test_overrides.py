@@ -29,12 +29,14 @@ async def test_override(api, world):
     assert (answer["admit"], answer["verdict"]) == (False, "unknown")
 
 
-async def test_exit_by_override_of_somebody_never_seen(api, world):
+async def test_exit_of_somebody_never_seen_needs_no_override(api, world):
     party = await book(world, await open_slot(world))
     answer = await scan(
         api, world.manager, party.codes[0], direction="exit", override={"reason": "came in before us"}, nonce="out"
     )
-    assert (answer["admit"], answer["verdict"], answer["overridden"]) == (True, "exited", "not_inside")
+    assert (answer["admit"], answer["verdict"]) == (True, "exited")
+    assert "overridden" not in answer
+    assert [notice["code"] for notice in answer["attention"]] == ["entry_unknown"]
     assert await fetch(world, "select 1 from attendance where org_id = $1") == []
     undone = await api.post("/v1/scans/out/undo", headers=world.manager)
     assert undone.status_code == 200

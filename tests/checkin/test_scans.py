@@ -240,11 +240,14 @@ async def test_one_nonce_for_two_bookings_at_once_admits_one(api, world):
 async def test_entry_exit_and_reentry(api, world):
     party = await book(world, await open_slot(world))
     code = party.codes[0]
-    assert (await scan(api, world.agent, code, direction="exit"))["verdict"] == "not_inside"
+    early = await scan(api, world.agent, code, direction="exit")
+    assert (early["verdict"], early["admit"]) == ("exited", True)
+    assert [notice["code"] for notice in early["attention"]] == ["entry_unknown"]
     assert (await scan(api, world.agent, code))["verdict"] == "admitted"
     out = await scan(api, world.agent, code, direction="exit", gate="South")
-    assert (out["verdict"], out["admit"]) == ("exited", True)
-    assert (await scan(api, world.agent, code, direction="exit"))["verdict"] == "not_inside"
+    assert (out["verdict"], out["admit"], out["attention"]) == ("exited", True, [])
+    again = await scan(api, world.agent, code, direction="exit", gate="South")
+    assert (again["verdict"], [notice["code"] for notice in again["attention"]]) == ("exited", ["entry_unknown"])
     back = await scan(api, world.agent, code)
     assert back["verdict"] == "admitted"
     assert [notice["code"] for notice in back["attention"]] == ["reentry"]

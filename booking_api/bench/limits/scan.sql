@@ -23,7 +23,7 @@ select
      where t.org_id = :org and t.order_id = b.order_id and t.booking_id = b.id)
   else 0 end as settled,
   s.id as slot, s.starts_at, s.ends_at, s.time_zone, s.status as slot_status, s.gate,
-  p.issued_at as pass_issued_at, p.valid_until as pass_valid_until,
+  p.issued_at as pass_issued_at, r.issued_before as revoked_before,
   coalesce(a.inside, false) as inside, coalesce(a.entries, 0) as entries, a.first_admitted_at,
   a.last_scan_nonce as last_nonce, l.received_at as last_at, l.direction as last_direction, l.gate as last_gate,
   party.party_size, party.checked_in
@@ -31,6 +31,7 @@ from item i
 join booking b on b.org_id = :org and b.id = i.booking_id
 join slot s on s.org_id = :org and s.id = i.slot_id
 left join pass p on p.org_id = :org and p.item_id = i.id and p.revoked_at is null
+left join pass_revocation r on r.org_id = :org and r.item_id = i.id
 left join attendance a on a.org_id = :org and a.item_id = i.id
 left join scan l on l.org_id = :org and l.nonce = a.last_scan_nonce
 cross join lateral (

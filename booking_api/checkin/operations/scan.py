@@ -30,6 +30,7 @@ from booking_api.core.replies import encode
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import fingerprint
 from booking_api.passes import operations as passes
+from booking_api.passes.rules import is_revoked
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
@@ -265,7 +266,11 @@ def _judge_party(
         return
     first = rows[presented.item_id]
     case.definition = definition = definitions[first.product_id, first.product_version]
-    revoked = presented.recorded and presented.issued_at not in (None, first.pass_issued_at)
+    revoked = (
+        presented.recorded
+        and presented.issued_at is not None
+        and is_revoked(presented.issued_at, first.pass_issued_at, first.revoked_before)
+    )
     new, now = case.new, case.ctx.now
 
     def judged(row: ItemFacts, *, known: bool = True, revoked: bool = False) -> Judged:
@@ -334,10 +339,8 @@ async def _record(cases: Sequence[Case]) -> None:
     through = [(row.item_id, row.slot_id, new) for new, row, verdict in known if verdict.admit]
     entering = [(item_id, slot_id, new.nonce) for item_id, slot_id, new in through if new.direction == "entry"]
     leaving = [(item_id, new.nonce) for item_id, _, new in through if new.direction == "exit"]
-    if entering:
-        await queries.enter(ctx.db, ctx.org_id, columns(entering, 3), ctx.now)
-    if leaving:
-        await queries.leave(ctx.db, ctx.org_id, columns(leaving, 2), ctx.now)
+    await passes.enter(ctx, entering)
+    await passes.leave(ctx, leaving)
 
 
 def _scan_values(case: Case) -> tuple[object, ...]:

@@ -3,9 +3,11 @@
 from booking_api.checkin import archive_queries, queries, rules
 from booking_api.checkin.operations.scan import actor_of
 from booking_api.checkin.rules import LaterScan
-from booking_api.checkin.schemas import OutcomeRow, Presence, UndoneScan
+from booking_api.checkin.schemas import Presence, UndoneScan
 from booking_api.core.context import Context
 from booking_api.core.errors import Forbidden, NotFound
+from booking_api.passes import operations as passes
+from booking_api.passes.schemas import AttendanceBefore
 
 
 async def undo(ctx: Context, nonce: str) -> UndoneScan:
@@ -34,7 +36,9 @@ async def undo(ctx: Context, nonce: str) -> UndoneScan:
     changed = [row for row in outcomes if row.admit and (row.last_nonce is not None or row.nonce_before is not None)]
     if any(row.last_nonce != nonce for row in changed):
         raise LaterScan
-    await _restore(ctx, changed)
+    await passes.restore_attendance(
+        ctx, [AttendanceBefore(row.item_id, row.inside_before, row.entries_before, row.nonce_before) for row in changed]
+    )
     restored = {row.item_id for row in changed}
     items = [
         Presence(row.item_id, row.inside_before, row.entries_before)
@@ -43,15 +47,3 @@ async def undo(ctx: Context, nonce: str) -> UndoneScan:
         for row in outcomes
     ]
     return UndoneScan(nonce=nonce, undone_at=ctx.now, items=items)
-
-
-async def _restore(ctx: Context, changed: list[OutcomeRow]) -> None:
-    begun = [row.item_id for row in changed if row.nonce_before is None]
-    if begun:
-        await queries.delete_attendance(ctx.db, ctx.org_id, begun)
-    earlier = [row for row in changed if row.nonce_before is not None]
-    if earlier:
-        await queries.restore_attendance(
-            ctx.db, ctx.org_id, [row.item_id for row in earlier], [row.inside_before for row in earlier],
-            [row.entries_before for row in earlier], [row.nonce_before or "" for row in earlier], ctx.now,
-        )  # fmt: skip
