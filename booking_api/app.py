@@ -22,6 +22,7 @@ from booking_api.core.problems import answer_exception
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
 from booking_api.feedback import routes as feedback
+from booking_api.identity import audit_routes
 from booking_api.identity import routes as identity
 from booking_api.identity.authentication import authenticate
 from booking_api.inventory import routes as inventory
@@ -50,6 +51,7 @@ def handlers() -> list[Any]:
     """Every operation of the API, capability by capability."""
     return [
         *identity.ROUTES,
+        *audit_routes.ROUTES,
         *catalog.ROUTES,
         *inventory.ROUTES,
         *feedback.ROUTES,

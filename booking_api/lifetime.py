@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from booking_api.core.db import open_pool
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
-from booking_api.identity import tokens
+from booking_api.identity import audit, tokens
 from booking_api.identity.schemas import Tokens
 
 if TYPE_CHECKING:
@@ -44,7 +44,12 @@ async def open_runtime(settings: Settings, *, name: str = "booking-api") -> Asyn
                 opened.push_async_callback(client.aclose)
                 return client
 
-            yield Runtime(settings=settings, pool=pool, vault=vault, http=http, threads=threads, mint=mint)
+            runtime = Runtime(settings=settings, pool=pool, vault=vault, http=http, threads=threads, mint=mint)
+            try:
+                yield runtime
+            finally:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(audit.write_counts(runtime), timeout=2)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
         try:

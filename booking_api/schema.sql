@@ -78,6 +78,43 @@ CREATE TABLE public.attendance (
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
 
+CREATE TABLE public.audit (
+    org_id uuid NOT NULL,
+    id uuid NOT NULL,
+    action text NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id uuid,
+    credential_id uuid,
+    object_type text,
+    object_id uuid,
+    reason_code text,
+    request_id text NOT NULL,
+    occurrences integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT audit_action_is_a_code CHECK ((action ~ '^[a-z][a-z_]*(\.[a-z_]+)+$'::text)),
+    CONSTRAINT audit_happened CHECK ((occurrences > 0)),
+    CONSTRAINT audit_reason_is_a_code CHECK ((reason_code ~ '^[a-z][a-z0-9_]{0,63}$'::text))
+)
+PARTITION BY RANGE (id);
+
+CREATE TABLE public.audit_rest (
+    org_id uuid CONSTRAINT audit_org_id_not_null NOT NULL,
+    id uuid CONSTRAINT audit_id_not_null NOT NULL,
+    action text CONSTRAINT audit_action_not_null NOT NULL,
+    actor_kind text CONSTRAINT audit_actor_kind_not_null NOT NULL,
+    actor_id uuid,
+    credential_id uuid,
+    object_type text,
+    object_id uuid,
+    reason_code text,
+    request_id text CONSTRAINT audit_request_id_not_null NOT NULL,
+    occurrences integer CONSTRAINT audit_occurrences_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT audit_created_at_not_null NOT NULL,
+    CONSTRAINT audit_action_is_a_code CHECK ((action ~ '^[a-z][a-z_]*(\.[a-z_]+)+$'::text)),
+    CONSTRAINT audit_happened CHECK ((occurrences > 0)),
+    CONSTRAINT audit_reason_is_a_code CHECK ((reason_code ~ '^[a-z][a-z0-9_]{0,63}$'::text))
+);
+
 CREATE TABLE public.booking (
     org_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -655,6 +692,8 @@ CREATE TABLE public.worker_heartbeat (
     seen_at timestamp with time zone NOT NULL
 );
 
+ALTER TABLE ONLY public.audit ATTACH PARTITION public.audit_rest DEFAULT;
+
 ALTER TABLE ONLY public.event ATTACH PARTITION public.event_rest DEFAULT;
 
 ALTER TABLE ONLY public.pgqueuer ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_id_seq'::regclass);
@@ -671,6 +710,12 @@ ALTER TABLE ONLY public.api_key
 
 ALTER TABLE ONLY public.attendance
     ADD CONSTRAINT attendance_pkey PRIMARY KEY (org_id, item_id);
+
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (org_id, id);
+
+ALTER TABLE ONLY public.audit_rest
+    ADD CONSTRAINT audit_rest_pkey PRIMARY KEY (org_id, id);
 
 ALTER TABLE ONLY public.booking_order
     ADD CONSTRAINT booking_order_pkey PRIMARY KEY (org_id, id);
@@ -818,6 +863,14 @@ ALTER TABLE ONLY public.worker_heartbeat
 
 CREATE INDEX attendance_slot ON public.attendance USING btree (org_id, slot_id);
 
+CREATE INDEX audit_action ON ONLY public.audit USING btree (org_id, action, id);
+
+CREATE INDEX audit_actor ON ONLY public.audit USING btree (org_id, actor_id, id);
+
+CREATE INDEX audit_rest_org_id_action_id_idx ON public.audit_rest USING btree (org_id, action, id);
+
+CREATE INDEX audit_rest_org_id_actor_id_id_idx ON public.audit_rest USING btree (org_id, actor_id, id);
+
 CREATE INDEX booking_customer ON public.booking USING btree (org_id, customer_id, id);
 
 CREATE INDEX booking_of_order ON public.booking USING btree (org_id, order_id);
@@ -927,6 +980,12 @@ CREATE INDEX slot_starts ON public.slot USING btree (org_id, starts_at, id);
 CREATE UNIQUE INDEX staff_email_is_unique ON public.staff USING btree (org_id, email) WHERE (revoked_at IS NULL);
 
 CREATE INDEX tombstone_changed ON public.tombstone USING btree (org_id, customer_id, changed_xid, id);
+
+ALTER INDEX public.audit_action ATTACH PARTITION public.audit_rest_org_id_action_id_idx;
+
+ALTER INDEX public.audit_actor ATTACH PARTITION public.audit_rest_org_id_actor_id_id_idx;
+
+ALTER INDEX public.audit_pkey ATTACH PARTITION public.audit_rest_pkey;
 
 ALTER INDEX public.event_pkey ATTACH PARTITION public.event_rest_pkey;
 

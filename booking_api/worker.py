@@ -63,6 +63,7 @@ SCHEDULES: list[tuple[str, float, Periodic]] = [
     ("inventory.forget_changes", 60, inventory.forget_changes),
     ("checkin.archive_scans", 60, checkin.archive_scans),
     ("identity.sweep_credentials", 60, identity.sweep_credentials),
+    ("identity.keep_audit_partitions", 600, identity.keep_audit_partitions),
     ("upkeep.delete_old_answers", 60, upkeep.delete_old_answers),
     ("upkeep.keep_event_partitions", 600, upkeep.keep_event_partitions),
     ("upkeep.delete_old_events", 600, upkeep.delete_old_events),

@@ -47,7 +47,7 @@ def add_organisation(
     """Makes an organisation and prints its keys, this once: the database keeps digests only."""
     from booking_api.core.clock import utc_now
     from booking_api.core.process import StartFailed
-    from booking_api.identity import operations
+    from booking_api.identity import audit, operations
     from booking_api.identity.schemas import NewKeys, NewOrganisation
 
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
@@ -58,7 +58,10 @@ def add_organisation(
     async def add() -> NewKeys:
         new = NewOrganisation(name=name, time_zone=time_zone, currency=currency, locale=locale, live=live)
         async with transaction() as (db, _):
-            return await operations.add_organisation(db, new, utc_now())
+            now = utc_now()
+            made = await operations.add_organisation(db, new, now)
+            await audit.note_command(db, made.org_id, "organisation.created", "organisation", made.org_id, now)
+            return made
 
     made = run(add)
     show(
@@ -79,7 +82,7 @@ def add_staff(
     """Adds a member of staff and prints their tokens."""
     from booking_api.core.clock import utc_now
     from booking_api.core.process import StartFailed
-    from booking_api.identity import operations, tokens
+    from booking_api.identity import audit, operations, tokens
     from booking_api.identity.schemas import Tokens
     from booking_api.starting import check_secret
 
@@ -91,6 +94,7 @@ def add_staff(
             chosen = await choose_organisation(db, org)
             now = utc_now()
             row = await operations.add_staff(db, chosen, name, email, role, now)  # type: ignore[arg-type]
+            await audit.note_command(db, chosen.org_id, "staff.created", "staff", row.id, now, f"as_{role}")
             return row, tokens.mint(check_secret(settings), settings, chosen, "staff", row.id, now, role=role)  # type: ignore[arg-type]
 
     row, minted = run(add)
@@ -107,13 +111,16 @@ def add_staff(
 def rotate_keys(org: OrgOption = "") -> None:
     """Signs passes with a new key from now on. Old keys verify until the last of their passes has ended."""
     from booking_api.core.clock import utc_now
-    from booking_api.identity import operations
+    from booking_api.identity import audit, operations
     from booking_api.starting import check_secret
 
     async def rotate() -> Any:
         async with transaction() as (db, settings):
             chosen = await choose_organisation(db, org)
-            return await operations.rotate_signing_key(db, check_secret(settings), chosen.org_id, utc_now())
+            now = utc_now()
+            made = await operations.rotate_signing_key(db, check_secret(settings), chosen.org_id, now)
+            await audit.note_command(db, chosen.org_id, "signing_key.rotated", "signing_key", None, now)
+            return made
 
     print(run(rotate).kid)
     note(f"Servers go on signing with the key before it for up to {timedelta(seconds=60).seconds} seconds.")

@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long scans stay where a gate works with them; then they go to the archive. Passes are over by then."""
     scan_archive_days: int = 1100
     """How long the archive keeps scans after that, month by month; 0 keeps them for ever."""
+    audit_retention_days: int = 800
+    """How long the audit keeps who did what, month by month; 0 keeps it for ever."""
     test_provider_url: str = ""
     """Where the `test` payment provider listens. Empty: the provider is not offered."""
     provider_timeout_seconds: float = 8.0

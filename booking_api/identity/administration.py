@@ -5,7 +5,7 @@ from uuid import UUID
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound
 from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.identity import operations, queries, rules
+from booking_api.identity import audit, operations, queries, rules
 from booking_api.identity.schemas import (
     KeyAnswer,
     KeyList,
@@ -42,6 +42,7 @@ async def create_key(ctx: Context, new: NewKey) -> tuple[KeyAnswer, str]:
     channel = new.channel or ("web" if new.kind == "publishable" else "partner")
     scopes = sorted(set(new.scopes))
     key_id, key = await operations.add_key(ctx.db, ctx.org, new.kind, new.name, ctx.now, channel=channel, scopes=scopes)
+    await audit.note(ctx, "key.created", "key", key_id, new.kind)
     return _key_answer(KeyRow(key_id, new.kind, new.name, channel, list(scopes), key[-4:], ctx.now, None, None)), key
 
 
@@ -53,7 +54,9 @@ async def list_keys(ctx: Context, page: PageQuery) -> KeyList:
 
 async def revoke_key(ctx: Context, key_id: UUID) -> None:
     """Ends a key for good; again is no error. Raises `NotFound`."""
-    if not await queries.revoke_key(ctx.db, ctx.org_id, key_id, ctx.now):
+    if await queries.revoke_key(ctx.db, ctx.org_id, key_id, ctx.now):
+        await audit.note(ctx, "key.revoked", "key", key_id)
+    elif not await queries.key_exists(ctx.db, ctx.org_id, key_id):
         raise NotFound
 
 
@@ -71,6 +74,7 @@ async def create_staff(ctx: Context, new: NewStaff) -> tuple[StaffAnswer, StaffR
     """Adds a member of staff. Raises `EmailTaken`, and `Forbidden` as `check_role` does."""
     rules.check_role(ctx.caller, new.role)
     row = await operations.add_staff(ctx.db, ctx.org, new.name, new.email, new.role, ctx.now)
+    await audit.note(ctx, "staff.created", "staff", row.id, f"as_{new.role}")
     # Read again, because whether they are the only owner is decided by the rows.
     found = await queries.find_staff(ctx.db, ctx.org_id, row.id) or row
     return _staff_answer(found), found
@@ -96,12 +100,17 @@ async def change_staff(ctx: Context, staff_id: UUID, change: StaffChange) -> Sta
         rules.check_role(ctx.caller, role)
         if role != "owner":
             await _keep_an_owner(ctx, staff_id)
+    before = await queries.find_staff(ctx.db, ctx.org_id, staff_id)
     changed = await queries.change_staff(ctx.db, ctx.org_id, staff_id, name, role)
     row = await queries.find_staff(ctx.db, ctx.org_id, staff_id)
-    if row is None:
+    if before is None or row is None:
         raise NotFound
     if not changed:
         raise Conflict("This member of staff no longer has access; add them anew.")
+    if row.role != before.role:
+        await audit.note(ctx, "staff.role_changed", "staff", staff_id, f"{before.role}_to_{row.role}")
+    if row.name != before.name:
+        await audit.note(ctx, "staff.changed", "staff", staff_id, "name")
     return _staff_answer(row)
 
 
@@ -110,4 +119,5 @@ async def revoke_staff(ctx: Context, staff_id: UUID) -> None:
     await _keep_an_owner(ctx, staff_id)
     if await queries.find_staff(ctx.db, ctx.org_id, staff_id) is None:
         raise NotFound
-    await queries.revoke_staff(ctx.db, ctx.org_id, staff_id, ctx.now)
+    if await queries.revoke_staff(ctx.db, ctx.org_id, staff_id, ctx.now):
+        await audit.note(ctx, "staff.revoked", "staff", staff_id)

@@ -8,6 +8,7 @@ import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -25,7 +26,7 @@ from booking_api.core.headers import header
 from booking_api.core.http import Endpoint
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import hash_secret
-from booking_api.identity import limiting, queries, session_queries, tokens
+from booking_api.identity import audit, limiting, queries, session_queries, tokens
 
 CREDENTIALS = "identity.credentials"
 CACHED_CREDENTIALS = 20_000
@@ -74,12 +75,26 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
             raise Unauthenticated("Send `Authorization: Bearer …`.")
         verified = await verify(runtime, credential.strip(), connection.scope)
     except Unauthenticated:
+        _count_refusal(runtime, connection.scope, credential, "unknown")
         limiting.note_failure(runtime, connection.scope)
+        raise
+    except TokenRevoked:
+        _count_refusal(runtime, connection.scope, credential, "revoked")
         raise
     limiting.check_caller(runtime, connection.scope, verified[1])
     connection.scope["auth"] = verified  # type: ignore[typeddict-unknown-key]
     if not (described.access.anonymous or described.access.admits(verified[1])):
         raise Forbidden
+
+
+def _count_refusal(runtime: Runtime, scope: Any, credential: str, reason: str) -> None:
+    """Counts a credential that was refused for the owners of the organisation that it names, if it names one."""
+    credential = credential.strip()
+    is_key = credential[:8] in KEY_PREFIXES
+    with suppress(Unauthenticated):
+        org_id = org_of_key(credential) if is_key else tokens.claimed_org(credential)
+        kind = "key" if is_key else "token"
+        audit.count_failure(runtime, org_id, "sign_in.failed", f"{reason}_{kind}", scope.get("request_id", ""))
 
 
 async def verify(runtime: Runtime, credential: str, scope: Any = None) -> Verified:

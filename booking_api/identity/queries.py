@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.context import Organisation, Role
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 from booking_api.identity.schemas import KeyRow, StaffRow
 
 # organisations ----------------------------------------------------------------------------------------------------
@@ -124,16 +124,20 @@ async def list_keys(db: Connection, org_id: UUID, after_id: UUID | None, limit: 
 
 
 async def revoke_key(db: Connection, org_id: UUID, key_id: UUID, now: datetime) -> bool:
-    """Revokes a key, once; False if there is none."""
+    """Revokes a key; False if there is none that isn't revoked."""
     return bool(
         await execute(
             db,
-            "update api_key set revoked_at = coalesce(revoked_at, $3) where org_id = $1 and id = $2",
+            "update api_key set revoked_at = $3 where org_id = $1 and id = $2 and revoked_at is null",
             org_id,
             key_id,
             now,
         )
     )
+
+
+async def key_exists(db: Connection, org_id: UUID, key_id: UUID) -> bool:
+    return await fetch_value(db, "select exists (select from api_key where org_id = $1 and id = $2)", org_id, key_id)
 
 
 # staff ------------------------------------------------------------------------------------------------------------
@@ -224,9 +228,14 @@ async def change_staff(db: Connection, org_id: UUID, staff_id: UUID, name: str |
     )  # fmt: skip
 
 
-async def revoke_staff(db: Connection, org_id: UUID, staff_id: UUID, now: datetime) -> None:
-    await execute(
-        db,
-        "update staff set revoked_at = $3 where org_id = $1 and id = $2 and revoked_at is null",
-        org_id, staff_id, now,
-    )  # fmt: skip
+async def revoke_staff(db: Connection, org_id: UUID, staff_id: UUID, now: datetime) -> bool:
+    """Ends a member's access; False if there is none who has it."""
+    return bool(
+        await execute(
+            db,
+            "update staff set revoked_at = $3 where org_id = $1 and id = $2 and revoked_at is null",
+            org_id,
+            staff_id,
+            now,
+        )
+    )

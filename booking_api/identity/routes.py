@@ -26,7 +26,7 @@ from booking_api.core.replies import JSON, Reply, encode, etag_matches, runtime_
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
 from booking_api.core.transactions import reading, writing
-from booking_api.identity import administration, limiting, operations, queries, sessions
+from booking_api.identity import administration, audit, limiting, operations, queries, sessions
 from booking_api.identity.authentication import credential_cache
 from booking_api.identity.schemas import (
     CodeAnswer,
@@ -97,7 +97,11 @@ async def _redeem(request: AnyRequest, code: str) -> Context:
     runtime, caller = runtime_of(request), request.scope["auth"][1]
     async with writing(request) as ctx:
         limiting.check_code(runtime, request.scope, caller)
-        redeemed = await operations.redeem(ctx.db, ctx.org_id, code, ctx.now)
+        try:
+            redeemed = await operations.redeem(ctx.db, ctx.org_id, code, ctx.now)
+        except Unauthenticated:
+            audit.count_failure(runtime, ctx.org_id, "sign_in.failed", "unknown_code", ctx.request_id)
+            raise
         limiting.uncount_code(runtime, request.scope, caller)
         ctx.reply = Reply(CodeAnswer(booking_id=redeemed.booking_id), tokens_for=redeemed.customer_id)
     return ctx

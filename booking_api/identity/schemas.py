@@ -27,11 +27,12 @@ SCOPES = (
     "feedback:write",
     "staff:write",
     "keys:write",
+    "audit:read",
 )
 """What a secret key may be allowed; `docs/` and the OpenAPI document explain each."""
 Scope = Literal[
     "catalog:read", "bookings:read", "bookings:write", "scan", "scan:override", "gate:read", "feedback:read",
-    "feedback:write", "staff:write", "keys:write",
+    "feedback:write", "staff:write", "keys:write", "audit:read",
 ]  # fmt: skip
 
 Email = Annotated[

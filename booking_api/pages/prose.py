@@ -90,6 +90,7 @@ TAGS = {
     "Tokens": "Renewing access, getting back to a booking, going on with another device.",
     "Staff": "The people who work here and what they may do.",
     "Keys": "API keys of apps and integrations.",
+    "Audit": "Who did what, for owners.",
     "Operations": "Whether the installation is well, and its description.",
 }
 

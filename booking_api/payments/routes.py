@@ -1,14 +1,17 @@
 """What payment providers call."""
 
 from typing import Any
+from uuid import UUID
 
+import msgspec
 from litestar import Request, Response
 
 from booking_api.core.clock import utc_now
 from booking_api.core.errors import NotFound
 from booking_api.core.http import Access, endpoint
 from booking_api.core.replies import JSON, encode, runtime_of
-from booking_api.core.runtime import acquire
+from booking_api.core.runtime import Runtime, acquire
+from booking_api.identity import audit
 from booking_api.payments.operations import record_outcome
 from booking_api.payments.providers import PROVIDERS
 from booking_api.payments.schemas import WebhookReceipt
@@ -37,7 +40,12 @@ async def receive_payment_webhook(request: Request[Any, Any, Any], provider: str
     if known is None or not known.is_offered(runtime.settings):
         raise NotFound("There is no such payment provider.")
     now = utc_now()
-    news = known.read_webhook(runtime, request.headers, await request.body(), now)
+    body = await request.body()
+    try:
+        news = known.read_webhook(runtime, request.headers, body, now)
+    except WebhookForged:
+        _count_forgery(runtime, body, request.scope.get("request_id", ""))
+        raise
     recorded = False
     if news is not None:
         try:
@@ -48,6 +56,27 @@ async def receive_payment_webhook(request: Request[Any, Any, Any], provider: str
             recorded = False
     headers = {"Cache-Control": "no-store"}
     return Response(encode(WebhookReceipt(recorded)), status_code=202, media_type=JSON, headers=headers)
+
+
+class _Claimed(msgspec.Struct):
+    org_id: UUID
+
+
+class _ClaimedCharge(msgspec.Struct):
+    metadata: _Claimed
+
+
+class _ClaimedNews(msgspec.Struct):
+    charge: _ClaimedCharge
+
+
+def _count_forgery(runtime: Runtime, body: bytes, request_id: str) -> None:
+    """Counts a forged webhook for the owners of the organisation that it names; the log has the others."""
+    try:
+        org_id = msgspec.json.decode(body, type=_ClaimedNews).charge.metadata.org_id
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return
+    audit.count_failure(runtime, org_id, "webhook.forged", "bad_signature", request_id)
 
 
 ROUTES = [receive_payment_webhook]

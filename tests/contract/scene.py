@@ -258,6 +258,7 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     ),
     "listKeys": lambda s: Call("GET", "/v1/keys", query={"limit": "2"}),
     "revokeKey": lambda s: Call("DELETE", "/v1/keys/{key_id}", {"key_id": s.key_id}),
+    "listAudit": lambda s: Call("GET", "/v1/audit", query={"action": "key.created", "limit": "2"}),
     # operations
     "getHealth": lambda s: Call("GET", "/healthz"),
     "getReadiness": lambda s: Call("GET", "/readyz"),

@@ -79,6 +79,7 @@ ACCESS: dict[str, Row] = {
     "createKey": Row("owner keys:write"),
     "listKeys": Row("owner keys:write"),
     "revokeKey": Row("owner keys:write", foreign=404),
+    "listAudit": Row("owner audit:read"),
     "getHealth": Row("anybody"),
     "getReadiness": Row("anybody"),
     "getMetrics": Row("anybody"),

@@ -34,6 +34,7 @@ ACROSS_ORGANISATIONS = {
     "core.queries.holds_unrelayed_events": "a partition holds the events of every organisation",
     "core.queries.delete_answers": RETENTION,
     "core.queries.liveness": "readiness reports the oldest event that waits",
+    "identity.audit_queries.rest_holds_entries": "a partition holds the entries of every organisation",
     "identity.queries.list_organisations": "jobs and commands loop over it",
     "identity.session_queries.delete_old_sessions": RETENTION,
     "identity.session_queries.delete_old_codes": RETENTION,

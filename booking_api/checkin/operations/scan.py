@@ -29,6 +29,8 @@ from booking_api.core.ids import new_id
 from booking_api.core.replies import encode
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import fingerprint
+from booking_api.identity import audit
+from booking_api.identity.audit_schemas import Note
 from booking_api.passes import operations as passes
 from booking_api.passes.rules import is_revoked
 
@@ -341,6 +343,18 @@ async def _record(cases: Sequence[Case]) -> None:
     leaving = [(item_id, new.nonce) for item_id, _, new in through if new.direction == "exit"]
     await passes.enter(ctx, entering)
     await passes.leave(ctx, leaving)
+    await audit.write(ctx.db, ctx.org_id, [note for case in cases for note in _overrides_of(case)])
+
+
+def _overrides_of(case: Case) -> list[Note]:
+    """The audit's entries of those whom an override let through; the reason that was typed stays with the scan."""
+    if case.new.override is None:
+        return []
+    return [
+        audit.noted(case.ctx, "scan.overridden", "item", one.item_id, one.judgement.overridden)
+        for one in case.judged
+        if one.judgement.overridden is not None
+    ]
 
 
 def _scan_values(case: Case) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from booking_api.checkin.rules import LaterScan
 from booking_api.checkin.schemas import Presence, UndoneScan
 from booking_api.core.context import Context
 from booking_api.core.errors import Forbidden, NotFound
+from booking_api.identity import audit
 from booking_api.passes import operations as passes
 from booking_api.passes.schemas import AttendanceBefore
 
@@ -39,6 +40,7 @@ async def undo(ctx: Context, nonce: str) -> UndoneScan:
     await passes.restore_attendance(
         ctx, [AttendanceBefore(row.item_id, row.inside_before, row.entries_before, row.nonce_before) for row in changed]
     )
+    await audit.note(ctx, "scan.undone", "item", found.item_id, None if own else "by_another")
     restored = {row.item_id for row in changed}
     items = [
         Presence(row.item_id, row.inside_before, row.entries_before)

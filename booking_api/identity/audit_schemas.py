@@ -1,0 +1,144 @@
+"""What the audit knows of: actions, who acted, and the entries as owners read them."""
+
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.paging import Cursor, Limit
+
+Action = Literal[
+    "booking.cancelled",
+    "booking.settled",
+    "code.issued",
+    "data.exported",
+    "key.created",
+    "key.revoked",
+    "order.refunded",
+    "organisation.changed",
+    "organisation.created",
+    "pass.reissued",
+    "person.erased",
+    "person.exported",
+    "refund.failed",
+    "refund.retried",
+    "refund.settled",
+    "scan.overridden",
+    "scan.undone",
+    "secret.changed",
+    "session.ended",
+    "session.reused",
+    "sessions.ended",
+    "sign_in.failed",
+    "signing_key.rotated",
+    "staff.changed",
+    "staff.created",
+    "staff.revoked",
+    "staff.role_changed",
+    "staff.signed_in",
+    "webhook.forged",
+]
+"""Every act that leaves an entry. A new one gets a line here and nothing else."""
+ObjectType = Literal[
+    "booking", "charge", "feedback", "item", "key", "order", "organisation", "pass", "person", "refund", "scan",
+    "session", "signing_key", "slot", "staff",
+]  # fmt: skip
+ActorKind = Literal["anonymous", "app", "customer", "staff", "key", "system", "command"]
+
+
+class Note(NamedTuple):
+    """One entry before it is written."""
+
+    org_id: UUID
+    action: Action
+    actor_kind: ActorKind
+    actor_id: UUID | None
+    credential_id: UUID | None
+    object_type: ObjectType | None
+    object_id: UUID | None
+    reason_code: str | None
+    request_id: str
+    created_at: datetime
+    occurrences: int = 1
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    id: UUID
+    action: str
+    actor_kind: str
+    actor_id: UUID | None
+    credential_id: UUID | None
+    object_type: str | None
+    object_id: UUID | None
+    reason_code: str | None
+    request_id: str
+    occurrences: int
+    created_at: datetime
+
+
+class AuditQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    from_: (
+        Annotated[
+            datetime,
+            msgspec.Meta(tz=True, description="Entries of this moment or later.", examples=["2026-03-01T00:00:00Z"]),
+        ]
+        | None
+    ) = msgspec.field(name="from", default=None)
+    to: (
+        Annotated[
+            datetime,
+            msgspec.Meta(tz=True, description="Entries before this moment.", examples=["2026-04-01T00:00:00Z"]),
+        ]
+        | None
+    ) = None
+    action: (
+        Annotated[
+            str, msgspec.Meta(min_length=1, max_length=64, description="Only this one.", examples=["key.created"])
+        ]
+        | None
+    ) = None
+    actor: Annotated[UUID, msgspec.Meta(description="Only what this member of staff, key or customer did.")] | None = (
+        None
+    )
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class AuditActor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who acted: a member of staff, a key, a customer, or the installation itself."""
+
+    kind: Annotated[
+        str, msgspec.Meta(description="x-extensible-enum: anonymous, app, customer, staff, key, system, command")
+    ]
+    id: UUID | None = None
+    """Of the member of staff, the key or the customer."""
+    credential_id: UUID | None = None
+    """Of the session or key that was used."""
+
+
+class AuditObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What it was done to."""
+
+    type: Annotated[str, msgspec.Meta(examples=["booking"])]
+    id: UUID | None = None
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that somebody did."""
+
+    id: UUID
+    created_at: datetime
+    action: Annotated[str, msgspec.Meta(examples=["key.created"])]
+    actor: AuditActor
+    object: AuditObject | None = None
+    reason_code: Annotated[str | None, msgspec.Meta(description="Why, as a code; never what somebody typed.")] = None
+    request_id: Annotated[
+        str | None, msgspec.Meta(description="As the answer's `X-Request-Id` and the log have it.")
+    ] = None
+    occurrences: Annotated[int, msgspec.Meta(ge=1, description="How often, where many are counted as one entry.")]
+
+
+class AuditList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: list[AuditEntry]
+    next_cursor: str | None = None
