@@ -13,7 +13,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from booking_api.passes.schemas import Claims, ItemStateRow, PassRow
+from booking_api.passes.schemas import Claims, ItemStateRow, PassRequest, PassRow
 
 T = TypeVar("T")
 ALGORITHM = "EdDSA"
@@ -60,6 +60,17 @@ def next_issue(now: datetime, latest: datetime | None) -> datetime:
     """The `iat` of a new pass: the current second, but always later than that of the pass before."""
     second = int(now.timestamp())
     return datetime.fromtimestamp(second if latest is None else max(second, int(latest.timestamp()) + 1), UTC)
+
+
+def says(row: PassRow | None, request: PassRequest) -> bool:
+    """Whether a pass says all that a requested one would: the same item, slot, holder and window."""
+    return row is not None and (row.item_id, row.slot_id, row.customer_id, row.valid_from, row.valid_until) == (
+        request.item_id,
+        request.slot_id,
+        request.customer_id,
+        whole_seconds(request.valid_from),
+        whole_seconds(request.valid_until),
+    )
 
 
 def is_revoked(issued_at: datetime, current: datetime | None, revoked_before: datetime | None) -> bool:

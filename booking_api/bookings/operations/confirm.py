@@ -25,6 +25,7 @@ from booking_api.identity.schemas import Reachable
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import ClaimRequest
 from booking_api.passes import operations as passes
+from booking_api.passes.rules import says
 from booking_api.passes.schemas import PassRequest
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent
@@ -293,15 +294,16 @@ async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None
 
 
 async def issue_passes(ctx: Context, bookings: Sequence[tuple[Facts, BookingRow]]) -> None:
-    """Issues a pass for each active item of confirmed bookings; earlier ones of the same items are revoked."""
+    """Issues a pass for each active item of confirmed bookings whose current one says something else, or is missing."""
     wanted: list[PassRequest] = []
     facts_of: list[Facts] = []
     for facts, booking in bookings:
         slot = facts.slot(booking)
         admit_from, admit_until = admission_window(facts.option(booking).admission, slot.starts_at, slot.ends_at)
         for item in facts.items[booking.id]:
-            if item.status == "active":
-                wanted.append(PassRequest(item.id, slot.id, booking.customer_id, admit_from, admit_until))
+            request = PassRequest(item.id, slot.id, booking.customer_id, admit_from, admit_until)
+            if item.status == "active" and not says(facts.passes.get(item.id), request):
+                wanted.append(request)
                 facts_of.append(facts)
     for facts, row in zip(facts_of, await passes.issue(ctx, wanted), strict=True):
         facts.passes[row.item_id] = row

@@ -1,11 +1,11 @@
 """Changing details: contact, names, answers, seats; extending a hold; settling on site."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from booking_api.bookings import rules
 from booking_api.bookings.operations.confirm import issue_passes
@@ -14,8 +14,7 @@ from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.hold import check_seats
 from booking_api.bookings.operations.write import announce, save, save_items
 from booking_api.bookings.refusals import HoldExpired
-from booking_api.bookings.schemas import BookingEdit, BookingRow, ItemEdit, ItemRow, OnSitePayment
-from booking_api.catalog.rules import admission_window
+from booking_api.bookings.schemas import BookingEdit, BookingRow, Contact, ItemEdit, ItemRow, OnSitePayment, Status
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, VersionConflict, unprocessable
 from booking_api.inventory import operations as inventory
@@ -26,11 +25,9 @@ from booking_api.payments import operations as payments
 async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingEdit, expected: int | None) -> None:
     """Changes details of a booking on hold or confirmed, until its slot begins.
 
-    Passes of confirmed items whose seat or name changed are reissued. Raises `VersionConflict`, `HoldExpired`,
-    `Conflict`, `SeatTaken` and `Unprocessable`.
+    What is as it was already changes nothing, whatever version the caller expects. No pass is issued anew, because
+    none of this is in it. Raises `VersionConflict`, `HoldExpired`, `Conflict`, `SeatTaken` and `Unprocessable`.
     """
-    if expected is not None and expected != booking.version:
-        raise VersionConflict
     status = rules.shown_status(facts.order, booking.status, ctx.now)
     if status == "expired":
         raise HoldExpired
@@ -38,26 +35,54 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
         raise Conflict(f"A booking that is {status} can't be changed.")
     if facts.slot(booking).starts_at <= ctx.now:
         raise Conflict("The slot has begun.")
-    definition = facts.definition(booking)
+    before = _Details.of(booking, facts.items[booking.id])
+    _edit_booking(facts, booking, change, status)
+    if not isinstance(change.items, UnsetType):
+        _edit_items(facts, booking, change.items, status)
+    after = _Details.of(booking, facts.items[booking.id])
+    if after == before:
+        return
+    if expected is not None and expected != booking.version:
+        raise VersionConflict
+    if status == "confirmed":
+        missing = rules.missing_details(booking, facts.items[booking.id], facts.definition(booking))
+        if missing:
+            raise unprocessable(missing[0].pointer, "A confirmed booking needs this.")
+    changed = [item for item in facts.items[booking.id] if after.items[item.id] != before.items[item.id]]
+    await _move_seats(ctx, facts, booking, [item for item in changed if item.seat != before.items[item.id].seat])
+    await save_items(ctx, changed)
+    await save(ctx, facts, [booking])
+    if status == "confirmed":
+        await announce(ctx, "booking.changed", [booking])
+
+
+class _ItemDetails(NamedTuple):
+    name: str | None
+    seat: str | None
+    answers: dict[str, Any] | None
+
+
+class _Details(NamedTuple):
+    """All that an edit can change, to be compared."""
+
+    contact: Contact | None
+    answers: dict[str, Any] | None
+    items: dict[UUID, _ItemDetails]
+
+    @classmethod
+    def of(cls, booking: BookingRow, items: Sequence[ItemRow]) -> "_Details":
+        details = {item.id: _ItemDetails(item.name, item.seat, item.answers or None) for item in items}
+        return cls(booking.contact, booking.answers or None, details)
+
+
+def _edit_booking(facts: Facts, booking: BookingRow, change: BookingEdit, status: Status) -> None:
     if not isinstance(change.contact, UnsetType):
         if change.contact is None and status == "confirmed":
             raise unprocessable("/contact", "A confirmed booking keeps a contact.")
         booking.contact = change.contact
     if not isinstance(change.answers, UnsetType):
-        check_answers(definition, change.answers, "booking", "/answers")
+        check_answers(facts.definition(booking), change.answers, "booking", "/answers")
         booking.answers = _merged(booking.answers, change.answers)
-    changed: list[ItemRow] = []
-    if not isinstance(change.items, UnsetType):
-        changed = _edit_items(facts, booking, change.items)
-        await _move_seats(ctx, facts, booking, change.items)
-    if status == "confirmed" and (missing := rules.missing_details(booking, facts.items[booking.id], definition)):
-        raise unprocessable(missing[0].pointer, "A confirmed booking needs this.")
-    await save_items(ctx, changed)
-    await save(ctx, facts, [booking])
-    if status == "confirmed" and changed:
-        await issue_passes(ctx, [(facts, booking)])
-    if status == "confirmed":
-        await announce(ctx, "booking.changed", [booking])
 
 
 def _merged(answers: Mapping[str, Any] | None, change: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -67,14 +92,15 @@ def _merged(answers: Mapping[str, Any] | None, change: Mapping[str, Any] | None)
     return {code: value for code, value in {**(answers or {}), **change}.items() if value is not None} or None
 
 
-def _edit_items(facts: Facts, booking: BookingRow, edits: list[ItemEdit]) -> list[ItemRow]:
+def _edit_items(facts: Facts, booking: BookingRow, edits: list[ItemEdit], status: Status) -> None:
     known = {item.id: item for item in facts.items[booking.id]}
     definition = facts.definition(booking)
     takes_seat = {unit.id for unit in definition.units if unit.takes_seat}
-    changed: dict[object, ItemRow] = {}
+    named: set[UUID] = set()
+    wished: set[str] = set()
     for position, change in enumerate(edits):
         item = known.get(change.id)
-        if item is None or item.status != "active" or item.id in changed:
+        if item is None or item.status != "active" or item.id in named:
             raise unprocessable(f"/items/{position}/id", "The booking has no such active item, or it is named twice.")
         if not isinstance(change.name, UnsetType):
             item.name = change.name
@@ -84,19 +110,25 @@ def _edit_items(facts: Facts, booking: BookingRow, edits: list[ItemEdit]) -> lis
         if not isinstance(change.seat, UnsetType):
             if change.seat is not None and item.unit_id not in takes_seat:
                 raise unprocessable(f"/items/{position}/seat", "This item takes no seat.")
+            if change.seat is None and item.seat is not None and status == "confirmed":
+                raise unprocessable(
+                    f"/items/{position}/seat", "A confirmed booking keeps its seats. Choose another one."
+                )
+            if change.seat in wished:
+                raise unprocessable(f"/items/{position}/seat", "One seat is wished twice.")
+            if change.seat is not None:
+                wished.add(change.seat)
             item.seat = change.seat
-        changed[item.id] = item
-    return list(changed.values())
+        named.add(item.id)
 
 
-async def _move_seats(ctx: Context, facts: Facts, booking: BookingRow, edits: list[ItemEdit]) -> None:
+async def _move_seats(ctx: Context, facts: Facts, booking: BookingRow, moved: Sequence[ItemRow]) -> None:
     """Frees every seat that is given up first, so that two of a party can swap theirs."""
-    moved = [change for change in edits if change.seat is not UNSET]
     if not moved:
         return
     slot = facts.slot(booking)
-    wishes = [SeatWish(change.id, change.seat) for change in moved if isinstance(change.seat, str)]
-    await inventory.leave_seats(ctx.db, ctx.org_id, slot.id, [change.id for change in moved])
+    wishes = [SeatWish(item.id, item.seat) for item in moved if item.seat is not None]
+    await inventory.leave_seats(ctx.db, ctx.org_id, slot.id, [item.id for item in moved])
     if wishes:
         await check_seats(ctx, slot, wishes, "")
         await inventory.take_seats(ctx.db, ctx.org_id, slot.id, booking.id, wishes)
@@ -134,14 +166,10 @@ async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, paymen
 
 
 async def follow_slot(ctx: Context, facts: Facts, slot_id: UUID) -> None:
-    """Tells the locked order's customers that a slot changed: a new version, and new passes where the window moved."""
+    """Tells the locked order's customers that a slot changed: a new version, and new passes where they moved."""
     moved = [booking for booking in facts.live if booking.slot_id == slot_id]
     for booking in moved:
-        window = admission_window(
-            facts.option(booking).admission, facts.slot(booking).starts_at, facts.slot(booking).ends_at
-        )
-        passes = [facts.passes[item.id] for item in facts.items[booking.id] if item.id in facts.passes]
-        if any((row.valid_from, row.valid_until) != window for row in passes):
+        if booking.status == "confirmed":
             await issue_passes(ctx, [(facts, booking)])
         booking.visit_ends_at = facts.slot(booking).ends_at
     await save(ctx, facts, moved)
