@@ -2,6 +2,7 @@
 #   docker run … booking-api            serves on port 8000
 #   docker run … booking-api worker     runs the jobs; answers health checks on the same port
 #   docker run … booking-api migrate    brings the schema up to date
+# `demo` has no PostgreSQL of its own here and says so; with DATABASE_URL set it works.
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src

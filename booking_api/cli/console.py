@@ -17,6 +17,9 @@ class OneSentenceGroup(TyperGroup):
     """Ends with status 1 and one sentence where a command can't do what it was asked."""
 
     def invoke(self, ctx: Any) -> Any:
+        from booking_api.core.environment import forget_database_variables
+
+        forget_database_variables()
         try:
             return super().invoke(ctx)
         except Exception as error:

@@ -50,8 +50,6 @@ def add_organisation(
     from booking_api.identity import audit, operations
     from booking_api.identity.schemas import NewKeys, NewOrganisation
 
-    if len(currency) != 3 or not currency.isascii() or not currency.isupper():
-        raise StartFailed(f"{currency!r} is not an ISO 4217 currency code, such as EUR.")
     if not 1 <= len(name) <= 200:
         raise StartFailed("A name has 1 to 200 characters.")
 

@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
+from booking_api.core.environment import forget_database_variables
+
 CONNECT_SECONDS = 10.0
 """How long a server may take to accept a connection where there is only one."""
 CONNECT_SECONDS_EACH = 3.0
@@ -173,6 +175,7 @@ class Servers:
         raise failure
 
     async def _connect_to(self, url: str, options: dict[str, Any]) -> Any:
+        forget_database_variables()  # The driver takes from them what the URL leaves out.
         settings: dict[str, str] = options.get("server_settings") or {}
         if not self.bounds_transactions:
             settings = {name: value for name, value in settings.items() if name != TRANSACTION_TIMEOUT}

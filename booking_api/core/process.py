@@ -12,6 +12,7 @@ import asyncpg
 
 from booking_api.core.connecting import CANT_CONNECT, one_server_each, servers_of
 from booking_api.core.db import MARGIN_SECONDS, session_settings
+from booking_api.core.environment import ignored_variables
 from booking_api.core.settings import Settings
 
 PARENT_VARIABLE = "BOOKING_PARENT_PID"
@@ -83,4 +84,6 @@ async def connect(settings: Settings, *, name: str, statement_seconds: float = 6
     except (*CANT_CONNECT, asyncpg.PostgresError, ValueError) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         place = database_place(settings.database_url)
-        raise StartFailed(f"The database {place} can't be reached: {why.rstrip('.')}.") from error
+        ignored = ignored_variables()
+        hint = f" Not read: {', '.join(ignored)}; DATABASE_URL alone says which database to use." if ignored else ""
+        raise StartFailed(f"The database {place} can't be reached: {why.rstrip('.')}.{hint}") from error

@@ -6,6 +6,7 @@ from typing import Any
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
 from booking_api.core.db import open_pool
+from booking_api.core.log import log
 from booking_api.core.settings import Settings
 from booking_api.demo.state import DemoState, StateFile
 from booking_api.feedback import operations as feedback
@@ -36,7 +37,9 @@ async def prepare_content(settings: Settings, remembered: StateFile, state: Demo
                     org = await _add_organisation(db, state, now)
                     # Before the commit: keys without an organisation are made anew, the other way round they are lost.
                     remembered.write(state)
-        await load_demo(pool, org, now, progress)
+        loaded = await load_demo(pool, org, now, progress)
+        if loaded.problem_count:  # Somebody changed what is there so that it doesn't fit any more; the rest works.
+            log.warning("demo.left_out", lines=loaded.problem_count, first=str(loaded.problems[0]))
     finally:
         await pool.close()
     assert state.staff_id is not None

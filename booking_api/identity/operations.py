@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -19,6 +18,7 @@ from booking_api.core.errors import FieldError, Unauthenticated, unprocessable
 from booking_api.core.ids import new_code, new_id, read_code
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.settings import Settings
+from booking_api.core.standards import canonical_language, find_zone, is_currency
 from booking_api.identity import queries, session_queries, signing_queries, tokens
 from booking_api.identity.schemas import (
     SCOPES,
@@ -69,12 +69,23 @@ async def add_key(
 
 
 async def add_organisation(db: Connection, new: NewOrganisation, now: datetime) -> NewKeys:
-    """Makes an organisation with one publishable and one secret key. Raises `Unprocessable` for an unknown zone."""
-    try:
-        ZoneInfo(new.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise unprocessable("/time_zone", f"{new.time_zone!r} is not an IANA time zone.") from None
-    org = Organisation(new_id(), new.name, new.time_zone, new.currency, new.locale, new.live, new.retention_days)
+    """Makes an organisation with one publishable and one secret key.
+
+    Raises `Unprocessable` for a time zone, currency or language that there isn't.
+    """
+    if find_zone(new.time_zone) is None:
+        raise unprocessable("/time_zone", f"{new.time_zone!r} is not an IANA time zone, such as Europe/Berlin.")
+    if not is_currency(new.currency):
+        raise unprocessable(
+            "/currency", f"{new.currency!r} is not an ISO 4217 currency code of money that one sells in, such as EUR."
+        )
+    locale = canonical_language(new.locale)
+    if locale is None:
+        raise unprocessable(
+            "/locale",
+            f"{new.locale!r} is not a language tag (BCP 47) of a known language and region, such as en or de-AT.",
+        )
+    org = Organisation(new_id(), new.name, new.time_zone, new.currency, locale, new.live, new.retention_days)
     await queries.insert_organisation(db, org, now)
     _, publishable = await add_key(db, org, "publishable", "First app", now)
     _, secret = await add_key(db, org, "secret", "First integration", now, channel="partner", scopes=SCOPES)

@@ -18,6 +18,7 @@ from booking_api.catalog.writing import (
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
 from booking_api.core.db import Pool
+from booking_api.core.standards import find_zone
 from booking_api.importing import catalogue_rules as rules
 from booking_api.importing.catalogue_files import (
     Catalogue,
@@ -31,7 +32,6 @@ from booking_api.importing.catalogue_files import (
 from booking_api.importing.catalogue_rules import Offered, Unfit
 from booking_api.importing.formats import LayoutElement, ProductElement, SlotElement
 from booking_api.importing.layouts import generate_layout
-from booking_api.importing.local_time import find_zone
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
 from booking_api.importing.slot_writer import SlotWriter, turn
 from booking_api.importing.statistics import analyse_after

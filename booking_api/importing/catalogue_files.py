@@ -13,7 +13,7 @@ from booking_api.importing.schemas import ImportFailed
 T = TypeVar("T", bound=Element)
 Found = tuple[str, int, T | str]
 """File, line, and the element or what is wrong with it."""
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES, MOST_BYTES_IN_ALL = 64 << 20, 512 << 20
 
 
 class CatalogueFile(msgspec.Struct, frozen=True):
@@ -48,11 +48,19 @@ def read_catalogue(path: Path) -> Catalogue:
         raise ImportFailed(f"There is no {path}.")
     paths = sorted(path.glob("*.json")) if path.is_dir() else [path]
     files: list[CatalogueFile] = []
+    room = MOST_BYTES_IN_ALL
     for file in paths:
         try:
-            if file.stat().st_size > MOST_BYTES:
+            with file.open("rb") as opened:
+                content = opened.read(MOST_BYTES + 1)
+            room -= len(content)
+            if len(content) > MOST_BYTES:
                 raise ImportFailed(f"{file} has more than {MOST_BYTES >> 20} MiB; divide it into several files.")
-            files.append(read_document(file.name, file.read_bytes()))
+            if room < 0:
+                raise ImportFailed(
+                    f"{path} has more than {MOST_BYTES_IN_ALL >> 20} MiB of .json files; import it in parts."
+                )
+            files.append(read_document(file.name, content))
         except OSError as error:
             raise ImportFailed(f"{file} can't be read: {error.strerror}.") from None
     if not path.is_dir():

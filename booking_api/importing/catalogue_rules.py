@@ -10,6 +10,7 @@ import msgspec
 
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.ids import new_id
+from booking_api.core.standards import canonical_language
 from booking_api.importing import local_time
 from booking_api.importing.flight_rules import booking_closes_at
 from booking_api.importing.formats import (
@@ -119,6 +120,30 @@ def _schedule_problems(product: ProductElement) -> Iterator[str]:
             yield f"{name} has a quota for the option {min(unknown)!r}, which this product hasn't"
 
 
+def _texts(product: ProductElement) -> Iterator[Mapping[str, str] | None]:
+    """Everything in a product that is written in several languages."""
+    yield from (product.title, product.summary)
+    for option in product.options:
+        yield from (option.title, option.conditions.summary)
+    for titled in product.units:
+        yield titled.title
+    for labelled in (*product.charges, *product.questions):
+        yield labelled.label
+    for question in product.questions:
+        yield from (choice.label for choice in question.choices or ())
+    yield from (media.alt for media in product.media)
+
+
+def _language_problems(product: ProductElement) -> Iterator[str]:
+    given = {language for texts in _texts(product) for language in texts or ()}
+    for language in sorted(given):
+        written = canonical_language(language)
+        if written is None:
+            yield f"{language!r} is not a language tag (BCP 47) of a known language"
+        elif written != language:
+            yield f"the language {language!r} is written {written!r}"
+
+
 def product_problems(
     product: ProductElement, places: Mapping[str, Place], layouts: Mapping[str, tuple[UUID, int]]
 ) -> list[str]:
@@ -126,7 +151,7 @@ def product_problems(
     problems = [
         *_repeated("option", product.options), *_repeated("unit", product.units),
         *_repeated("question", product.questions), *_unit_problems(product), *_price_problems(product),
-        *_charge_problems(product), *_schedule_problems(product),
+        *_charge_problems(product), *_schedule_problems(product), *_language_problems(product),
     ]  # fmt: skip
     needed, senseless = PLACES_OF_KIND[product.kind]
     for name in needed:

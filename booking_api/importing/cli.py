@@ -12,7 +12,12 @@ import typer
 
 import_app = typer.Typer(name="import", help="Brings in a catalogue or a timetable.", no_args_is_help=True)
 OrgOption = Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")]
+LeftOutOption = Annotated[
+    bool, typer.Option("--allow-left-out", help="Succeed (exit status 0) although some lines could not be imported.")
+]
 PROBLEMS_SHOWN = 50
+LEFT_OUT_STATUS = 3
+"""All the rest was imported: another status than that of a command that failed, for scripts that tell them apart."""
 STATEMENT_SECONDS = 120.0
 """For a batch of thousands of rows, or the wait for another import. Far more than a request gets."""
 
@@ -81,7 +86,8 @@ async def _with_organisation(wanted: str, work: Callable[[Any, Any], Awaitable[A
         await pool.close()
 
 
-def _run(wanted: str, work: Callable[[Any, Any, Any], Awaitable[Any]]) -> None:
+def _run(wanted: str, work: Callable[[Any, Any, Any], Awaitable[Any]], *, allow_left_out: bool) -> None:
+    """Imports and shows what was done; ends with another status than 0 where something was left out."""
     from booking_api.importing.schemas import ImportFailed
 
     bar, move = _bar()
@@ -92,17 +98,27 @@ def _run(wanted: str, work: Callable[[Any, Any, Any], Awaitable[Any]]) -> None:
         sys.stderr.write(f"booking-api: {error}\n")
         raise typer.Exit(1) from None
     _show(summary)
+    if summary.problem_count and not allow_left_out:
+        lines = "1 line was" if summary.problem_count == 1 else f"{summary.problem_count:,} lines were"
+        sys.stderr.write(
+            f"booking-api: {lines} left out, all the others were imported; say --allow-left-out where that is meant.\n"
+        )
+        raise typer.Exit(LEFT_OUT_STATUS)
 
 
 @import_app.command("catalogue")
 def catalogue_command(
     path: Annotated[Path, typer.Argument(help="A .json file, or a folder of them with places.csv and slots.csv.")],
     org: OrgOption = "",
+    allow_left_out: LeftOutOption = False,
 ) -> None:
-    """Imports places, seat layouts, products and slots. Repeating it doubles nothing."""
+    """Imports places, seat layouts, products and slots. Repeating it doubles nothing.
+
+    What can't be imported is left out and said line by line, and the exit status is 3.
+    """
     from booking_api.importing.catalogue import import_catalogue
 
-    _run(org, lambda pool, found, move: import_catalogue(pool, found, path, move))
+    _run(org, lambda pool, found, move: import_catalogue(pool, found, path, move), allow_left_out=allow_left_out)
 
 
 @import_app.command("flights")
@@ -121,8 +137,12 @@ def flights_command(
     date_to: Annotated[
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last local date in the files to take.")
     ] = None,
+    allow_left_out: LeftOutOption = False,
 ) -> None:
-    """Imports departures as they were scheduled. Repeating it doubles nothing."""
+    """Imports departures as they were scheduled. Repeating it doubles nothing.
+
+    What can't be imported is left out and said line by line, and the exit status is 3.
+    """
     from booking_api.importing.flights import import_flights
 
     _run(
@@ -130,4 +150,5 @@ def flights_command(
         lambda pool, found, move: import_flights(
             pool, found, folder, _date(shift_to), _date(date_from), _date(date_to), move
         ),
+        allow_left_out=allow_left_out,
     )

@@ -7,17 +7,9 @@ days it is read with the offset before the change, as RFC 5545 §3.3.5 says: 02:
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
-
-
-def find_zone(name: str) -> ZoneInfo | None:
-    """The IANA time zone of this name, or None."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
 
 
 def local(day: date, minutes: int) -> datetime:

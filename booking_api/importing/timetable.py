@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from booking_api.core.standards import find_zone
 from booking_api.importing import flight_rules as rules
 from booking_api.importing import local_time
 from booking_api.importing.csv_files import CsvFile, find_csv
@@ -90,7 +91,7 @@ def _read_airports(folder: Path, summary: Summary) -> tuple[dict[str, Airport], 
                 summary.report(file.name, line, f"{latitude}, {longitude} is not a position in degrees")
             elif zone in MISSING:
                 without_zone.append(Airport(record["faa"], record["name"], latitude, longitude, ""))
-            elif local_time.find_zone(zone) is None:
+            elif find_zone(zone) is None:
                 summary.report(file.name, line, f"{zone!r} is not an IANA time zone")
             else:
                 airports[record["faa"]] = Airport(record["faa"], record["name"], latitude, longitude, zone)

@@ -50,9 +50,10 @@ class Server(EmbeddedPostgres):
     def make_room(self) -> None:
         """An empty folder, for a copy of another cluster."""
         self.folder.mkdir()
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
             self._yield_to_user()
+        else:
+            self.sockets.mkdir(mode=0o700, exist_ok=True)
 
     async def start(self) -> None:
         await self._stop_orphan()

@@ -38,10 +38,53 @@ async def test_flights_with_dates_and_a_bad_line(world: World, tmp_path: Path) -
     save_flights(tmp_path, [{**flights[0], "dest": "XXX"}, *flights[1:]])
     arguments = ("--org", world.org.name, "--from", "2013-03-10", "--to", "2013-03-16", "--shift-to", "2026-03-08")
     result = await invoke("flights", str(tmp_path), *arguments)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 3, result.output
+    assert "1 line was left out, all the others were imported; say --allow-left-out" in result.stderr
     assert "flights.csv:2: there is no airport 'XXX' in airports.csv" in result.stderr
     assert "2026-03-08 to 2026-03-08" in result.stdout
     assert len(await slots_by_code(world, "%-2026-03-08")) == len(flights) - 1
+    meant = await invoke("flights", str(tmp_path), *arguments, "--allow-left-out")
+    assert (meant.exit_code, "--allow-left-out" in meant.stderr) == (0, False)
+    assert "flights.csv:2: there is no airport 'XXX' in airports.csv" in meant.stderr
+
+
+PLACE = '{"code": "HAM", "name": "Hamburg", "time_zone": "Europe/Berlin"}'
+
+
+@pytest.mark.usefixtures("environment", "world")
+@pytest.mark.parametrize(
+    ("name", "content", "left_out"),
+    [
+        ("a.json", f'{{"places": [{PLACE}, {{"code": "X", "name": "Nowhere", "time_zone": "Mars/Olympus"}}]}}', 1),
+        ("a.json", f'{{"places": [{PLACE}, 7, {{"code": "Y"}}]}}', 2),
+        ("places.csv", "code,name,time_zone\nHAM,Hamburg,Europe/Berlin\nB,too few\n", 1),
+        ("places.csv", "code,name,time_zone\nHAM,Hamburg,Europe/Berlin\nP,Posix,posix/Europe/Berlin\n", 1),
+    ],
+)
+async def test_a_catalogue_with_lines_left_out_says_so_by_its_status(
+    tmp_path: Path, name: str, content: str, left_out: int
+) -> None:
+    (tmp_path / name).write_text(content)
+    result = await invoke("catalogue", str(tmp_path))
+    assert result.exit_code == 3, result.output
+    assert f"{left_out} left out" in result.stdout
+    assert "left out, all the others were imported" in result.stderr
+    assert (await invoke("catalogue", str(tmp_path), "--allow-left-out")).exit_code == 0
+
+
+def rename_languages(folder: Path) -> None:
+    for path in folder.glob("*.json"):
+        path.write_text(path.read_text().replace('"en":', '"xx":').replace('"de":', '"DE":'))
+
+
+@pytest.mark.usefixtures("environment", "world")
+async def test_a_product_in_no_language_is_left_out(tmp_path: Path) -> None:
+    write_example(tmp_path)
+    rename_languages(tmp_path)
+    result = await invoke("catalogue", str(tmp_path))
+    assert result.exit_code == 3
+    assert "'xx' is not a language tag (BCP 47) of a known language" in result.stderr
+    assert "the language 'DE' is written 'de'" in result.stderr
 
 
 @pytest.mark.usefixtures("environment")

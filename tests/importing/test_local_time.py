@@ -1,7 +1,6 @@
 """Local times on ordinary days and on those when clocks change, for every zone in the data."""
 
 import itertools
-import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -117,9 +116,3 @@ def test_what_exists_reads_back_as_it_was_written(wall: datetime, name: str) -> 
 def test_moving_by_whole_weeks(first: date, wanted: date, landed: date) -> None:
     assert first + local_time.whole_weeks(first, wanted) == landed
     assert landed.weekday() == first.weekday()
-
-
-@pytest.mark.parametrize("name", ["", "Nowhere/Town", "../etc/passwd", "/etc/localtime", "a\0b", "x" * 5_000])
-def test_a_zone_that_is_none(name: str) -> None:
-    assert local_time.find_zone(name) is None
-    assert zoneinfo.ZoneInfo("America/New_York") is local_time.find_zone("America/New_York")

