@@ -349,6 +349,8 @@ CREATE TABLE public.payment_intent (
     give_up_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    token_digest bytea,
+    abandoned_at timestamp with time zone,
     CONSTRAINT payment_intent_amount_is_positive CHECK ((amount > 0)),
     CONSTRAINT payment_intent_status_is_known CHECK ((status = ANY (ARRAY['created'::text, 'processing'::text, 'requires_action'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text])))
 );
@@ -487,7 +489,7 @@ WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_
 CREATE TABLE public.refund (
     org_id uuid NOT NULL,
     id uuid NOT NULL,
-    intent_id uuid NOT NULL,
+    intent_id uuid,
     order_id uuid NOT NULL,
     booking_id uuid,
     amount bigint NOT NULL,
@@ -499,8 +501,13 @@ CREATE TABLE public.refund (
     next_check_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    tries integer DEFAULT 1 NOT NULL,
+    failure_code text,
+    settled_method text,
+    settled_by uuid,
     CONSTRAINT refund_amount_is_positive CHECK ((amount > 0)),
-    CONSTRAINT refund_status_is_known CHECK ((status = ANY (ARRAY['created'::text, 'succeeded'::text, 'failed'::text])))
+    CONSTRAINT refund_settled_method_is_known CHECK ((settled_method = ANY (ARRAY['cash'::text, 'terminal'::text, 'bank'::text]))),
+    CONSTRAINT refund_status_is_known CHECK ((status = ANY (ARRAY['created'::text, 'succeeded'::text, 'failed'::text, 'due_on_site'::text, 'settled'::text])))
 );
 
 CREATE TABLE public.scan (
@@ -877,6 +884,8 @@ CREATE INDEX booking_of_order ON public.booking USING btree (org_id, order_id);
 
 CREATE INDEX booking_order_due ON public.booking_order USING btree (expires_at) WHERE (status = 'on_hold'::text);
 
+CREATE INDEX booking_order_never_confirmed ON public.booking_order USING btree (org_id, updated_at) WHERE ((status = ANY (ARRAY['expired'::text, 'rejected'::text, 'cancelled'::text])) AND (expires_at IS NOT NULL));
+
 CREATE INDEX booking_order_pending ON public.booking_order USING btree (pending_until) WHERE (status = 'pending'::text);
 
 CREATE INDEX booking_slot ON public.booking USING btree (org_id, slot_id);
@@ -943,11 +952,15 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
+CREATE INDEX refund_created ON public.refund USING btree (org_id, created_at, id);
+
 CREATE INDEX refund_due ON public.refund USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 
 CREATE INDEX refund_intent ON public.refund USING btree (org_id, intent_id);
 
 CREATE INDEX refund_order ON public.refund USING btree (org_id, order_id);
+
+CREATE INDEX refund_status ON public.refund USING btree (org_id, status, created_at, id);
 
 CREATE INDEX scan_age ON public.scan USING btree (received_at);
 

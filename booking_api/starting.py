@@ -4,11 +4,14 @@ import errno
 import socket
 import sys
 
+from booking_api.core.log import log
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.upkeep.operations import schema_is_current
+from booking_api.upkeep.queries import list_live
 
+MOST_NAMED = 5
 _RESERVED: list[socket.socket] = []
 """They are bound but never listen, and are closed when the process ends."""
 
@@ -61,6 +64,9 @@ async def check_database(settings: Settings) -> None:
     db = await connect(settings, name="booking-api-start")
     try:
         current = await schema_is_current(db)
+        if current and settings.test_provider_url and (live := await list_live(db, MOST_NAMED)):
+            # Whatever is set up, no live organisation is paid with play money.
+            log.warning("test_provider.not_for_live", organisations=[one.name for one in live])
     finally:
         await db.close()
     if not current:

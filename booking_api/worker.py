@@ -49,6 +49,9 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     "payment.settled": (bookings.settle_payment,),
     "recovery.requested": (bookings.send_recovery_code,),
     "slot.changed": (bookings.follow_slot,),
+    "refund.settled": (bookings.follow_refund,),
+    "refund.failed": (bookings.follow_refund,),
+    "refund.retried": (bookings.follow_refund,),
 }
 """Event type → who hears of it. A subscriber may hear of an event more than once."""
 

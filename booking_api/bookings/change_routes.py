@@ -32,6 +32,7 @@ from booking_api.core.transactions import reading, writing
 from booking_api.inventory.operations import SeatTaken
 
 READER = Access(customer=True, staff="agent", scope="bookings:read")
+MONEY_RETRY_SECONDS = "10"
 STAFF = Access(staff="agent", scope="bookings:write")
 
 
@@ -42,8 +43,16 @@ async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     Everything about it in one answer: status, price, payment, and each booking whole.
     """
     async with reading(request) as ctx:
-        ctx.reply = Reply(await present_order(ctx, await load_order(ctx, order_id)))
+        order = await present_order(ctx, await load_order(ctx, order_id))
+        ctx.reply = Reply(order, headers=_come_again(order))
     return send(request, ctx)
+
+
+def _come_again(thing: Booking | Order) -> dict[str, str]:
+    """When to look again, where money is still on its way: also after the booking itself has come to its end."""
+    if thing.status == "pending":
+        return {"Retry-After": PENDING_RETRY_SECONDS}
+    return {"Retry-After": MONEY_RETRY_SECONDS} if thing.payment.status in {"processing", "refund_pending"} else {}
 
 
 @endpoint(
@@ -68,8 +77,7 @@ async def get_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
         ctx.reply = (
             Reply(booking, headers={"ETag": etag}) if on_the_move else Reply(booking, etag=etag, headers=headers)
         )
-        if booking.status == "pending":
-            ctx.reply.headers["Retry-After"] = PENDING_RETRY_SECONDS
+        ctx.reply.headers |= _come_again(booking)
     return send(request, ctx)
 
 
@@ -134,9 +142,10 @@ async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[byte
     answers={200: Order}, errors=(NotFound, NotCancellable, PriceChanged),
 )  # fmt: skip
 async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
-    """Cancel an order, held or confirmed.
+    """Cancel an order: held, being paid, or confirmed.
 
-    Places are back at once, passes are revoked, and what `cancellation` said is refunded. Repeating it is 200.
+    Places are back at once, passes are revoked, and what `cancellation` said is refunded: `payment` says how far that
+    is. An open payment is called off; what it brings all the same goes back. Repeating it is 200.
     """
     wish = await read_body(request, Cancellation, optional=True)
     async with writing(request) as ctx:
@@ -153,13 +162,14 @@ async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
 async def cancel_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """Cancel one booking.
 
-    In an order of several, a held booking can't be cancelled by itself (409 `use_order`), a confirmed one can.
+    In an order of several, a held booking and one that is being paid can't be cancelled by itself (409
+    `use_order`), a confirmed one can.
     """
     wish = await read_body(request, Cancellation, optional=True)
     async with writing(request) as ctx:
         facts = await load_order_of(ctx, booking_id, lock=True)
         booking = facts.booking(booking_id)
-        if facts.of_several and facts.order.status == "on_hold":
+        if facts.of_several and facts.order.status in {"on_hold", "pending"}:
             raise UseOrder(order_id=str(facts.order.id))
         await cancelling.cancel(ctx, facts, wish, only=booking)
         ctx.reply = _changed(booking.version, await present_booking(booking_id)(ctx, facts))

@@ -12,12 +12,14 @@ from booking_api.bookings import queries, retention_queries, rules
 from booking_api.bookings.operations import cancel, confirm, edit
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
+from booking_api.bookings.operations.write import announce, save
 from booking_api.core import queries as core_queries
 from booking_api.core.batching import UNDECIDED as GONE
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context, Organisation
 from booking_api.core.db import Connection
 from booking_api.core.log import log
+from booking_api.core.money import Money
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
@@ -31,7 +33,7 @@ from booking_api.payments import operations as payments
 
 BATCH = 100
 DEAD_AFTER = timedelta(days=7)
-"""An expired order without a payment is kept this long, so that its customer still sees what became of it."""
+"""An order that never stood is kept this long after it ended, so that its customer still sees what became of it."""
 
 
 BUSY_WAIT = "500ms"
@@ -151,12 +153,31 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
     """Brings an order to where its payment says: the news of a webhook or of the reconciler."""
     async with acquire(runtime) as db, db.transaction():
         ctx = await system_context(runtime, db, event.org_id)
+        order_id = UUID(str(event.data["order_id"]))
+        order = await queries.lock_order(db, event.org_id, order_id)
+        intent = await payments.find_intent(db, event.org_id, UUID(str(event.data["intent_id"])))
+        if ctx is None or intent is None:
+            return
+        if order is None:
+            # Buried long ago, when nothing was to come any more. What came all the same goes back.
+            if intent.status == "succeeded":
+                whole = Money(intent.amount, intent.currency)
+                await payments.open_refund(ctx, intent.id, order_id, None, whole, "no_room")
+        else:
+            await confirm.settle(ctx, (await load(ctx, [order]))[0], intent)
+
+
+async def follow_refund(runtime: Runtime, event: StoredEvent) -> None:
+    """Tells whoever looks at an order that its refund came, failed or is tried again: by the version of its bookings."""
+    async with acquire(runtime) as db, db.transaction():
+        ctx = await system_context(runtime, db, event.org_id)
         order = await queries.lock_order(db, event.org_id, UUID(str(event.data["order_id"])))
         if ctx is None or order is None:
             return
-        intent = await payments.find_intent(db, event.org_id, UUID(str(event.data["intent_id"])))
-        if intent is not None:
-            await confirm.settle(ctx, (await load(ctx, [order]))[0], intent)
+        (facts,) = await load(ctx, [order])
+        concerned = [b for b in facts.bookings if event.data["booking_id"] in (None, str(b.id))]
+        await save(ctx, facts, concerned)
+        await announce(ctx, "booking.changed", concerned)
 
 
 async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
@@ -205,7 +226,7 @@ async def _erase(runtime: Runtime, db: Connection, org: Organisation) -> int:
 
 
 async def bury_abandoned_orders(runtime: Runtime) -> int:
-    """Deletes long-expired orders that were never paid, leaving tombstones for the phones that know them."""
+    """Deletes orders that never stood and have no money, leaving tombstones for the phones that know them."""
     done = await _in_each_organisation(runtime, _bury)
     async with acquire(runtime) as db:
         await retention_queries.delete_tombstones(db, utc_now() - timedelta(days=TOMBSTONE_DAYS), BATCH)

@@ -72,14 +72,27 @@ class DeadOrder(msgspec.Struct, frozen=True):
 
 
 async def list_dead_orders(db: Connection, org_id: UUID, before: datetime, limit: int) -> list[DeadOrder]:
-    """Expired orders that nobody came back to, without any payment; their rows needn't be kept."""
+    """Orders that ended without ever having stood, and of which no money came or may still come.
+
+    They are known by the end of their hold, which a confirmation forgets, and so does a refund.
+    """
     return await fetch_all(
         db,
         DeadOrder,
         """
-        select id from booking_order
-        where org_id = $1 and status = 'expired' and intent_id is null and updated_at < $2
-        order by updated_at limit $3 for update skip locked
+        select o.id from booking_order o
+        where o.org_id = $1 and o.status in ('expired', 'rejected', 'cancelled') and o.expires_at is not null
+          and o.updated_at < $2
+          and not exists (
+            select from payment_intent p where p.org_id = o.org_id and p.order_id = o.id
+              and p.status not in ('failed', 'cancelled')
+          )
+          and not exists (select from refund r where r.org_id = o.org_id and r.order_id = o.id)
+          and not exists (select from settlement s where s.org_id = o.org_id and s.order_id = o.id)
+          and not exists (
+            select from booking b where b.org_id = o.org_id and b.order_id = o.id and b.confirmed_at is not null
+          )
+        order by o.updated_at limit $3 for update of o skip locked
         """,
         org_id,
         before,

@@ -42,14 +42,16 @@ from booking_api.core.together import join
 from booking_api.core.transactions import reading, writing
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments
-from booking_api.payments.schemas import ON_SITE
+from booking_api.payments.schemas import ON_SITE, Intent, PaymentInProgress
 
 TAG = "Bookings"
 ANYONE = Access(app=True, customer=True, staff="agent", scope="bookings:write")
 OWNER = Access(customer=True, staff="agent", scope="bookings:write")
 PENDING_RETRY_SECONDS = "2"
+MOST_SUPERSEDED = 5
+"""How often one confirmation takes the place of a payment that somebody else has just begun."""
 HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, PriceChanged, PartyNotAllowed, IdTaken)
-CONFIRM_ERRORS = (HoldExpired, PriceChanged, DetailsMissing, PaymentDeclined, Conflict)
+CONFIRM_ERRORS = (HoldExpired, PriceChanged, DetailsMissing, PaymentDeclined, PaymentInProgress, Conflict)
 OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
 CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
 CONSTRAINTS["slot_taken_within_capacity"] = CONSTRAINTS["quota_taken_within_capacity"] = SoldOut
@@ -175,7 +177,7 @@ async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking
         else:
             ctx.begun = facts.order.id
     if intent_id is not None:
-        return await _pay(request, facts.order.id, intent_id, show, status=201, tokens_for=tokens_for)
+        return await _pay(request, facts.order.id, intent_id, show, 201, tokens_for)
     return send(request, ctx)
 
 
@@ -187,7 +189,7 @@ def _held(ctx: Context, facts: Facts, answer: Any, status: int, tokens_for: UUID
 
 
 async def _pay(
-    request: AnyRequest, order_id: UUID, intent_id: UUID, show: Show, *, status: int, tokens_for: UUID | None = None
+    request: AnyRequest, order_id: UUID, intent_id: UUID, show: Show, status: int, tokens_for: UUID | None = None
 ) -> Response[bytes]:
     """Between two transactions: asks the provider, then settles. Whatever dies here, the reconciler finishes."""
     org = request.scope["auth"][0]
@@ -197,7 +199,7 @@ async def _pay(
         intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
         await confirming.settle(ctx, facts, intent)
         if facts.order.status == "on_hold":
-            declined = PaymentDeclined(order_id=str(order_id), decline_code=intent.error_code or "declined")
+            declined = PaymentDeclined(order_id=str(order_id), decline_code=_decline_code(intent))
             ctx.reply = problem_reply(ctx, declined)
             ctx.reply.tokens_for = tokens_for
         elif facts.order.status == "pending":
@@ -209,6 +211,10 @@ async def _pay(
     return send(request, ctx)
 
 
+def _decline_code(intent: Intent) -> str:
+    return "superseded" if intent.abandoned_at is not None else intent.error_code or "declined"
+
+
 # confirming ---------------------------------------------------------------------------------------------------------
 
 
@@ -218,17 +224,40 @@ async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID 
         together = ConfirmWish(order_id, booking_id, given, show)
         if (answer := await join(request, "confirm", together, confirm_together)) is not None:
             return answer
+    for _ in range(MOST_SUPERSEDED):
+        superseded = intent_id = None
+        async with writing(request) as ctx:
+            facts = await lock_whole(ctx, order_id, booking_id)
+            (wish,) = await confirming.with_contacts([(ctx, facts, given)])
+            superseded = confirming.payment_to_supersede(ctx, facts, wish)
+            if superseded is None:
+                intent_id = await confirming.begin(ctx, facts, wish)
+                if intent_id is None:
+                    ctx.reply = Reply(await show(ctx, facts))
+                else:
+                    ctx.begun = facts.order.id
+        if superseded is None:
+            return (
+                send(request, ctx) if intent_id is None else await _pay(request, facts.order.id, intent_id, show, 200)
+            )
+        await _call_payment_off(request, facts.order.id, superseded)
+    raise PaymentInProgress("Others pay for this order at the same time.", retry_after_seconds=2)
+
+
+async def _call_payment_off(request: AnyRequest, order_id: UUID, intent_id: UUID) -> None:
+    """Between two transactions: asks the provider to cancel an open payment that the customer wants another one for.
+
+    It may have succeeded meanwhile, and then it confirms. Where the provider can't cancel it, it is given up all the
+    same: what it still brings goes back. Whatever dies here leaves the payment open, or the hold as it was.
+    """
+    org = request.scope["auth"][0]
+    outcome = await payments.call_off(runtime_of(request), org.org_id, intent_id)
     async with writing(request) as ctx:
-        facts = await lock_whole(ctx, order_id, booking_id)
-        (wish,) = await confirming.with_contacts([(ctx, facts, given)])
-        intent_id = await confirming.begin(ctx, facts, wish)
-        if intent_id is None:
-            ctx.reply = Reply(await show(ctx, facts))
-        else:
-            ctx.begun = facts.order.id
-    if intent_id is not None:
-        return await _pay(request, facts.order.id, intent_id, show, status=200)
-    return send(request, ctx)
+        facts = await load_order(ctx, order_id, lock=True)
+        intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
+        await confirming.settle(ctx, facts, intent)
+        if facts.order.status == "pending" and facts.order.intent_id == intent_id:
+            await confirming.supersede(ctx, facts)
 
 
 @endpoint(

@@ -9,7 +9,18 @@ from booking_api.catalog.schemas import OptionDefinition, Price, PriceLine, Prod
 from booking_api.core.money import Money
 
 Action = Literal[
-    "extend", "confirm", "pay", "settle", "decline", "abandon", "cancel", "expire", "retake", "refuse", "cancel_one"
+    "extend",
+    "confirm",
+    "pay",
+    "settle",
+    "decline",
+    "abandon",
+    "cancel",
+    "expire",
+    "retake",
+    "refuse",
+    "cancel_one",
+    "supersede",
 ]
 
 TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
@@ -22,6 +33,8 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
     ("pending", "settle"): "confirmed",
     ("pending", "decline"): "on_hold",
     ("pending", "abandon"): "rejected",
+    ("pending", "supersede"): "on_hold",
+    ("pending", "cancel"): "cancelled",
     ("expired", "retake"): "confirmed",
     ("expired", "refuse"): "rejected",
     ("rejected", "retake"): "confirmed",
@@ -32,11 +45,13 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
 """The state machine of an order and of its bookings, whole. `docs/state-machine.md` is drawn from it.
 
 `settle`: the payment succeeded while the places were kept. `retake`: it succeeded after they were given back, and
-there was room. `refuse`: there was none, and the money goes back. `abandon`: no outcome came in time.
+there was room. `refuse`: there was none, and the money goes back. `abandon`: no outcome came in time. `supersede`: the
+customer pays in another way; should the first payment succeed all the same, it goes back.
 """
 
 FINAL: frozenset[Status] = frozenset({"cancelled", "expired", "rejected"})
 HOLDS_PLACES: frozenset[Status] = frozenset({"on_hold", "pending", "confirmed"})
+PAYABLE: frozenset[Status] = frozenset({"on_hold", "pending"})
 RETRY_AFTER_DECLINE = timedelta(minutes=5)
 """After a late decline the customer has at least this long to try another means of payment."""
 
@@ -140,8 +155,11 @@ def cancellation_terms(
 
 
 def may_cancel(status: Status, starts_at: datetime, slot_status: str, now: datetime) -> bool:
-    """A hold any time; a confirmed booking until its slot begins, or whenever the organiser cancelled the slot."""
-    return status == "on_hold" or (status == "confirmed" and (now < starts_at or slot_status == "cancelled"))
+    """A hold any time, paid for or not; a confirmed booking until its slot begins, or whenever the organiser cancelled
+    the slot."""
+    return status in {"on_hold", "pending"} or (
+        status == "confirmed" and (now < starts_at or slot_status == "cancelled")
+    )
 
 
 def booking_actions(
@@ -155,6 +173,8 @@ def booking_actions(
             actions.append("choose_seat")
     if status == "on_hold" and not of_several:
         actions += ["extend", "confirm", "cancel"] if can_extend else ["confirm", "cancel"]
+    if status == "pending" and not of_several:
+        actions += ["confirm", "cancel"]
     if status == "confirmed":
         actions.append("show_pass")
         if can_cancel:
@@ -169,6 +189,8 @@ def order_actions(status: Status, *, can_extend: bool, can_cancel: bool) -> list
     match status:
         case "on_hold":
             return ["extend", "confirm", "cancel"] if can_extend else ["confirm", "cancel"]
+        case "pending":
+            return ["confirm", "cancel"]
         case "confirmed" if can_cancel:
             return ["cancel"]
         case _:

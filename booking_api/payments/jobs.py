@@ -7,13 +7,15 @@ import asyncpg
 
 from booking_api.core.clock import utc_now
 from booking_api.core.errors import DomainError
-from booking_api.core.events import Event, publish
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.payments import queries, rules
+from booking_api.identity import audit
+from booking_api.identity.audit_schemas import Note
+from booking_api.payments import queries, refund_queries, rules
 from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
-from booking_api.payments.providers import PROVIDERS
-from booking_api.payments.schemas import Charge, RefundOutcome, RefundRow
+from booking_api.payments.providers import provider_of
+from booking_api.payments.refunding import adopt, announce, ask_about_earlier
+from booking_api.payments.schemas import Charge, RefundOutcome, RefundRow, RefundTry
 
 BATCH = 20
 """How many are asked about at once, each by a call of its own."""
@@ -58,12 +60,15 @@ async def _reconcile_one(runtime: Runtime, charge: Charge, now: datetime) -> boo
 
 
 async def execute_refunds(runtime: Runtime, now: datetime | None = None) -> int:
-    """Gives back what was opened by `open_refund`, once for each refund's id; the number that ended."""
+    """Gives back what was opened by `open_refund` and what is tried again, once each; the number that ended.
+
+    Before a later try the provider is asked about the earlier ones: one that was taken for failed may have succeeded.
+    """
     ended = 0
     for _ in range(ROUNDS):
         at = now or utc_now()
         async with acquire(runtime) as db:
-            due = await queries.claim_due_refunds(db, at, at + _lease(runtime), BATCH)
+            due = await refund_queries.claim_due_refunds(db, at, at + _lease(runtime), BATCH)
         ended += sum(await asyncio.gather(*(_refund_one(runtime, refund, at) for refund in due)))
         if len(due) < BATCH:
             break
@@ -71,18 +76,28 @@ async def execute_refunds(runtime: Runtime, now: datetime | None = None) -> int:
 
 
 async def _refund_one(runtime: Runtime, refund: RefundRow, now: datetime) -> bool:
-    provider = PROVIDERS.get(refund.provider)
     try:
-        if provider is None or not provider.is_offered(runtime.settings):
-            log.warning("refund.provider_missing", provider=refund.provider, refund_id=str(refund.id))
-            outcome = RefundOutcome(status="processing")
-        else:
-            outcome = await provider.refund(runtime, refund)
+        outcome, is_earlier = await _ask_for_refund(runtime, refund)
         async with acquire(runtime) as db, db.transaction():
+            if is_earlier:
+                return await adopt(db, refund, outcome, now)
             return await _record_refund(db, refund, outcome, now)
     except Exception as error:  # noqa: BLE001 - one bad refund must not hold up the others; it is due again
         _tell(error, "refund.not_executed", refund_id=str(refund.id))
         return False
+
+
+async def _ask_for_refund(runtime: Runtime, refund: RefundRow) -> tuple[RefundOutcome, bool]:
+    """What the provider makes of a refund, and whether that is an earlier try's doing."""
+    provider = provider_of(refund.provider, runtime.settings)
+    if provider is None:
+        log.warning("refund.provider_missing", provider=refund.provider, refund_id=str(refund.id))
+        return RefundOutcome(status="processing"), False
+    if refund.tries > 1:
+        earlier = await ask_about_earlier(runtime, refund, refund.tries - 1)
+        if earlier.status != "failed":
+            return earlier, earlier.status == "succeeded"
+    return await provider.refund(runtime, RefundTry(refund, refund.tries)), False
 
 
 def _tell(error: Exception, what: str, **ids: str) -> None:
@@ -91,19 +106,23 @@ def _tell(error: Exception, what: str, **ids: str) -> None:
 
 
 async def _record_refund(db: asyncpg.Connection, refund: RefundRow, outcome: RefundOutcome, now: datetime) -> bool:
+    org_id, tries = refund.org_id, refund.tries
     if outcome.status == "processing":
         at = now + rules.pause(refund.attempts + 1, rules.LONGEST_REFUND_PAUSE_SECONDS)
-        await queries.postpone_refund(db, refund.org_id, refund.id, at, now)
+        await refund_queries.postpone_refund(db, org_id, refund.id, tries, at, now)
         return False
-    settled = await queries.settle_refund(db, refund.org_id, refund.id, outcome.status, outcome.provider_reference, now)
-    if not settled:
+    failure = (outcome.failure_code or "refused") if outcome.status == "failed" else None
+    ended = await refund_queries.finish_try(
+        db, org_id, refund.id, tries, outcome.status, outcome.provider_reference, failure, now
+    )
+    if not ended:
         return False
     if outcome.status == "failed":
-        # Nothing repeats this: a person has to give the money back.
+        # Nothing repeats this by itself: somebody tries it again, or gives the money back by hand.
         log.error("refund.failed", refund_id=str(refund.id), intent_id=str(refund.intent_id), provider=refund.provider)
-    data = {
-        "order_id": refund.order_id, "booking_id": refund.booking_id, "intent_id": refund.intent_id,
-        "refund_id": refund.id, "status": outcome.status,
-    }  # fmt: skip
-    await publish(db, [Event(refund.org_id, "refund.settled", refund.id, data, now)])
+        note = Note(org_id, "refund.failed", "system", None, None, "refund", refund.id, failure, "", now)
+        await audit.write(db, org_id, [note])
+        await announce(db, org_id, "refund.failed", refund, "failed", now)
+    else:
+        await announce(db, org_id, "refund.settled", refund, "succeeded", now)
     return True

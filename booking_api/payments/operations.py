@@ -1,7 +1,10 @@
 """The verbs of payments: open an intent, call its provider, record what came of it, give money back."""
 
+import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,17 +18,69 @@ from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.runtime import Runtime, acquire
+from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
-from booking_api.payments import queries, rules
-from booking_api.payments.providers import PROVIDERS
-from booking_api.payments.schemas import ON_SITE, UNANSWERED, Charge, Intent, Outcome
+from booking_api.payments import queries, refund_queries, rules
+from booking_api.payments.providers import PROVIDERS, Provider, offered_methods
+from booking_api.payments.queries import LatestIntent
+from booking_api.payments.schemas import (
+    ON_SITE,
+    UNANSWERED,
+    Charge,
+    Intent,
+    NewPayment,
+    Outcome,
+    OutcomeStatus,
+    PaymentMethod,
+    RefundFact,
+)
+from booking_api.payments.waiting import first_news
 
 SCRIPT_SCHEMES = {"javascript", "data", "vbscript", "file", "about", "blob"}
 
 
-def payment_methods(settings: Settings) -> list[str]:
-    """The methods that this installation offers, `on_site` last."""
-    return [*(name for name, provider in PROVIDERS.items() if provider.is_offered(settings)), ON_SITE]
+TOKENS = "payment tokens"
+
+
+def payment_methods(settings: Settings, *, live: bool, on_site: bool = True) -> list[str]:
+    """The methods that an organisation offers, `on_site` last; a `live` one never takes a test provider's money."""
+    return [*offered_methods(settings, live=live), *([ON_SITE] if on_site else [])]
+
+
+def offered(ctx: Context, *, on_site: bool) -> list[PaymentMethod]:
+    """How something may be paid here and now, in order, for an app to show. `on_site` where the product says so."""
+    methods = payment_methods(ctx.settings, live=ctx.org.live, on_site=on_site)
+    return rules.describe_methods(methods, ctx.language)
+
+
+def check_payment(ctx: Context, method: str, token: str | None, return_url: str | None) -> None:
+    """Raises `Unprocessable` for a method that isn't offered or has no provider, for a missing token and for a
+    `return_url` that isn't a link."""
+    if method not in offered_methods(ctx.settings, live=ctx.org.live):
+        raise unprocessable("/payment/method", f"The method {method!r} is not offered for paying now.")
+    if not token:
+        raise unprocessable("/payment/token", "This method needs the token that the provider's form returned.")
+    if return_url is not None:
+        _check_return_url(return_url)
+
+
+def _digest(key: bytes, order_id: UUID, method: str, token: str) -> bytes:
+    return hmac.new(key, order_id.bytes + f"{method}\0{token}".encode(), sha256).digest()
+
+
+def is_same_payment(vault: Vault, intent: Intent, payment: NewPayment) -> bool:
+    """Whether a payment is the one that an intent was opened with: the same method and token.
+
+    The token itself is erased once the intent is settled. Intents from before there were digests count as the same.
+    """
+    if payment.method != intent.provider:
+        return False
+    if intent.token_digest is None:
+        return True
+    return any(
+        hmac.compare_digest(_digest(key, intent.order_id, payment.method, payment.token or ""), intent.token_digest)
+        for key in vault.keys_for(TOKENS)
+    )
 
 
 async def open_intent(
@@ -33,15 +88,9 @@ async def open_intent(
 ) -> Intent:
     """Notes that an order is about to be paid. Runs in the caller's transaction; call the provider after its commit.
 
-    Should the process die before it called, the reconciler calls. Raises `Unprocessable` for a method that isn't
-    offered or has no provider, for a missing token and for a `return_url` that isn't a link.
+    Should the process die before it called, the reconciler calls. Raises what `check_payment` does.
     """
-    if method == ON_SITE or method not in payment_methods(ctx.settings):
-        raise unprocessable("/payment/method", f"The method {method!r} is not offered for paying now.")
-    if not token:
-        raise unprocessable("/payment/token", "This method needs the token that the provider's form returned.")
-    if return_url is not None:
-        _check_return_url(return_url)
+    check_payment(ctx, method, token, return_url)
     intent = Intent(
         id=new_id(),
         order_id=order_id,
@@ -57,6 +106,7 @@ async def open_intent(
         give_up_at=ctx.now + timedelta(seconds=ctx.settings.pending_seconds),
         created_at=ctx.now,
         updated_at=ctx.now,
+        token_digest=_digest(ctx.vault.keys_for(TOKENS)[0], order_id, method, token or ""),
     )
     await queries.insert_intent(ctx.db, ctx.org_id, intent, token, return_url)
     return intent
@@ -80,13 +130,28 @@ async def call_provider(runtime: Runtime, org_id: UUID, intent_id: UUID) -> Outc
     """Asks the provider to charge the intent, or what became of it. No transaction may be open meanwhile.
 
     May be repeated and run twice at once: the intent's id is the idempotency key. Failures and time-outs are an
-    outcome `processing`, which the reconciler finishes. Raises `NotFound`, and `Overloaded` without a database.
+    outcome `processing`, which the reconciler finishes. What a webhook says meanwhile is the answer as well, so that
+    nobody waits for a provider that has spoken. Raises `NotFound`, and `Overloaded` without a database.
     """
     async with acquire(runtime) as db:
         charge = await queries.find_charge(db, org_id, intent_id)
     if charge is None:
         raise NotFound("There is no such payment.")
-    return await ask_provider(runtime, charge)
+    if charge.status in rules.SETTLED:
+        return _known(charge)
+    return await first_news(runtime, charge, ask_provider(runtime, charge))
+
+
+async def call_off(runtime: Runtime, org_id: UUID, intent_id: UUID) -> Outcome:
+    """Asks the provider never to charge an intent. No transaction may be open meanwhile. May be repeated.
+
+    `succeeded` says that it comes too late, `processing` that nobody knows. Raises what `call_provider` does.
+    """
+    async with acquire(runtime) as db:
+        charge = await queries.find_charge(db, org_id, intent_id)
+    if charge is None:
+        raise NotFound("There is no such payment.")
+    return _known(charge) if charge.status in rules.SETTLED else await cancel_at_provider(runtime, charge)
 
 
 async def ask_provider(runtime: Runtime, charge: Charge) -> Outcome:
@@ -94,12 +159,11 @@ async def ask_provider(runtime: Runtime, charge: Charge) -> Outcome:
 
     A provider forgets an idempotency key after a day or so, and so an old charge is looked up before it is repeated.
     """
-    if charge.status in ("succeeded", "failed", "cancelled"):
-        return Outcome(status=charge.status, provider_reference=charge.provider_reference, error_code=charge.error_code)
-    provider = PROVIDERS.get(charge.provider)
-    if provider is None or not provider.is_offered(runtime.settings):
-        log.warning("payment.provider_missing", provider=charge.provider, intent_id=str(charge.id))
-        return UNANSWERED
+    if charge.status in rules.SETTLED:
+        return _known(charge)
+    provider = _provider_for(runtime, charge)
+    if isinstance(provider, Outcome):
+        return provider
     if charge.status != "created" and (found := await provider.find(runtime, charge)) is not None:
         return found
     return await provider.charge(runtime, charge)
@@ -107,11 +171,40 @@ async def ask_provider(runtime: Runtime, charge: Charge) -> Outcome:
 
 async def cancel_at_provider(runtime: Runtime, charge: Charge) -> Outcome:
     """Gives an intent up: `cancelled` only once the provider confirms that it never charges it."""
+    provider = _provider_for(runtime, charge)
+    return provider if isinstance(provider, Outcome) else await provider.cancel(runtime, charge)
+
+
+def _known(charge: Charge) -> Outcome:
+    """What is known of a settled intent."""
+    return Outcome(
+        status=cast("OutcomeStatus", charge.status), provider_reference=charge.provider_reference,
+        error_code=charge.error_code,
+    )  # fmt: skip
+
+
+def _provider_for(runtime: Runtime, charge: Charge) -> Provider | Outcome:
+    """The provider that charges, or what is known without one."""
     provider = PROVIDERS.get(charge.provider)
+    if charge.live and provider is not None and provider.is_test:
+        # Whatever the test provider says, no money moves for a live organisation, and nothing is sold for it.
+        log.error("payment.test_for_live", org_id=str(charge.org_id), intent_id=str(charge.id))
+        return Outcome(status="cancelled", error_code="cancelled")
     if provider is None or not provider.is_offered(runtime.settings):
         log.warning("payment.provider_missing", provider=charge.provider, intent_id=str(charge.id))
         return UNANSWERED
-    return await provider.cancel(runtime, charge)
+    return provider
+
+
+async def may_record(db: Connection, org_id: UUID, intent_id: UUID, provider: str) -> bool:
+    """Whether news of a provider are about an intent that it may charge: a test provider none of a live organisation."""
+    charge = await queries.find_charge(db, org_id, intent_id)
+    if charge is None:
+        return False
+    if charge.live and PROVIDERS[provider].is_test:
+        log.error("payment.test_for_live", org_id=str(org_id), intent_id=str(intent_id))
+        return False
+    return True
 
 
 async def record_outcome(
@@ -161,20 +254,28 @@ async def give_up(ctx: Context, order_ids: Sequence[UUID]) -> None:
     await queries.hurry_intents(ctx.db, ctx.org_id, order_ids, ctx.now)
 
 
-async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, Intent]:
-    """The newest intent of each order; orders without one are absent."""
+async def abandon(ctx: Context, order_ids: Sequence[UUID]) -> None:
+    """As `give_up`, for good: whatever becomes of the intents of these orders, they buy nothing any more.
+
+    One that succeeds all the same is refunded by whoever hears of it: `payment.settled` says so.
+    """
+    await queries.abandon_intents(ctx.db, ctx.org_id, order_ids, ctx.now)
+
+
+async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, LatestIntent]:
+    """The newest intent of each order, with what goes back of the order; orders without one are absent."""
     return {intent.order_id: intent for intent in await queries.latest_intents(db, org_id, order_ids)}
 
 
 async def open_refund(
     ctx: Context, intent_id: UUID, order_id: UUID, booking_id: UUID | None, amount: Money, reason: str,
     *, refund_id: UUID | None = None,
-) -> None:  # fmt: skip
+) -> RefundFact | None:  # fmt: skip
     """Notes that money goes back; the job `execute_refunds` does it. Runs in the caller's transaction.
 
     Never more goes back than was paid: what exceeds it is left out, so that a repeated refund of everything opens
-    nothing. A caller that may be repeated for a part gives `refund_id`, of which there is only ever one. Raises
-    `NotFound`, `Conflict` where nothing was paid, and `ValueError` for another currency.
+    nothing. A caller that may be repeated for a part gives `refund_id`, of which there is only ever one. Returns what
+    was opened. Raises `NotFound`, `Conflict` where nothing was paid, and `ValueError` for another currency.
     """
     intent = await queries.lock_intent(ctx.db, ctx.org_id, intent_id)
     if intent is None or intent.order_id != order_id:
@@ -183,17 +284,47 @@ async def open_refund(
         raise Conflict("Nothing was paid that could go back.")
     if amount.currency != intent.currency:
         raise ValueError(f"a payment in {intent.currency} can't be refunded in {amount.currency}")
-    if refund_id is not None and await queries.refund_exists(ctx.db, ctx.org_id, refund_id):
-        return
-    left = intent.amount - await queries.sum_refunds_of_intent(ctx.db, ctx.org_id, intent_id)
+    if refund_id is not None and await refund_queries.refund_exists(ctx.db, ctx.org_id, refund_id):
+        return None
+    left = intent.amount - await refund_queries.sum_refunds_of_intent(ctx.db, ctx.org_id, intent_id)
     given = min(amount.amount, left)
     if given < amount.amount:
         log.warning("refund.exceeds_payment", intent_id=str(intent_id), wanted=amount.amount, left=left)
-    if given > 0:
-        await queries.insert_refund(
-            ctx.db, ctx.org_id, refund_id or new_id(), intent_id, order_id, booking_id, Money(given, amount.currency),
-            reason, ctx.now,
-        )  # fmt: skip
+    if given <= 0:
+        return None
+    fact = RefundFact(
+        id=refund_id or new_id(), order_id=order_id, intent_id=intent_id, booking_id=booking_id, amount=given,
+        currency=amount.currency, status="created", reason=reason,
+    )  # fmt: skip
+    return await _insert_refund(ctx, fact)
+
+
+async def open_on_site_refund(
+    ctx: Context, order_id: UUID, booking_id: UUID, amount: Money, reason: str, *, refund_id: UUID
+) -> RefundFact | None:
+    """Notes that staff have to give back what was paid on site. Returns what was opened, None when it was before."""
+    fact = RefundFact(
+        id=refund_id, order_id=order_id, intent_id=None, booking_id=booking_id, amount=amount.amount,
+        currency=amount.currency, status="due_on_site", reason=reason,
+    )  # fmt: skip
+    return await _insert_refund(ctx, fact)
+
+
+async def _insert_refund(ctx: Context, fact: RefundFact) -> RefundFact | None:
+    due = ctx.now if fact.status == "created" else None
+    opened = await refund_queries.insert_refund(
+        ctx.db, ctx.org_id, fact.id, fact.intent_id, fact.order_id, fact.booking_id, Money(fact.amount, fact.currency),
+        fact.reason, fact.status, due, ctx.now,
+    )  # fmt: skip
+    return fact if opened else None
+
+
+async def refunds_of(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, list[RefundFact]]:
+    """What goes back of each order, the oldest first; orders of which nothing does are absent."""
+    found: dict[UUID, list[RefundFact]] = {}
+    for fact in await refund_queries.list_refund_facts(db, org_id, order_ids):
+        found.setdefault(fact.order_id, []).append(fact)
+    return found
 
 
 async def add_settlement(ctx: Context, order_id: UUID, booking_id: UUID, method: str, amount: Money) -> None:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.core.money import Money
-from booking_api.payments.schemas import Charge, Intent, NextAction, RefundRow
+from booking_api.payments.schemas import Charge, Intent, NextAction, RefundFact
 
 
 async def insert_intent(
@@ -19,11 +19,12 @@ async def insert_intent(
         """
         insert into payment_intent
           (org_id, id, order_id, amount, currency, provider, token, return_url, status, attempts, next_check_at,
-           give_up_at, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+           give_up_at, created_at, updated_at, token_digest)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """,
         org_id, intent.id, intent.order_id, intent.amount, intent.currency, intent.provider, token, return_url,
         intent.status, intent.attempts, intent.next_check_at, intent.give_up_at, intent.created_at, intent.updated_at,
+        intent.token_digest,
     )  # fmt: skip
 
 
@@ -33,7 +34,7 @@ async def lock_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent |
         Intent,
         """
         select id, order_id, amount, currency, provider, status, provider_reference, next_action, error_code, attempts,
-               next_check_at, give_up_at, created_at, updated_at
+               next_check_at, give_up_at, created_at, updated_at, token_digest, abandoned_at
         from payment_intent where org_id = $1 and id = $2 for update
         """,
         org_id,
@@ -47,7 +48,7 @@ async def find_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent |
         Intent,
         """
         select id, order_id, amount, currency, provider, status, provider_reference, next_action, error_code, attempts,
-               next_check_at, give_up_at, created_at, updated_at
+               next_check_at, give_up_at, created_at, updated_at, token_digest, abandoned_at
         from payment_intent where org_id = $1 and id = $2
         """,
         org_id,
@@ -61,25 +62,38 @@ async def find_charge(db: Connection, org_id: UUID, intent_id: UUID) -> Charge |
         db,
         Charge,
         """
-        select org_id, id, order_id, amount, currency, provider, status, token, return_url, next_action,
-               provider_reference, error_code, give_up_at
-        from payment_intent where org_id = $1 and id = $2
+        select i.org_id, i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.token, i.return_url,
+               i.next_action, i.provider_reference, i.error_code, i.give_up_at, o.live
+        from payment_intent i join organisation o on o.org_id = i.org_id
+        where i.org_id = $1 and i.id = $2
         """,
         org_id,
         intent_id,
     )
 
 
-async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> list[Intent]:
+class LatestIntent(Intent, frozen=True, kw_only=True):
+    refunds: list[RefundFact]
+
+
+async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> list[LatestIntent]:
+    """The newest intent of each order, with all refunds of the order, the oldest first."""
     return await fetch_all(
         db,
-        Intent,
+        LatestIntent,
         """
-        select distinct on (order_id)
-               id, order_id, amount, currency, provider, status, provider_reference, next_action, error_code, attempts,
-               next_check_at, give_up_at, created_at, updated_at
-        from payment_intent where org_id = $1 and order_id = any($2::uuid[])
-        order by order_id, created_at desc, id desc
+        select distinct on (i.order_id)
+               i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.provider_reference, i.next_action,
+               i.error_code, i.attempts, i.next_check_at, i.give_up_at, i.created_at, i.updated_at, i.token_digest,
+               i.abandoned_at, coalesce((
+                 select jsonb_agg(jsonb_build_object(
+                   'id', r.id, 'order_id', r.order_id, 'intent_id', r.intent_id, 'booking_id', r.booking_id,
+                   'amount', r.amount, 'currency', r.currency, 'status', r.status, 'reason', r.reason
+                 ) order by r.created_at, r.id)
+                 from refund r where r.org_id = i.org_id and r.order_id = i.order_id
+               ), '[]') as refunds
+        from payment_intent i where i.org_id = $1 and i.order_id = any($2::uuid[])
+        order by i.order_id, i.created_at desc, i.id desc
         """,
         org_id,
         order_ids,
@@ -101,6 +115,44 @@ async def update_intent(
         org_id, intent.id, intent.status, intent.provider_reference, next_action, intent.error_code, intent.attempts,
         intent.next_check_at, intent.updated_at, erase_token,
     )  # fmt: skip
+
+
+class IntentState(msgspec.Struct, frozen=True):
+    org_id: UUID
+    id: UUID
+    status: str
+
+
+async def list_decided(db: Connection, org_ids: Sequence[UUID], intent_ids: Sequence[UUID]) -> list[IntentState]:
+    """Those of the intents, of any organisation, that somebody has heard of from their provider; for waiting alone."""
+    return await fetch_all(
+        db,
+        IntentState,
+        """
+        select i.org_id, i.id, i.status
+        from unnest($1::uuid[], $2::uuid[]) as w (org_id, id)
+        join payment_intent i on i.org_id = w.org_id and i.id = w.id
+        where i.status in ('requires_action', 'succeeded', 'failed', 'cancelled')
+        """,
+        org_ids,
+        intent_ids,
+    )
+
+
+async def abandon_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID], now: datetime) -> int:
+    """These orders' intents buy nothing any more: those that aren't settled are due at once, to be cancelled."""
+    return await execute(
+        db,
+        """
+        update payment_intent set abandoned_at = $3,
+          give_up_at = case when next_check_at is null then give_up_at else $3 end,
+          next_check_at = case when next_check_at is null then null else $3 end
+        where org_id = $1 and order_id = any($2::uuid[]) and abandoned_at is null
+        """,
+        org_id,
+        order_ids,
+        now,
+    )
 
 
 async def hurry_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID], now: datetime) -> int:
@@ -127,108 +179,15 @@ async def claim_due_intents(db: Connection, now: datetime, leased_until: datetim
           select org_id, id from payment_intent where next_check_at <= $1
           order by next_check_at limit $3 for update skip locked
         )
-        update payment_intent set next_check_at = $2
-        from due where payment_intent.org_id = due.org_id and payment_intent.id = due.id
-        returning payment_intent.org_id, payment_intent.id, payment_intent.order_id, payment_intent.amount,
-          payment_intent.currency, payment_intent.provider, payment_intent.status, payment_intent.token,
-          payment_intent.return_url, payment_intent.next_action, payment_intent.provider_reference,
-          payment_intent.error_code, payment_intent.give_up_at
+        update payment_intent i set next_check_at = $2
+        from due, organisation o
+        where i.org_id = due.org_id and i.id = due.id and o.org_id = i.org_id
+        returning i.org_id, i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.token, i.return_url,
+          i.next_action, i.provider_reference, i.error_code, i.give_up_at, o.live
         """,
         now,
         leased_until,
         limit,
-    )
-
-
-async def insert_refund(
-    db: Connection, org_id: UUID, refund_id: UUID, intent_id: UUID, order_id: UUID, booking_id: UUID | None,
-    amount: Money, reason: str, now: datetime,
-) -> None:  # fmt: skip
-    """Opens a refund, due at once. One with the same id stays as it is."""
-    await execute(
-        db,
-        """
-        insert into refund
-          (org_id, id, intent_id, order_id, booking_id, amount, currency, reason, status, attempts, next_check_at,
-           created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 'created', 0, $9, $9, $9)
-        on conflict (org_id, id) do nothing
-        """,
-        org_id, refund_id, intent_id, order_id, booking_id, amount.amount, amount.currency, reason, now,
-    )  # fmt: skip
-
-
-async def refund_exists(db: Connection, org_id: UUID, refund_id: UUID) -> bool:
-    return await fetch_value(
-        db, "select exists (select from refund where org_id = $1 and id = $2) as found", org_id, refund_id
-    )
-
-
-async def sum_refunds_of_intent(db: Connection, org_id: UUID, intent_id: UUID) -> int:
-    """What of an intent went back or is about to, in minor units."""
-    return await fetch_value(
-        db,
-        """
-        select coalesce(sum(amount), 0)::bigint as amount
-        from refund where org_id = $1 and intent_id = $2 and status <> 'failed'
-        """,
-        org_id,
-        intent_id,
-    )
-
-
-async def claim_due_refunds(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[RefundRow]:
-    """Takes due refunds of every organisation until `leased_until`, when they are due again if nobody finished."""
-    return await fetch_all(
-        db,
-        RefundRow,
-        """
-        with due as materialized (
-          select org_id, id from refund where next_check_at <= $1
-          order by next_check_at limit $3 for update skip locked
-        )
-        update refund r set next_check_at = $2
-        from due, payment_intent i
-        where r.org_id = due.org_id and r.id = due.id and i.org_id = r.org_id and i.id = r.intent_id
-        returning r.org_id, r.id, r.intent_id, r.order_id, r.booking_id, r.amount, r.currency, r.reason, r.attempts,
-                  i.provider, i.provider_reference as charge_reference
-        """,
-        now,
-        leased_until,
-        limit,
-    )
-
-
-async def settle_refund(
-    db: Connection, org_id: UUID, refund_id: UUID, status: str, provider_reference: str | None, now: datetime
-) -> int:
-    """Closes a refund; 0 when it was closed before."""
-    return await execute(
-        db,
-        """
-        update refund
-        set status = $3, provider_reference = $4, attempts = attempts + 1, next_check_at = null, updated_at = $5
-        where org_id = $1 and id = $2 and status = 'created'
-        """,
-        org_id,
-        refund_id,
-        status,
-        provider_reference,
-        now,
-    )
-
-
-async def postpone_refund(db: Connection, org_id: UUID, refund_id: UUID, next_check_at: datetime, now: datetime) -> int:
-    return await execute(
-        db,
-        """
-        update refund set attempts = attempts + 1, next_check_at = $3, updated_at = $4
-        where org_id = $1 and id = $2 and status = 'created'
-        """,
-        org_id,
-        refund_id,
-        next_check_at,
-        now,
     )
 
 

@@ -12,7 +12,8 @@ from booking_api.core.http import Access, endpoint
 from booking_api.core.replies import JSON, encode, runtime_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit
-from booking_api.payments.operations import record_outcome
+from booking_api.payments import refund_routes
+from booking_api.payments.operations import may_record, record_outcome
 from booking_api.payments.providers import PROVIDERS
 from booking_api.payments.schemas import WebhookReceipt
 from booking_api.payments.webhooks import WebhookForged
@@ -50,8 +51,9 @@ async def receive_payment_webhook(request: Request[Any, Any, Any], provider: str
     if news is not None:
         try:
             async with acquire(runtime) as db, db.transaction():
-                await record_outcome(db, news.org_id, news.intent_id, news.outcome, now, provider=provider)
-            recorded = True
+                recorded = await may_record(db, news.org_id, news.intent_id, provider)
+                if recorded:
+                    await record_outcome(db, news.org_id, news.intent_id, news.outcome, now, provider=provider)
         except NotFound:
             recorded = False
     headers = {"Cache-Control": "no-store"}
@@ -79,4 +81,4 @@ def _count_forgery(runtime: Runtime, body: bytes, request_id: str) -> None:
     audit.count_failure(runtime, org_id, "webhook.forged", "bad_signature", request_id)
 
 
-ROUTES = [receive_payment_webhook]
+ROUTES = [receive_payment_webhook, *refund_routes.ROUTES]

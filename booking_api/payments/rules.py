@@ -1,9 +1,23 @@
 """The decisions of payments: which status follows which, when to ask again, what an app is told."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from booking_api.core.money import Money
-from booking_api.payments.schemas import Intent, IntentStatus, Outcome, PaymentAnswer, PaymentFailure
+from booking_api.payments.schemas import (
+    ON_SITE,
+    Intent,
+    IntentStatus,
+    Outcome,
+    PaymentAnswer,
+    PaymentFailure,
+    PaymentMethod,
+    RefundFact,
+    RefundPart,
+    RefundStatus,
+)
 
 TRANSITIONS: dict[IntentStatus, frozenset[IntentStatus]] = {
     "created": frozenset({"processing", "requires_action", "succeeded", "failed", "cancelled"}),
@@ -18,6 +32,25 @@ TRANSITIONS: dict[IntentStatus, frozenset[IntentStatus]] = {
 """Status → the statuses that may follow. Everything else that a provider says is late news and changes nothing."""
 
 SETTLED: frozenset[IntentStatus] = frozenset({"succeeded", "failed", "cancelled"})
+
+SHOWN_REFUND: dict[RefundStatus, str] = {
+    "created": "pending",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "due_on_site": "due_on_site",
+    "settled": "settled",
+}
+"""A refund's status → the word of answers."""
+STORED_REFUND = {shown: stored for stored, shown in SHOWN_REFUND.items()}
+BACK: frozenset[RefundStatus] = frozenset({"succeeded", "settled"})
+"""The money is with the customer again."""
+
+TITLES = {
+    "test": {"en": "Test card", "de": "Testkarte"},
+    ON_SITE: {"en": "Pay on site", "de": "Vor Ort bezahlen"},
+}
+NEEDS: dict[str, list[str]] = {ON_SITE: []}
+"""What a method needs beside its name; a provider's needs the token that its form returns."""
 
 FIRST_CHECK_SECONDS = 15
 """After opening: longer than the request that opened the intent may wait for its provider."""
@@ -56,23 +89,84 @@ def next_check(status: IntentStatus, attempts: int, give_up_at: datetime, now: d
     return min(at, give_up_at) if now < give_up_at else at
 
 
+def describe_methods(methods: Sequence[str], language: str) -> list[PaymentMethod]:
+    """The methods as an app shows them, in their order."""
+    return [
+        PaymentMethod(
+            method=method, title=TITLES.get(method, {}).get(language, method), needs=NEEDS.get(method, ["token"])
+        )
+        for method in methods
+    ]  # fmt: skip
+
+
 def payment_answer(
-    *, due_now: Money, due_on_site: Money | None = None, intent: Intent | None = None, refunded: int = 0,
-    settled: int = 0, cancelled: bool = False,
+    *, due_now: Money, due_on_site: Money | None = None, intent: Intent | None = None,
+    refunds: Sequence[RefundFact] = (), promised: int = 0, settled: int = 0, cancelled: bool = False,
+    methods: list[PaymentMethod] | None = None,
 ) -> PaymentAnswer:  # fmt: skip
     """What an order or a booking says about its payment.
 
-    `due_now` and `due_on_site` are this thing's own shares of the price, `refunded` and `settled` (on site) what of
-    them went back or was paid, all in minor units. `cancelled` says that what was paid for is cancelled: then a
-    refund of a part, the rest being the fee, is `refunded` as well.
+    `due_now` and `due_on_site` are this thing's own shares of the price, `refunds` its shares of what goes back,
+    `settled` what was paid on site, in minor units. `cancelled` says that what was paid for is cancelled: then a refund
+    of a part, the rest being the fee, is all that goes back. `promised` is what was to go back of bookings from before
+    each part had a refund of its own.
     """
-    if refunded > 0 and (cancelled or refunded >= due_now.amount):
-        return PaymentAnswer(status="refunded", amount=Money(refunded, due_now.currency))
+    answer = _of_refunds(due_now, intent, refunds, settled, cancelled=cancelled)
+    if answer is None and cancelled and promised:
+        answer = PaymentAnswer(status="refunded", amount=Money(promised, due_now.currency))
+    if due_on_site is not None and due_on_site.amount > settled and not cancelled and answer is not None:
+        answer = None
+    answer = answer or _of_payment(due_now, due_on_site, intent, settled, cancelled=cancelled)
+    return msgspec.structs.replace(answer, refunds=[_part(refund) for refund in refunds], methods=methods or [])
+
+
+def _part(refund: RefundFact) -> RefundPart:
+    return RefundPart(
+        id=refund.id, amount=Money(refund.amount, refund.currency), status=SHOWN_REFUND[refund.status],
+        reason=refund.reason,
+    )  # fmt: skip
+
+
+def _of_refunds(
+    due_now: Money, intent: Intent | None, refunds: Sequence[RefundFact], settled: int, *, cancelled: bool
+) -> PaymentAnswer | None:
+    """What is said where money goes back. Of something that stands, a payment that was abandoned is no part."""
+    counted = [
+        refund
+        for refund in refunds
+        if cancelled
+        or refund.intent_id is None
+        or (intent is not None and intent.abandoned_at is None and refund.intent_id == intent.id)
+    ]
+    if not counted:
+        return None
+    currency = due_now.currency
+    whole = sum(refund.amount for refund in counted)
+    back = sum(refund.amount for refund in counted if refund.status in BACK)
+    shown = Money(back, currency) if back else None
+    if any(refund.status == "failed" for refund in counted):
+        return PaymentAnswer(status="refund_failed", amount=Money(whole, currency), refunded=shown)
+    if back < whole:
+        return PaymentAnswer(status="refund_pending", amount=Money(whole, currency), refunded=shown)
+    paid = settled + (due_now.amount if intent is not None and intent.is_good else 0)
+    if cancelled or back >= paid:
+        return PaymentAnswer(status="refunded", amount=Money(whole, currency), refunded=shown)
+    return PaymentAnswer(status="partly_refunded", amount=Money(paid, currency), refunded=shown)
+
+
+def _of_payment(
+    due_now: Money, due_on_site: Money | None, intent: Intent | None, settled: int, *, cancelled: bool
+) -> PaymentAnswer:
+    if intent is not None and intent.abandoned_at is not None and not cancelled:
+        # The customer chose another payment, of which nothing is known yet.
+        intent = None
     if due_now.amount > 0:
         if intent is None:
             return PaymentAnswer(status="none_due" if cancelled else "requires_action", amount=due_now)
         match intent.status:
             case "created" | "processing":
+                return PaymentAnswer(status="processing", amount=due_now)
+            case "requires_action" if cancelled:
                 return PaymentAnswer(status="processing", amount=due_now)
             case "requires_action":
                 return PaymentAnswer(status="requires_action", amount=due_now, next_action=intent.next_action)

@@ -2,17 +2,38 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
+from booking_api.core.errors import Conflict
 from booking_api.core.money import Money
+from booking_api.core.paging import Cursor, Limit
 
 IntentStatus = Literal["created", "processing", "requires_action", "succeeded", "failed", "cancelled"]
 OutcomeStatus = Literal["processing", "requires_action", "succeeded", "failed", "cancelled"]
 Method = Literal["test", "on_site"]
+RefundStatus = Literal["created", "succeeded", "failed", "due_on_site", "settled"]
+"""As it is stored; `rules.SHOWN_REFUND` has the words of answers."""
+SettledMethod = Literal["cash", "terminal", "bank"]
 
 ON_SITE = "on_site"
+
+
+REFUND_STATUSES = (
+    "`failed` and `due_on_site` wait for staff; `settled` was given back by them. "
+    "x-extensible-enum: pending, succeeded, failed, due_on_site, settled"
+)
+REFUND_REASONS = (
+    "`superseded`: another payment took its place. `no_room`: it came after the places were gone. "
+    "x-extensible-enum: cancelled, superseded, no_room"
+)
+
+
+class PaymentInProgress(Conflict):
+    code, title = "payment_in_progress", "Money is on its way"
+    explanation = "Wait as `Retry-After` says, get the thing again and look at what became of it."
+    retryable = True
 
 
 class NewPayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,18 +89,46 @@ class PaymentFailure(msgspec.Struct, frozen=True):
     ]
 
 
+class PaymentMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to pay that is offered here and now."""
+
+    method: Annotated[str, msgspec.Meta(description="x-extensible-enum: test, on_site", examples=["test"])]
+    title: Annotated[str, msgspec.Meta(examples=["Test card"])]
+    needs: Annotated[
+        list[str],
+        msgspec.Meta(description="Members of `payment` that it needs. x-extensible-enum: token", examples=[["token"]]),
+    ]
+
+
+class RefundPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that goes back."""
+
+    id: UUID
+    amount: Money
+    status: Annotated[str, msgspec.Meta(description=REFUND_STATUSES, examples=["pending"])]
+    reason: Annotated[str, msgspec.Meta(description=REFUND_REASONS, examples=["cancelled"])]
+
+
 class PaymentAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far the payment is. `amount` is what `status` speaks of."""
+    """How far the payment is. `amount` is what `status` speaks of: what is due, was paid, or goes back."""
 
     status: Annotated[
         str,
         msgspec.Meta(
-            description="x-extensible-enum: none_due, due_on_site, requires_action, processing, succeeded, failed, refunded. "
-            "`requires_action` with `next_action` asks for a second step; without one, nothing was tried yet.",
+            description="x-extensible-enum: none_due, due_on_site, requires_action, processing, succeeded, failed, "
+            "refund_pending, refund_failed, refunded, partly_refunded. "
+            "`requires_action` with `next_action` asks for a second step; without one, nothing was tried yet. "
+            "`refunded` only once the money is back; `partly_refunded` where the rest of the order stands.",
             examples=["succeeded"],
         ),
     ]
     amount: Money
+    refunded: Money | None = None
+    """What is back already."""
+    refunds: list[RefundPart] = []
+    """What goes back, and how far each part is; also of a payment that another one took the place of."""
+    methods: list[PaymentMethod] = []
+    """While it may be paid: what is offered here and now, in order."""
     next_action: NextAction | None = None
     error: PaymentFailure | None = None
 
@@ -103,6 +152,15 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """From then on the reconciler cancels at the provider what isn't settled."""
     created_at: datetime
     updated_at: datetime
+    token_digest: bytes | None = None
+    """Says whether a token is the same; see `operations.is_same_payment`. None for one from before there were any."""
+    abandoned_at: datetime | None = None
+    """When another payment took its place or its order was cancelled: it buys nothing any more."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether its money is there, and is what its order is paid with."""
+        return self.status == "succeeded" and self.abandoned_at is None
 
     @property
     def is_settled(self) -> bool:
@@ -125,6 +183,8 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     provider_reference: str | None
     error_code: str | None
     give_up_at: datetime
+    live: bool
+    """Whether its organisation is a live one, for which no test provider charges."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +204,7 @@ UNANSWERED = Outcome(status="processing", answered=False)
 
 
 class RefundRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A refund that is to be carried out. Its id is the idempotency key."""
+    """A refund that is to be carried out by a provider."""
 
     org_id: UUID
     id: UUID
@@ -155,8 +215,22 @@ class RefundRow(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     reason: str
     attempts: int
+    """How often this try was asked about."""
+    tries: int
     provider: str
     charge_reference: str | None
+
+
+class RefundTry(msgspec.Struct, frozen=True):
+    """One try of a refund, from 1."""
+
+    refund: RefundRow
+    number: int
+
+    @property
+    def key(self) -> UUID:
+        """The idempotency key of the try: the refund's id, and for later tries one made of it."""
+        return self.refund.id if self.number == 1 else uuid5(self.refund.id, str(self.number))
 
 
 class RefundOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +238,89 @@ class RefundOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Literal["processing", "succeeded", "failed"]
     provider_reference: str | None = None
+    failure_code: str | None = None
+
+
+class RefundFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund as orders and bookings tell of it."""
+
+    id: UUID
+    order_id: UUID
+    intent_id: UUID | None
+    booking_id: UUID | None
+    """None: it is of the whole order."""
+    amount: int
+    currency: str
+    status: RefundStatus
+    reason: str
+
+
+class RefundRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund with all that staff are told of it."""
+
+    id: UUID
+    order_id: UUID
+    booking_id: UUID | None
+    intent_id: UUID | None
+    amount: int
+    currency: str
+    reason: str
+    status: RefundStatus
+    tries: int
+    failure_code: str | None
+    settled_method: str | None
+    created_at: datetime
+    updated_at: datetime
+    provider: str | None
+
+
+# refunds for staff ------------------------------------------------------------------------------------------------
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Money that goes back to a customer."""
+
+    id: UUID
+    order_id: UUID
+    booking_id: UUID | None = None
+    """Absent where it is of the whole order."""
+    status: Annotated[str, msgspec.Meta(description=REFUND_STATUSES, examples=["failed"])]
+    amount: Money
+    reason: Annotated[str, msgspec.Meta(description=REFUND_REASONS, examples=["cancelled"])]
+    method: Annotated[
+        str, msgspec.Meta(description="How it was paid. x-extensible-enum: test, on_site", examples=["test"])
+    ]
+    tries: int
+    error_code: (
+        Annotated[
+            str, msgspec.Meta(description="Why the last try failed. x-extensible-enum: refused, provider_missing")
+        ]
+        | None
+    ) = None
+    settled_by: (
+        Annotated[str, msgspec.Meta(description="How staff gave it back. x-extensible-enum: cash, terminal, bank")]
+        | None
+    ) = None
+    created_at: datetime
+    updated_at: datetime
+    available_actions: Annotated[list[str], msgspec.Meta(description="x-extensible-enum: retry, settle")]
+
+
+class RefundList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: list[Refund]
+    next_cursor: str | None = None
+
+
+class RefundsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    status: Literal["pending", "failed", "succeeded", "due_on_site", "settled"] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class RefundSettlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How staff give the money back."""
+
+    method: Annotated[SettledMethod, msgspec.Meta(examples=["cash"])]
 
 
 class WebhookNews(msgspec.Struct, frozen=True, kw_only=True):

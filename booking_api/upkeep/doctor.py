@@ -16,6 +16,7 @@ from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.migrate import MIGRATIONS
+from booking_api.payments.providers import PROVIDERS
 from booking_api.upkeep import queries
 from booking_api.upkeep.rules import EVENTS_KEPT
 from booking_api.upkeep.schemas import CheckUp, Finding, Suspect
@@ -136,6 +137,23 @@ async def check_zones(db: Connection, now: datetime) -> Found:
         )  # fmt: skip
 
 
+async def check_live(settings: Settings, db: Connection) -> Found:
+    """Whether play money could be taken for real: it can't, but whoever set it up that way expects something else."""
+    if settings.test_provider_url and (live := await queries.list_live(db, SHOWN + 1)):
+        yield Finding(
+            "live", "The test provider is set up, and there are live organisations, for which it doesn't exist.",
+            "Unset BOOKING_TEST_PROVIDER_URL, or try things out in an installation of their own.",
+            [f"{one.name} (organisation {one.org_id})" for one in live[:SHOWN]],
+        )  # fmt: skip
+    providers = [name for name, provider in PROVIDERS.items() if provider.is_test]
+    if suspects := await queries.suspects_test_money(db, providers, SHOWN + 1):
+        yield Finding(
+            "live", "Orders of live organisations were paid with a test provider's money.",
+            "Cancel them or have them paid on site; see whose organisation became a live one, and when.",
+            _show(suspects),
+        )  # fmt: skip
+
+
 Check = Callable[[Connection], Awaitable[list[Suspect]]]
 
 
@@ -156,7 +174,8 @@ def data_checks(now: datetime) -> list[tuple[str, str, str, Check]]:
          lambda db: queries.suspects_order_states(db, SHOWN + 1)),
         ("payments", "Orders and their payments don't match.", worker,
          lambda db: queries.suspects_orders(db, overdue, SHOWN + 1)),
-        ("reconciliation", "Payments or refunds wait for somebody to look after them.", worker,
+        ("reconciliation", "Payments or refunds wait for somebody to look after them.",
+         "Start the worker and look at its log. Refunds that failed are in `GET /v1/refunds?status=failed`, for staff.",
          lambda db: queries.suspects_payments(db, overdue, SHOWN + 1)),
         ("passes", "People and their passes don't match.", REPORT_IT,
          lambda db: queries.suspects_passes(db, SHOWN + 1)),
@@ -198,6 +217,7 @@ async def examine(settings: Settings, now: datetime) -> CheckUp:
         findings += await _with(checks, "worker", check_worker(db, now))
         findings += await _with(checks, "partitions", check_partitions(db, now))
         findings += await _with(checks, "time zones", check_zones(db, now))
+        findings += await _with(checks, "live", check_live(settings, db))
         for name, problem, remedy, check in data_checks(now):
             checks.append(name)
             if suspects := await check(db):

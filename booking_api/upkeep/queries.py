@@ -3,10 +3,11 @@
 Each `suspects_…` is one check of the doctor; where nothing is wrong it returns no row.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.upkeep.schemas import JobCounts, ServerFacts, Suspect, ZoneRow
+from booking_api.upkeep.schemas import JobCounts, LiveOrganisation, ServerFacts, Suspect, ZoneRow
 
 
 async def schema_version(db: Connection) -> str | None:
@@ -184,15 +185,18 @@ async def suspects_orders(db: Connection, settled_before: datetime, limit: int) 
         """
         select org_id, subject, found
         from (
-          select o.org_id, 'order ' || o.id::text as subject,
-                 'it is ' || o.status || ' but payment ' || p.id::text || ' succeeded and was not refunded' as found
-          from booking_order o
-          join payment_intent p on p.org_id = o.org_id and p.order_id = o.id and p.status = 'succeeded'
+          select p.org_id, 'order ' || p.order_id::text as subject,
+                 'it is ' || coalesce(o.status, 'gone') || ' but payment ' || p.id::text
+                   || ' succeeded and does not go back' as found
+          from payment_intent p
+          left join booking_order o on o.org_id = p.org_id and o.id = p.order_id
           left join (
-            select org_id, intent_id, sum(amount) as amount from refund where status <> 'failed' group by org_id, intent_id
+            select org_id, intent_id, sum(amount) as amount from refund group by org_id, intent_id
           ) r on r.org_id = p.org_id and r.intent_id = p.id
-          where o.status in ('on_hold', 'pending', 'expired', 'rejected')
-            and p.updated_at < $1 and coalesce(r.amount, 0) < p.amount
+          where p.status = 'succeeded' and p.updated_at < $1 and coalesce(r.amount, 0) < p.amount
+            and not coalesce(o.intent_id = p.id and p.abandoned_at is null and exists (
+              select from booking b where b.org_id = o.org_id and b.order_id = o.id and b.confirmed_at is not null
+            ), false)
           union all
           select o.org_id, 'order ' || o.id::text,
                  'it is confirmed and ' || b.due_now || ' were due, but no payment succeeded'
@@ -201,7 +205,8 @@ async def suspects_orders(db: Connection, settled_before: datetime, limit: int) 
             select org_id, order_id, sum((price->'due_now'->>'amount')::bigint) as due_now
             from booking where status = 'confirmed' group by org_id, order_id
           ) b on b.org_id = o.org_id and b.order_id = o.id
-          left join payment_intent p on p.org_id = o.org_id and p.order_id = o.id and p.status = 'succeeded'
+          left join payment_intent p on p.org_id = o.org_id and p.id = o.intent_id and p.status = 'succeeded'
+            and p.abandoned_at is null
           where o.status = 'confirmed' and b.due_now > 0 and p.id is null
           union all
           select o.org_id, 'order ' || o.id::text, 'it is still ' || o.status || ' long after its time'
@@ -271,7 +276,7 @@ async def suspects_payments(db: Connection, due_before: datetime, limit: int) ->
           from payment_intent where next_check_at < $1
           union all
           select org_id, 'refund ' || id::text,
-                 case when status = 'failed' then 'it failed after ' || attempts || ' attempts'
+                 case when status = 'failed' then 'it failed, and waits to be tried again or settled on site'
                       else 'it should have been carried out since ' || next_check_at::text end
           from refund where status = 'failed' or next_check_at < $1
         ) wrong
@@ -296,5 +301,32 @@ async def suspects_local_dates(db: Connection, since: date, limit: int) -> list[
         order by org_id, id limit $2
         """,
         since,
+        limit,
+    )
+
+
+async def suspects_test_money(db: Connection, providers: Sequence[str], limit: int) -> list[Suspect]:
+    """Orders of live organisations that were paid with a test provider's money."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select p.org_id, 'order ' || p.order_id::text as subject, 'it was paid by ' || p.provider as found
+        from payment_intent p
+        join organisation o on o.org_id = p.org_id and o.live
+        where p.provider = any($1::text[]) and p.status = 'succeeded'
+        order by p.org_id, p.order_id limit $2
+        """,
+        providers,
+        limit,
+    )
+
+
+async def list_live(db: Connection, limit: int) -> list[LiveOrganisation]:
+    """Live organisations, by name."""
+    return await fetch_all(
+        db,
+        LiveOrganisation,
+        "select org_id, name from organisation where live order by name, org_id limit $1",
         limit,
     )

@@ -68,3 +68,8 @@ class CheckUp(msgspec.Struct, frozen=True):
 
     checks: list[str]
     findings: list[Finding]
+
+
+class LiveOrganisation(msgspec.Struct, frozen=True):
+    org_id: UUID
+    name: str

@@ -21,6 +21,7 @@ MEANING = {
     "settle": "the payment succeeded while the places were kept",
     "decline": "the payment failed; the hold is kept for another try",
     "abandon": "no outcome came in time; the places are given back",
+    "supersede": "another payment is asked for; the open one is given up, and the places are kept",
     "cancel": "the customer, or staff for them, gives it up",
     "expire": "the hold's time is over; the places are given back",
     "retake": "the payment succeeded after that, and there was room again",

@@ -4,13 +4,17 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
 
 from booking_api.core.clock import utc_now
 from booking_api.core.ids import new_id
+from booking_api.core.money import Money
 from booking_api.identity import operations as identity
+from booking_api.payments import operations as payments
+from booking_api.payments.schemas import Outcome
 from booking_api.payments.webhooks import sign_headers, webhook_secrets
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit
 from tests.world import Headers, World, bearer, build_world
@@ -39,12 +43,17 @@ class Scene:
     member: Json
     key_id: str
     nonce: str
+    refunding: str
+    """A refund that its provider is carrying out; `by_hand` one that staff have to give back."""
+    by_hand: str
 
     @property
     def our_ids(self) -> set[str]:
         """Ids that nobody outside of the organisation may ever be told."""
         things = (self.held, self.confirmed, self.cancelled, self.prompt, self.feedback, self.member)
-        return {thing["id"] for thing in things} | {self.held["order_id"], self.confirmed["order_id"], self.key_id}
+        return {thing["id"] for thing in things} | {
+            self.held["order_id"], self.confirmed["order_id"], self.key_id, self.refunding, self.by_hand,
+        }  # fmt: skip
 
     async def key(self, *scopes: str, world: World | None = None) -> Headers:
         """A new secret key with these scopes."""
@@ -92,11 +101,28 @@ async def build_scene(api: httpx.AsyncClient, world: World) -> Scene:
         api, "/v1/staff", world.owner, {"name": "Grace Hopper", "email": "grace@example.org", "role": "agent"}
     )
     key = await _post(api, "/v1/keys", world.owner, {"kind": "secret", "name": "Reports", "scopes": ["feedback:read"]})
+    refunding, by_hand = await _refunds(world, cancelled)
     return Scene(
         world=world, other=other, customer=customer, refresh_token=held["refresh_token"], stranger=world.customer(),
         other_customer=other.customer(), held=held, confirmed=confirmed, cancelled=cancelled, prompt=prompt,
         feedback=feedback, member=member, key_id=key["id"], nonce=nonce,
+        refunding=refunding, by_hand=by_hand,
     )  # fmt: skip
+
+
+async def _refunds(world: World, booking: Json) -> tuple[str, str]:
+    """Two refunds of an order of long ago."""
+    order_id, booking_id, amount = new_id(), UUID(booking["id"]), Money(1990, "EUR")
+    paid = Outcome(status="succeeded", charged=amount)
+    async with world.runtime.pool.acquire() as db, db.transaction():
+        ctx = world.context(db)
+        intent = await payments.open_intent(ctx, order_id, amount, "test", "tok_ok", None)
+        await payments.record_outcome(db, ctx.org_id, intent.id, paid, ctx.now)
+        refund = await payments.open_refund(ctx, intent.id, order_id, None, amount, "no_room")
+        other = await payments.open_on_site_refund(ctx, order_id, booking_id, amount, "cancelled", refund_id=new_id())
+    assert refund is not None
+    assert other is not None
+    return str(refund.id), str(other.id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,6 +240,10 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     # A stream ends by itself only where nothing can change any more.
     "streamBooking": lambda s: Call("GET", "/v1/bookings/{booking_id}/stream", {"booking_id": s.cancelled["id"]}),
     "receivePaymentWebhook": _webhook,
+    "listRefunds": lambda s: Call("GET", "/v1/refunds", query={"limit": "1"}),
+    "getRefund": lambda s: Call("GET", "/v1/refunds/{refund_id}", {"refund_id": s.by_hand}),
+    "retryRefund": lambda s: Call("POST", "/v1/refunds/{refund_id}/retry", {"refund_id": s.refunding}),
+    "settleRefund": lambda s: Call("POST", "/v1/refunds/{refund_id}/settle", {"refund_id": s.by_hand}, body={"method": "cash"}),
     # passes and gate
     "getPassSvg": lambda s: Call("GET", "/v1/passes/{pass_id}/qr.svg", _pass(s)),
     "getPassPng": lambda s: Call("GET", "/v1/passes/{pass_id}/qr.png", _pass(s)),

@@ -77,7 +77,7 @@ async def _wrong_money(db: asyncpg.Connection, charges: Charges, refunds: Charge
     rows = await db.fetch(
         """
         select i.id::text as id, i.order_id::text as order_id, i.status, i.amount, o.status as order_status,
-          o.intent_id = i.id as is_current,
+          (o.intent_id = i.id and i.abandoned_at is null) as is_current,
           coalesce((select sum(r.amount) from refund r where r.org_id = i.org_id and r.intent_id = i.id
                     and r.status = 'succeeded'), 0)::bigint as refunded,
           coalesce((select sum(b.refund_amount) from booking b where b.org_id = o.org_id and b.order_id = o.id), 0)::bigint
@@ -104,8 +104,10 @@ async def _wrong_money(db: asyncpg.Connection, charges: Charges, refunds: Charge
     ]
     standing = [row["order_id"] for row in rows if row["status"] == "succeeded" and row["refunded"] == 0]
     found += [f"order {order} was paid twice" for order in standing if standing.count(order) > 1]
-    known = {row["id"] for row in await db.fetch("select id::text as id from refund where status = 'succeeded'")}
-    given_back = {refund["key"] for refund in refunds if refund["status"] == "succeeded"}
+    known = {
+        row["id"] for row in await db.fetch("select provider_reference as id from refund where status = 'succeeded'")
+    }
+    given_back = {refund["id"] for refund in refunds if refund["status"] == "succeeded"}
     found += [f"refund {key} is not in both books" for key in known ^ given_back]
     return found
 

@@ -36,6 +36,7 @@ from booking_api.passes import operations as passes
 from booking_api.payments import jobs as payment_jobs
 from booking_api.payments import operations as payments
 from booking_api.payments import queries as payment_queries
+from booking_api.payments import refund_queries
 from booking_api.payments.providers.test import HttpTestProvider
 from tests.faults.batches import gathered
 from tests.processes import PATIENCE_SECONDS
@@ -82,6 +83,8 @@ STEPS: dict[str, Callable[[], Any]] = {
     "the intent was committed": lambda: before(payments, "call_provider"),
     "the provider has charged": lambda: after(HttpTestProvider, "charge"),
     "the outcome was recorded": lambda: (after(payments, "record_outcome"), after(payment_jobs, "record_outcome")),
+    "the payment was called off": lambda: after(HttpTestProvider, "cancel"),
+    "the payment was superseded": lambda: after(confirm, "supersede"),
     "passes were issued": lambda: after(passes, "issue"),
     "the order was settled": lambda: after(confirm, "settle"),
     "all was committed": lambda: before(sys.modules[__name__], "say"),
@@ -93,9 +96,9 @@ STEPS: dict[str, Callable[[], Any]] = {
     "events were claimed": lambda: after(core_queries, "claim_unrelayed_events"),
     "jobs were enqueued": lambda: after(Queries, "enqueue"),
     "intents were claimed": lambda: after(payment_queries, "claim_due_intents"),
-    "refunds were claimed": lambda: after(payment_queries, "claim_due_refunds"),
+    "refunds were claimed": lambda: after(refund_queries, "claim_due_refunds"),
     "the provider has refunded": lambda: after(HttpTestProvider, "refund"),
-    "the refund was recorded": lambda: after(payment_queries, "settle_refund"),
+    "the refund was recorded": lambda: after(refund_queries, "finish_try"),
     "places were given back": lambda: after(inventory, "give_back"),
 }  # fmt: skip
 

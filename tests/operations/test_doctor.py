@@ -62,11 +62,12 @@ async def add_booking(
         """
         insert into booking (org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version,
                              option_id, status, version, price, total, channel, visit_ends_at, created_at, updated_at,
-                             changed_xid)
-        values ($1, $2, $3, 0, $2, $4, $5, $6, 1, $7, $8, 1, $9, 9900, 'web', $10, $10, $10, 1)
+                             changed_xid, confirmed_at)
+        values ($1, $2, $3, 0, $2, $4, $5, $6, 1, $7, $8, 1, $9, 9900, 'web', $10, $10, $10, 1, $11)
         """,
         world.org.org_id, booking, order, booking.hex[:8], world.flight_slots[0], world.flight.id,
         world.option(world.flight, "flex"), status, PRICE, now,
+        now if status == "confirmed" else None,
     )  # fmt: skip
     return booking
 
@@ -107,6 +108,7 @@ async def add_intent(db: Any, world: World, order: UUID, status: str = "succeede
         """,
         world.org.org_id, intent, order, status, columns.get("next_check_at"), then,
     )  # fmt: skip
+    await db.execute("update booking_order set intent_id = $2 where id = $1", order, intent)
     return intent
 
 
@@ -203,6 +205,54 @@ async def test_paid_but_no_ticket_is_found_until_it_is_refunded(world: World, se
         world.org.org_id, uuid4(), intent, order, datetime.now(UTC),
     )  # fmt: skip
     assert problems(await look(settings)) == set()
+
+
+@pytest.mark.parametrize("status", ["confirmed", "cancelled", "buried"])
+async def test_what_was_paid_for_nothing_is_found(status: str, world: World, settings: Settings, db: Any) -> None:
+    """A payment that another one took the place of, one of an order that was cancelled first, one of an order that is
+    gone: the money has to go back, and a refund that failed is on a person's list."""
+    order = uuid4() if status == "buried" else await add_order(db, world, status, age=timedelta(hours=-1))
+    given_up = await add_intent(db, world, order)
+    await db.execute("update payment_intent set abandoned_at = updated_at where id = $1", given_up)
+    found = await look(settings)
+    assert problems(found) == {"payments"}
+    assert str(given_up) in str(found.findings)
+    await db.execute(
+        """
+        insert into refund (org_id, id, intent_id, order_id, amount, currency, reason, status, attempts, created_at, updated_at)
+        values ($1, $2, $3, $4, 9900, 'USD', 'superseded', 'failed', 1, $5, $5)
+        """,
+        world.org.org_id, uuid4(), given_up, order, datetime.now(UTC),
+    )  # fmt: skip
+    assert problems(await look(settings)) == {"reconciliation"}
+    await db.execute("update refund set status = 'settled'")
+    assert problems(await look(settings)) == set()
+
+
+async def test_a_payment_that_was_given_up_pays_for_no_ticket(world: World, settings: Settings, db: Any) -> None:
+    booking = await add_booking(db, world, "confirmed")
+    await add_claim(db, world, booking)
+    await add_intent(db, world, await db.fetchval("select order_id from booking where id = $1", booking))
+    assert problems(await look(settings)) == set()
+    await db.execute("update payment_intent set abandoned_at = updated_at")
+    assert "9900 were due" in str((await look(settings)).findings)
+
+
+async def test_play_money_for_real_is_found(world: World, settings: Settings, db: Any) -> None:
+    offered = msgspec.structs.replace(settings, test_provider_url="http://127.0.0.1:9")
+    assert problems(await look(offered)) == set()
+    await db.execute("update organisation set live = true")
+    assert problems(await look(settings)) == set()
+    found = await look(offered)
+    assert problems(found) == {"live"}
+    assert world.org.name in str(found.findings)
+    booking = await add_booking(db, world, "confirmed")
+    await add_claim(db, world, booking)
+    order = await db.fetchval("select order_id from booking where id = $1", booking)
+    await add_intent(db, world, order)
+    found = await look(settings)
+    assert problems(found) == {"live"}
+    assert str(order) in str(found.findings)
 
 
 async def test_a_ticket_without_money_is_found(world: World, settings: Settings, db: Any) -> None:

@@ -240,7 +240,7 @@ async def test_unoffered_methods_and_bad_input(world, runtime):
         await open_one(world)
     assert refused.value.errors is not None
     assert refused.value.errors[0].pointer == "/payment/method"
-    assert operations.payment_methods(runtime.settings) == ["on_site"]
+    assert operations.payment_methods(runtime.settings, live=False) == ["on_site"]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ async def test_what_cannot_be_paid_with(provider, world, given, pointer):
         await open_one(world, **given)
     assert refused.value.errors is not None
     assert refused.value.errors[0].pointer == pointer
-    assert operations.payment_methods(world.runtime.settings) == ["test", "on_site"]
+    assert operations.payment_methods(world.runtime.settings, live=False) == ["test", "on_site"]
 
 
 async def test_unknown_intents(provider, world):
@@ -353,8 +353,9 @@ async def test_a_refund_the_provider_refuses_is_reported(provider, world):
     provider.running.bank.books.charges[str(intent.id)].refunded = 1990
     assert await execute_refunds(world.runtime, datetime.now(UTC) + timedelta(seconds=1)) == 1
     assert await refunded(world, intent) == 0
-    events = await world.runtime.pool.fetch("select data from event where type = 'refund.settled'")
+    events = await world.runtime.pool.fetch("select data from event where type = 'refund.failed'")
     assert [row["data"]["status"] for row in events] == ["failed"]
+    assert not await world.runtime.pool.fetchval("select exists (select from event where type = 'refund.settled')")
 
 
 async def test_nothing_paid_nothing_back(provider, world):

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import get_args
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,15 @@ from hypothesis import strategies as st
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.payments import rules
-from booking_api.payments.schemas import Intent, IntentStatus, NextAction, Outcome, OutcomeStatus
+from booking_api.payments.schemas import (
+    Intent,
+    IntentStatus,
+    NextAction,
+    Outcome,
+    OutcomeStatus,
+    RefundFact,
+    RefundStatus,
+)
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 STATUSES = get_args(IntentStatus)
@@ -82,6 +91,18 @@ def test_next_check_comes_and_is_bounded(attempts, seconds):
 
 
 EUR = Money(1990, "EUR")
+PAID = make_intent("succeeded")
+GIVEN_UP = make_intent("processing", abandoned_at=NOW)
+OTHER = new_id()
+
+
+def back(amount: int, status: RefundStatus, intent: UUID | None = PAID.id) -> RefundFact:
+    return RefundFact(
+        id=new_id(), order_id=PAID.order_id, intent_id=intent, booking_id=None, amount=amount, currency="EUR",
+        status=status, reason="cancelled",
+    )  # fmt: skip
+
+
 ACTION = NextAction(type="redirect", url="https://bank.example/1", expires_at=NOW)
 
 
@@ -102,13 +123,39 @@ ACTION = NextAction(type="redirect", url="https://bank.example/1", expires_at=NO
         ({"due_now": EUR, "due_on_site": Money(500, "EUR"), "intent": make_intent("succeeded")}, "due_on_site", 500),
         ({"due_now": EUR, "intent": make_intent("failed", error_code="card_declined")}, "failed", 1990),
         ({"due_now": EUR, "intent": make_intent("cancelled")}, "failed", 1990),
-        ({"due_now": EUR, "intent": make_intent("succeeded"), "refunded": 1990}, "refunded", 1990),
-        ({"due_now": EUR, "intent": make_intent("succeeded"), "refunded": 990}, "succeeded", 1990),
-        ({"due_now": EUR, "intent": make_intent("succeeded"), "refunded": 990, "cancelled": True}, "refunded", 990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(1990, "succeeded")]}, "refunded", 1990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "succeeded")]}, "partly_refunded", 1990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "succeeded")], "cancelled": True}, "refunded", 990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "created")]}, "refund_pending", 990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "failed")], "cancelled": True}, "refund_failed", 990),
+        # One that failed is never covered by another that came.
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "failed"), back(1000, "succeeded")]}, "refund_failed", 1990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "created"), back(1000, "failed")]}, "refund_failed", 1990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "created"), back(1000, "settled")]}, "refund_pending", 1990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(990, "settled"), back(1000, "succeeded")]}, "refunded", 1990),
+        # What was taken on site is given back on site.
+        (
+            {"due_now": Money(0, "EUR"), "settled": 500, "refunds": [back(500, "due_on_site", intent=None)], "cancelled": True},
+            "refund_pending", 500,
+        ),
+        # The payment that another one took the place of is no part of what stands, but all there is of what doesn't.
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(1990, "failed", intent=OTHER)]}, "succeeded", 1990),
+        ({"due_now": EUR, "intent": PAID, "refunds": [back(1990, "failed", intent=OTHER)], "cancelled": True}, "refund_failed", 1990),
+        ({"due_now": EUR, "intent": GIVEN_UP, "refunds": [back(1990, "created", intent=GIVEN_UP.id)]}, "requires_action", 1990),
+        ({"due_now": EUR, "intent": GIVEN_UP, "cancelled": True}, "processing", 1990),
+        # What is still to be paid at the gate comes before what went back.
+        (
+            {"due_now": EUR, "due_on_site": Money(500, "EUR"), "intent": PAID, "refunds": [back(990, "succeeded")]},
+            "due_on_site", 500,
+        ),
+        # Bookings that were cancelled before refunds had states.
+        ({"due_now": EUR, "intent": PAID, "promised": 990, "cancelled": True}, "refunded", 990),
     ],
-)
+)  # fmt: skip
 def test_what_an_app_is_told(given, status, amount):
     answer = rules.payment_answer(**given)
     assert (answer.status, answer.amount) == (status, Money(amount, "EUR"))
-    assert (answer.next_action is not None) == ("intent" in given and status == "requires_action")
+    intent = given.get("intent")
+    asks = intent is not None and intent.next_action is not None
+    assert (answer.next_action is not None) == (asks and status == "requires_action")
     assert (answer.error is not None) == (status == "failed")

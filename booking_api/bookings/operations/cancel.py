@@ -1,7 +1,9 @@
 """Cancelling a hold or a confirmed booking, and letting holds end."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid5
+
+import msgspec
 
 from booking_api.bookings import queries, rules
 from booking_api.bookings.operations.facts import Facts, load
@@ -13,6 +15,7 @@ from booking_api.core.money import Money
 from booking_api.inventory import operations as inventory
 from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
+from booking_api.payments.schemas import ON_SITE, Intent
 
 
 async def cancel(ctx: Context, facts: Facts, wish: Cancellation, only: BookingRow | None = None) -> None:
@@ -38,7 +41,7 @@ async def cancel(ctx: Context, facts: Facts, wish: Cancellation, only: BookingRo
             "The refund is not the one you expected.", refund=total,
             price=rules.sum_prices([booking.price for booking in chosen]),
         )  # fmt: skip
-    was_confirmed = order.status == "confirmed"
+    was_confirmed, was_pending = order.status == "confirmed", order.status == "pending"
     for booking in chosen:
         booking.cancel_reason = wish.reason
         if was_confirmed and refunds[booking.id] > 0:
@@ -52,6 +55,8 @@ async def cancel(ctx: Context, facts: Facts, wish: Cancellation, only: BookingRo
         move(facts, "cancel")
         for booking in chosen:
             booking.status = "cancelled"
+    if was_pending:
+        await _call_payment_off(ctx, facts)
     await _release(ctx, facts, chosen)
     await announce(ctx, "booking.cancelled", chosen)
 
@@ -65,20 +70,31 @@ def _refund_of(ctx: Context, facts: Facts, booking: BookingRow) -> int:
 
 async def _give_money_back(ctx: Context, facts: Facts, booking: BookingRow, amount: int) -> None:
     """Through the provider what came through it; what was paid on site is for staff to give back."""
-    currency = booking.price.total.currency
+    currency, order_id = booking.price.total.currency, facts.order.id
     by_card = min(amount, booking.price.due_now.amount) if facts.paid_by_intent else 0
     if by_card and facts.intent is not None:
-        await payments.open_refund(
-            ctx,
-            facts.intent.id,
-            facts.order.id,
-            booking.id,
-            Money(by_card, currency),
-            "cancelled",
-            refund_id=booking.id,
+        opened = await payments.open_refund(
+            ctx, facts.intent.id, order_id, booking.id, Money(by_card, currency), "cancelled", refund_id=booking.id
         )
+        facts.refunds = [*facts.refunds, *([opened] if opened else [])]
     if amount > by_card:
-        await announce(ctx, "refund.due_on_site", [booking], amount=amount - by_card, currency=currency)
+        by_hand = Money(amount - by_card, currency)
+        opened = await payments.open_on_site_refund(
+            ctx, order_id, booking.id, by_hand, "cancelled", refund_id=uuid5(booking.id, ON_SITE)
+        )
+        facts.refunds = [*facts.refunds, *([opened] if opened else [])]
+        await announce(ctx, "refund.due_on_site", [booking], amount=by_hand.amount, currency=currency)
+
+
+async def _call_payment_off(ctx: Context, facts: Facts) -> None:
+    """The open payment buys nothing any more. Its provider is asked to cancel it after the commit, by the reconciler;
+    what was or will be paid all the same goes back."""
+    await payments.abandon(ctx, [facts.order.id])
+    if facts.intent is not None:
+        facts.intent = msgspec.structs.replace(facts.intent, abandoned_at=ctx.now)
+        if facts.intent.status == "succeeded":
+            # It was heard of, but nobody had drawn the conclusion yet.
+            await refund_whole(ctx, facts, facts.intent, "cancelled")
 
 
 async def _release(ctx: Context, facts: Facts, bookings: Sequence[BookingRow]) -> None:
@@ -90,8 +106,23 @@ async def _release(ctx: Context, facts: Facts, bookings: Sequence[BookingRow]) -
         facts.passes.pop(item.id, None)
     await save_items(ctx, items)
     await passes.revoke(ctx.db, ctx.org_id, [item.id for item in items], ctx.now)
-    facts.order.expires_at = None if facts.order.status == "cancelled" else facts.order.expires_at
+    facts.order.pending_until = None
+    if facts.was_confirmed and facts.order.status == "cancelled":
+        # Of an order that never stood it stays: by that it is found to be buried; see `jobs.bury_abandoned_orders`.
+        facts.order.expires_at = None
     await save(ctx, facts, bookings)
+
+
+async def refund_whole(ctx: Context, facts: Facts, intent: Intent, reason: str) -> None:
+    """Gives a whole payment of the locked order back, once: what goes back already is left out."""
+    opened = await payments.open_refund(
+        ctx, intent.id, facts.order.id, None, Money(intent.amount, intent.currency), reason
+    )
+    if opened is not None:
+        facts.refunds = [*facts.refunds, opened]
+    if not facts.was_confirmed and facts.order.status in rules.FINAL:
+        # Money came for an order that never stood: it isn't one of those that may be forgotten.
+        facts.order.expires_at = None
 
 
 async def expire(ctx: Context, order_ids: Sequence[UUID]) -> int:

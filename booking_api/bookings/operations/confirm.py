@@ -9,7 +9,10 @@ from datetime import timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from booking_api.bookings import rules
+from booking_api.bookings.operations.cancel import refund_whole
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.write import announce, mark_confirmed, move, save, save_all, save_items
 from booking_api.bookings.refusals import DetailsMissing, HoldExpired, PriceChanged
@@ -68,8 +71,7 @@ def check(ctx: Context, facts: Facts, wish: Confirmation) -> Step:
     order = facts.order
     if order.status == "confirmed":
         return "nothing"
-    is_paid = facts.intent is not None and facts.intent.status == "succeeded"
-    if order.status == "pending" or (ctx.resumes is not None and is_paid):
+    if order.status == "pending" or (ctx.resumes is not None and facts.paid_by_intent):
         # A repeat whose first answer was lost: what became of the payment meanwhile is the answer.
         return "ask again"
     if order.status == "expired" or rules.has_ended(order, ctx.now):
@@ -90,6 +92,30 @@ def check(ctx: Context, facts: Facts, wish: Confirmation) -> Step:
             return "pay"
         _choose_on_site(facts)
     return "confirm"
+
+
+def payment_to_supersede(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
+    """The open intent that this wish wants another payment instead of; None where it is a repeat, or none is open.
+
+    The wish is looked at as if the order were on hold, so that nothing is given up for what can't be had. Raises
+    `DetailsMissing`, `PriceChanged` and `Unprocessable`.
+    """
+    order, intent, payment = facts.order, facts.intent, wish.payment
+    if order.status != "pending" or intent is None or payment is None or ctx.resumes is not None:
+        return None
+    if intent.status == "succeeded" or payments.is_same_payment(ctx.vault, intent, payment):
+        return None
+    price = rules.sum_prices([booking.price for booking in facts.bookings])
+    if wish.expected_total is not None and wish.expected_total != price.total:
+        raise PriceChanged(price=price)
+    for booking in facts.bookings:
+        booking.contact = wish.contact or booking.contact
+    _require_details(facts, wish, price.total)
+    if payment.method == ON_SITE:
+        _check_on_site(facts)
+    else:
+        payments.check_payment(ctx, payment.method, payment.token, payment.return_url)
+    return intent.id
 
 
 async def known_contacts(ctx: Context, customer_ids: Collection[UUID]) -> dict[UUID, Contact]:
@@ -154,10 +180,14 @@ def _require_details(facts: Facts, wish: Confirmation, total: Money) -> None:
 
 
 def _choose_on_site(facts: Facts) -> None:
-    if not all(facts.definition(booking).on_site_payment for booking in facts.bookings):
-        raise unprocessable("/payment/method", "This can't be paid on site.")
+    _check_on_site(facts)
     for booking in facts.bookings:
         booking.price = rules.pay_on_site(booking.price)
+
+
+def _check_on_site(facts: Facts) -> None:
+    if not all(facts.definition(booking).on_site_payment for booking in facts.bookings):
+        raise unprocessable("/payment/method", "This can't be paid on site.")
 
 
 async def _open_intent(ctx: Context, facts: Facts, wish: Confirmation) -> UUID:
@@ -183,7 +213,7 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
     """
     order = facts.order
     facts.intent = intent if order.intent_id in (None, intent.id) else facts.intent
-    is_current = order.intent_id == intent.id
+    is_current = order.intent_id == intent.id and intent.abandoned_at is None
     match intent.status:
         case "succeeded" if is_current and order.status in {"pending", "on_hold"}:
             # On hold: declined first, then charged after all. The hold is still there, so the money is good.
@@ -194,10 +224,17 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
                 await _retake_or_refund(ctx, facts, intent)
         case "succeeded" if is_current and order.status in {"expired", "rejected"} and not _was_refused(facts):
             await _retake_or_refund(ctx, facts, intent)
-        case "succeeded" if not is_current or (order.status == "cancelled" and not _was_confirmed(facts)):
-            await _refund_all(ctx, facts, intent, "superseded")
+        case "succeeded" if not is_current or (order.status == "cancelled" and not facts.was_confirmed):
+            # Another payment took its place, or the order was cancelled before it came.
+            before = len(facts.refunds)
+            await refund_whole(ctx, facts, intent, "cancelled" if order.status == "cancelled" else "superseded")
+            if len(facts.refunds) > before:
+                await save(ctx, facts)
         case "failed" | "cancelled" if is_current and order.status == "pending":
             await _decline(ctx, facts)
+        case "failed" | "cancelled" if order.intent_id == intent.id and order.status in rules.FINAL:
+            # Nothing comes any more, which whoever looks at the order is to see.
+            await save(ctx, facts)
         case _:
             pass
 
@@ -213,17 +250,24 @@ def _was_refused(facts: Facts) -> bool:
     return any(booking.refund_amount is not None for booking in facts.bookings)
 
 
-def _was_confirmed(facts: Facts) -> bool:
-    """Whether the order stood once: then its cancellation has decided what goes back, and what is kept as a fee."""
-    return any(booking.confirmed_at is not None for booking in facts.bookings)
+async def supersede(ctx: Context, facts: Facts) -> None:
+    """The open payment of the locked order is given up for another one: what it still brings goes back."""
+    await payments.abandon(ctx, [facts.order.id])
+    if facts.intent is not None:
+        facts.intent = msgspec.structs.replace(facts.intent, abandoned_at=ctx.now)
+    await _keep_hold(ctx, facts, "supersede")
 
 
 async def _decline(ctx: Context, facts: Facts) -> None:
     """Keeps the hold, so that the customer can try another means of payment."""
+    await _keep_hold(ctx, facts, "decline")
+
+
+async def _keep_hold(ctx: Context, facts: Facts, action: Action) -> None:
     order = facts.order
     order.expires_at = max(order.expires_at or ctx.now, ctx.now + rules.RETRY_AFTER_DECLINE)
     order.pending_until = None
-    move(facts, "decline")
+    move(facts, action)
     if not await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], order.expires_at):
         log.error("claim.lost", order_id=str(order.id))
     await save(ctx, facts)
@@ -237,8 +281,8 @@ async def _retake_or_refund(ctx: Context, facts: Facts, intent: Intent) -> None:
         await _confirm_paid(ctx, facts, "retake")
         return
     await inventory.give_back(ctx.db, ctx.org_id, [outcome.claim_id for outcome in outcomes if outcome.ok])
-    await _refund_all(ctx, facts, intent, "no_room")
     move(facts, "refuse")
+    await refund_whole(ctx, facts, intent, "no_room")
     for booking in facts.bookings:
         booking.refund_amount = booking.price.due_now.amount
     await save(ctx, facts)
@@ -254,11 +298,6 @@ def _claim(facts: Facts, booking: BookingRow) -> ClaimRequest:
         id=booking.id, slot_id=booking.slot_id, option_id=booking.option_id, holder_id=booking.customer_id, places=needed,
         quota_places=needed if facts.option(booking).quota is not None else 0, expires_at=None,
     )  # fmt: skip
-
-
-async def _refund_all(ctx: Context, facts: Facts, intent: Intent, reason: str) -> None:
-    """Gives the whole payment back, once: what was refunded already is left out."""
-    await payments.open_refund(ctx, intent.id, facts.order.id, None, Money(intent.amount, intent.currency), reason)
 
 
 async def complete(orders: Sequence[Confirmed]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from booking_api.bookings import queries, rules
 from booking_api.bookings.refusals import UseOrder
 from booking_api.bookings.schemas import Booking, BookingItem, BookingRow, ItemRow, Order, OrderRow, Status
@@ -15,7 +17,7 @@ from booking_api.catalog.operations import Version
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
-from booking_api.core.money import Money
+from booking_api.core.money import Money, allocate
 from booking_api.core.texts import pick
 from booking_api.feedback import operations as feedback
 from booking_api.feedback.operations import Occasion
@@ -27,7 +29,7 @@ from booking_api.passes import operations as passes
 from booking_api.passes.schemas import PassRow
 from booking_api.payments import operations as payments
 from booking_api.payments.rules import payment_answer
-from booking_api.payments.schemas import Intent
+from booking_api.payments.schemas import Intent, PaymentMethod, RefundFact
 
 
 @dataclasses.dataclass(slots=True)
@@ -45,6 +47,8 @@ class Facts:
     intent: Intent | None = None
     settled: dict[UUID, int] = dataclasses.field(default_factory=dict)
     """Paid on site by booking, in minor units."""
+    refunds: list[RefundFact] = dataclasses.field(default_factory=list)
+    """What goes back of the order, of any payment, the oldest first."""
 
     def definition(self, booking: BookingRow) -> ProductDefinition:
         return self.definitions[booking.product_id, booking.product_version]
@@ -71,7 +75,25 @@ class Facts:
 
     @property
     def paid_by_intent(self) -> bool:
-        return self.intent is not None and self.intent.status == "succeeded"
+        return self.intent is not None and self.intent.is_good
+
+    @property
+    def was_confirmed(self) -> bool:
+        """Whether the order stood once: then its terms have decided what goes back, and what is kept as a fee."""
+        return any(booking.confirmed_at is not None for booking in self.bookings)
+
+    def refunds_of(self, booking: BookingRow) -> list[RefundFact]:
+        """What goes back of one booking: its own refunds, and its share of those of the whole order."""
+        found: list[RefundFact] = []
+        for refund in self.refunds:
+            if refund.booking_id is None:
+                shares = allocate(refund.amount, [one.price.total.amount for one in self.bookings])
+                amount = shares[self.bookings.index(booking)]
+            else:
+                amount = refund.amount if refund.booking_id == booking.id else 0
+            if amount:
+                found.append(msgspec.structs.replace(refund, amount=amount))
+        return found
 
     def paid(self, booking: BookingRow) -> Money:
         """What was paid for a booking, by card and on site."""
@@ -102,6 +124,8 @@ async def load(ctx: Context, orders: Sequence[OrderRow], bookings: Sequence[Book
     live_passes = await passes.find_passes(db, org_id, confirmed) if confirmed else {}
     paying = [order.id for order in orders if order.intent_id is not None]
     intents = await payments.latest_intents(db, org_id, paying) if paying else {}
+    refunding = list({b.order_id for b in bookings if b.refund_amount is not None and b.order_id not in intents})
+    refunds = await payments.refunds_of(db, org_id, refunding) if refunding else {}
     on_site = [booking.id for booking in bookings if booking.price.due_on_site.amount]
     settled = await payments.settled_amounts(db, org_id, on_site) if on_site else {}
     return [
@@ -114,6 +138,7 @@ async def load(ctx: Context, orders: Sequence[OrderRow], bookings: Sequence[Book
             passes=live_passes,
             intent=intents.get(order.id),
             settled=settled,
+            refunds=intents[order.id].refunds if order.id in intents else refunds.get(order.id, []),
         )
         for order in orders
     ]
@@ -193,9 +218,11 @@ def show_booking(ctx: Context, facts: Facts, booking: BookingRow, prompt: Feedba
             due_now=booking.price.due_now,
             due_on_site=booking.price.due_on_site,
             intent=facts.intent,
-            refunded=booking.refund_amount or 0,
+            refunds=facts.refunds_of(booking),
+            promised=booking.refund_amount or 0,
             settled=settled,
             cancelled=status in rules.FINAL,
+            methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),
         cancellation=terms,
         missing=rules.missing_details(booking, items, definition) if open_hold else [],
@@ -211,6 +238,13 @@ def show_booking(ctx: Context, facts: Facts, booking: BookingRow, prompt: Feedba
     )
 
 
+def methods_for(ctx: Context, facts: Facts) -> list[PaymentMethod] | None:
+    """How an order may be paid here and now; None where nothing is to be paid."""
+    if not any(booking.price.total.amount for booking in facts.bookings):
+        return None
+    return payments.offered(ctx, on_site=all(facts.definition(booking).on_site_payment for booking in facts.bookings))
+
+
 def _can_extend(order: OrderRow) -> bool:
     return order.expires_at is not None and order.expires_at < order.hold_limit_at
 
@@ -220,7 +254,6 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
     order = facts.order
     status: Status = rules.shown_status(order, order.status, ctx.now)
     price = rules.sum_prices([booking.price for booking in facts.bookings])
-    refunded = sum(booking.refund_amount or 0 for booking in facts.bookings)
     can_cancel = any(
         rules.may_cancel(b.status, facts.slot(b).starts_at, facts.slot(b).status, ctx.now) for b in facts.bookings
     )
@@ -234,9 +267,11 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
             due_now=price.due_now,
             due_on_site=price.due_on_site,
             intent=facts.intent,
-            refunded=refunded,
+            refunds=facts.refunds,
+            promised=sum(booking.refund_amount or 0 for booking in facts.bookings),
             settled=sum(facts.settled.get(booking.id, 0) for booking in facts.bookings),
             cancelled=status in rules.FINAL,
+            methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),
         bookings=[
             show_booking(ctx, facts, booking, prompt if index == 0 else None)

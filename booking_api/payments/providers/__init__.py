@@ -10,7 +10,7 @@ from typing import Protocol
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.providers.test import HttpTestProvider
-from booking_api.payments.schemas import Charge, Outcome, RefundOutcome, RefundRow, WebhookNews
+from booking_api.payments.schemas import Charge, Outcome, RefundOutcome, RefundTry, WebhookNews
 
 
 class Provider(Protocol):
@@ -19,6 +19,9 @@ class Provider(Protocol):
     Each call is bounded in time and raises nothing for a failure of the network or the provider: what isn't known is
     an outcome that wasn't `answered`. Each call is idempotent by our id, however often and however late it comes.
     """
+
+    is_test: bool
+    """Whether no real money moves through it: then it doesn't exist for live organisations."""
 
     def is_offered(self, settings: Settings) -> bool:
         """Whether this installation can reach the provider."""
@@ -36,8 +39,12 @@ class Provider(Protocol):
         """Makes sure that the id is never charged. `cancelled` confirms it; `succeeded` says that it came too late."""
         ...
 
-    async def refund(self, runtime: Runtime, refund: RefundRow) -> RefundOutcome:
-        """Gives back a part of a charge, once for each refund's id."""
+    async def refund(self, runtime: Runtime, attempt: RefundTry) -> RefundOutcome:
+        """Gives back a part of a charge, once for each try's key. `failed` is the provider's final word on that key."""
+        ...
+
+    async def find_refund(self, runtime: Runtime, attempt: RefundTry) -> RefundOutcome | None:
+        """What became of a try; `processing` where nobody says. None when the provider never heard of it."""
         ...
 
     def read_webhook(
@@ -49,3 +56,18 @@ class Provider(Protocol):
 
 PROVIDERS: dict[str, Provider] = {"test": HttpTestProvider()}
 """Payment method → its provider. `on_site` has none: nothing is charged."""
+
+
+def provider_of(method: str, settings: Settings) -> Provider | None:
+    """The provider behind a method, if this installation can reach it."""
+    provider = PROVIDERS.get(method)
+    return provider if provider is not None and provider.is_offered(settings) else None
+
+
+def offered_methods(settings: Settings, *, live: bool) -> list[str]:
+    """The methods by which an organisation may be paid at once; a test provider's are never a live one's."""
+    return [
+        method
+        for method, provider in PROVIDERS.items()
+        if provider.is_offered(settings) and not (live and provider.is_test)
+    ]

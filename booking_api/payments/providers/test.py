@@ -19,7 +19,7 @@ from booking_api.payments.schemas import (
     Outcome,
     OutcomeStatus,
     RefundOutcome,
-    RefundRow,
+    RefundTry,
     WebhookNews,
 )
 from booking_api.payments.webhooks import check_signature, webhook_secrets
@@ -45,6 +45,7 @@ class RefundDocument(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     key: str
     status: Literal["processing", "succeeded", "failed"]
+    error: str | None = None
 
 
 class WebhookDocument(msgspec.Struct, frozen=True):
@@ -54,6 +55,8 @@ class WebhookDocument(msgspec.Struct, frozen=True):
 
 class HttpTestProvider:
     """Plays a card provider on a server of its own."""
+
+    is_test = True
 
     def is_offered(self, settings: Settings) -> bool:
         return bool(settings.test_provider_url)
@@ -78,13 +81,15 @@ class HttpTestProvider:
         status, answer = await _call(runtime, "POST", f"/charges/{charge.id}/cancel")
         return _outcome(_read(answer, ChargeDocument) if status == 200 else None)
 
-    async def refund(self, runtime: Runtime, refund: RefundRow) -> RefundOutcome:
-        body = {"key": str(refund.id), "charge_key": str(refund.intent_id), "amount": refund.amount}
+    async def refund(self, runtime: Runtime, attempt: RefundTry) -> RefundOutcome:
+        refund = attempt.refund
+        body = {"key": str(attempt.key), "charge_key": str(refund.intent_id), "amount": refund.amount}
         status, answer = await _call(runtime, "POST", "/refunds", body)
-        document = _read(answer, RefundDocument) if status in {200, 422} else None
-        if document is None:
-            return RefundOutcome(status="processing")
-        return RefundOutcome(status=document.status, provider_reference=document.id)
+        return _refund_outcome(_read(answer, RefundDocument) if status in {200, 422} else None)
+
+    async def find_refund(self, runtime: Runtime, attempt: RefundTry) -> RefundOutcome | None:
+        status, answer = await _call(runtime, "GET", f"/refunds/{attempt.key}")
+        return None if status == 404 else _refund_outcome(_read(answer, RefundDocument) if status == 200 else None)
 
     def read_webhook(
         self, runtime: Runtime, headers: Mapping[str, str], body: bytes, now: datetime
@@ -110,6 +115,12 @@ def _outcome(document: ChargeDocument | None) -> Outcome:
         error_code=document.error,
         charged=Money(document.amount, document.currency),
     )
+
+
+def _refund_outcome(document: RefundDocument | None) -> RefundOutcome:
+    if document is None:
+        return RefundOutcome(status="processing")
+    return RefundOutcome(status=document.status, provider_reference=document.id, failure_code=document.error)
 
 
 def _read(answer: bytes, into: type[T]) -> T | None:

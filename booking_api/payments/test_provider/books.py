@@ -19,7 +19,11 @@ REDIRECT_SECONDS = 900
 """How long a customer may take on the page of the second step."""
 DECLINES = {"tok_decline": "card_declined", "tok_insufficient": "insufficient_funds"}
 LATE = {"tok_late": None, "tok_late_decline": "card_declined"}
-PAYS = {"tok_ok", "tok_timeout", "tok_error"}
+PAYS = {"tok_ok", "tok_timeout", "tok_error", "tok_refund_fails", "tok_refund_late", "tok_refund_late_fails"}
+STUCK = "tok_stuck"
+"""A charge that stays undecided, as with a bank that doesn't answer its provider."""
+REFUND_LATE = {"tok_refund_late", "tok_refund_late_fails"}
+REFUND_FAILS_ONCE = {"tok_refund_fails", "tok_refund_late_fails"}
 UNDECIDED = {"processing", "requires_action"}
 EVERY_NTH_WEBHOOK_TWICE = 3
 
@@ -50,6 +54,9 @@ class RefundRecord(msgspec.Struct, kw_only=True):
     charge_key: str
     amount: int
     status: str
+    error: str | None = None
+    settles_at: float | None = None
+    """When one that takes its time is decided."""
 
 
 class Message(msgspec.Struct, kw_only=True):
@@ -152,6 +159,8 @@ class Books:
         if token == "tok_redirect":  # noqa: S105 - a name, no secret
             charge.status, charge.redirect_until = "requires_action", now + REDIRECT_SECONDS
             self.write(Line(charge=charge))
+        elif token == STUCK:
+            self.write(Line(charge=charge))
         elif token in LATE:
             charge.settles_at, charge.late_error = now + self.late_seconds, LATE[token]
             self.write(Line(charge=charge))
@@ -193,24 +202,48 @@ class Books:
                 error="cancelled", created_at=utc_now().timestamp(),
             )  # fmt: skip
             self.write(Line(charge=charge))
-        elif charge.status in UNDECIDED:
+        elif charge.status in UNDECIDED and charge.token != STUCK:
             charge.status, charge.error = "cancelled", "cancelled"
             self.write(Line(charge=charge), Line(message=self._message_about(charge)))
         return charge
 
     def refund(self, key: str, charge_key: str, amount: int) -> RefundRecord:
         """Gives back a part of a charge, once for each key; `failed` for more than is left of it."""
-        if (known := self.refunds.get(key)) is not None:
+        if (known := self.find_refund(key)) is not None:
             return known
         charge = self.find(charge_key)
-        refund = RefundRecord(id=f"re_{new_id().hex}", key=key, charge_key=charge_key, amount=amount, status="failed")
-        if charge is not None and charge.status == "succeeded" and 0 < amount <= charge.amount - charge.refunded:
-            refund.status = "succeeded"
-            charge.refunded += amount
-            self.write(Line(refund=refund), Line(charge=charge))
-        else:
+        refund = RefundRecord(
+            id=f"re_{new_id().hex}", key=key, charge_key=charge_key, amount=amount, status="processing"
+        )
+        if charge is not None and charge.token in REFUND_LATE:
+            refund.settles_at = utc_now().timestamp() + self.late_seconds
             self.write(Line(refund=refund))
+        else:
+            self._decide_refund(refund)
         return refund
+
+    def find_refund(self, key: str) -> RefundRecord | None:
+        """A refund as it is now."""
+        refund = self.refunds.get(key)
+        if refund is not None and refund.status == "processing" and (refund.settles_at or 0) <= utc_now().timestamp():
+            self._decide_refund(refund)
+        return refund
+
+    def _decide_refund(self, refund: RefundRecord) -> None:
+        charge = self.find(refund.charge_key)
+        is_first = all(other.charge_key != refund.charge_key or other is refund for other in self.refunds.values())
+        if (
+            charge is None
+            or charge.status != "succeeded"
+            or not 0 < refund.amount <= charge.amount - charge.refunded
+            or (charge.token in REFUND_FAILS_ONCE and is_first)
+        ):
+            refund.status, refund.error = "failed", "refused"
+            self.write(Line(refund=refund))
+        else:
+            refund.status = "succeeded"
+            charge.refunded += refund.amount
+            self.write(Line(refund=refund), Line(charge=charge))
 
     def _message_about(self, charge: ChargeRecord) -> Message:
         self._messages_made += 1

@@ -159,6 +159,14 @@ async def list_refunds(request: Request[Any, Any, Any]) -> Response[bytes]:
     return answer({"items": list(bank_of(request).books.refunds.values())[::-1][:MAX_LISTED]})
 
 
+@get("/refunds/{key:str}")
+async def get_refund(request: Request[Any, Any, Any], key: str) -> Response[bytes]:
+    refund = bank_of(request).books.find_refund(key)
+    if refund is None:
+        return answer({"error": "There is no refund with this key."}, 404)
+    return answer(refund)
+
+
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Test bank</title><style>body{{font:18px/1.5 system-ui,sans-serif;max-width:24rem;margin:2rem auto;padding:0 1rem}}
@@ -240,7 +248,8 @@ def create_test_provider(
 
     return Litestar(
         route_handlers=[
-            check_health, create_charge, list_charges, get_charge, cancel_charge, create_refund, list_refunds,
+            check_health, create_charge, list_charges, get_charge, cancel_charge, create_refund, get_refund,
+            list_refunds,
             show_second_step, decide_second_step,
         ],
         lifespan=[lifespan],
