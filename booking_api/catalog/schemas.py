@@ -77,7 +77,11 @@ class Requires(msgspec.Struct, frozen=True):
 
 
 class UnitDefinition(msgspec.Struct, frozen=True, kw_only=True):
-    """A price category. A lap infant occupies 0 places and takes no seat."""
+    """A price category. A lap infant occupies 0 places and takes no seat.
+
+    Ages are full years on the slot's local date, the day on which it starts where it starts: not on the day of booking,
+    and not in the zone of whoever looks.
+    """
 
     id: UUID
     code: Code
@@ -292,14 +296,20 @@ class AdmissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reentry: bool
 
 
+AGE = (
+    "full years on the slot's local date: the day on which it starts, in its own time zone. Nothing that a customer "
+    "answers is compared with it; whoever looks at the people, at the gate, does that."
+)
+
+
 class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A price category under one option. `price` is for one on an ordinary day, with fees per item and all taxes."""
 
     id: UUID
     code: Annotated[str, msgspec.Meta(examples=["adult"])]
     title: Annotated[str, msgspec.Meta(examples=["Adult"])]
-    min_age: int | None = None
-    max_age: int | None = None
+    min_age: Annotated[int, msgspec.Meta(description=f"From this age on, in {AGE}", examples=[12])] | None = None
+    max_age: Annotated[int, msgspec.Meta(description=f"Up to and with this age, in {AGE}", examples=[11])] | None = None
     min: int
     max: int
     requires: Requires | None = None

@@ -8,7 +8,7 @@ from uuid import UUID
 from booking_api.catalog.rules import admission_window
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, UnitDefinition
 from booking_api.checkin import rules
-from booking_api.checkin.rules import ADULT_AGE, NOTICES, Facts, Judgement
+from booking_api.checkin.rules import NOTICES, Facts, Judgement
 from booking_api.checkin.schemas import (
     Attention,
     Direction,
@@ -130,13 +130,16 @@ def attention(row: ItemFacts, definition: ProductDefinition, judgement: Judgemen
         "overridden": judgement.overridden is not None,
         "entry_unknown": judgement.verdict == "exited" and not row.inside,
         "reentry": judgement.verdict == "admitted" and row.entries > 0,
-        "minor": unit.max_age is not None and unit.max_age < ADULT_AGE,
+        "minor": rules.is_minor(unit.max_age),
         "companion": unit.requires is not None or row.companion_item_id is not None,
         "name_missing": definition.requires_names and row.name is None,
     }
+    on = local(row.starts_at, row.time_zone).date().isoformat()
     return [
         Attention(
-            code=code, text=NOTICES[code][language], amount=Money(due, row.currency) if code == "amount_due" else None
+            code=code,
+            text=NOTICES[code][language].format(age=unit.max_age, date=on),
+            amount=Money(due, row.currency) if code == "amount_due" else None,
         )
         for code, holds in noticed.items()
         if holds

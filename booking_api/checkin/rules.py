@@ -111,6 +111,11 @@ def may_undo_own(scanned_at: datetime, now: datetime) -> bool:
     return now - scanned_at <= timedelta(seconds=UNDO_SECONDS)
 
 
+def is_minor(max_age: int | None) -> bool:
+    """Whether who is at most that old, if a unit says so at all, is no adult."""
+    return max_age is not None and max_age < ADULT_AGE
+
+
 def is_nonce(text: str) -> bool:
     """Whether a scan can have this nonce."""
     return re.search(NONCE_PATTERN, text) is not None and not text.endswith("\n")
@@ -151,11 +156,15 @@ NOTICES: dict[str, dict[str, str]] = {
     "overridden": {"en": "Let through by an override.", "de": "Auf Anweisung durchgelassen."},
     "entry_unknown": {"en": "No entry is on record.", "de": "Es ist kein Eintritt erfasst."},
     "reentry": {"en": "Was here before.", "de": "War schon einmal hier."},
-    "minor": {"en": "A minor: check the age.", "de": "Minderjährig: bitte das Alter prüfen."},
+    "minor": {
+        "en": "A minor: check the age, at most {age} on {date}.",
+        "de": "Minderjährig: bitte das Alter prüfen, höchstens {age} am {date}.",
+    },
     "companion": {"en": "Travels in an adult's care.", "de": "Reist in Begleitung eines Erwachsenen."},
     "name_missing": {"en": "No name was given.", "de": "Es wurde kein Name angegeben."},
 }
 ADULT_AGE = 18
+"""In full years on the slot's local date, as a unit's ages are."""
 
 
 def names_values(verdict: str) -> bool:

@@ -137,8 +137,18 @@ class Released(msgspec.Struct, frozen=True):
     quota_places: int
 
 
-async def delete_seats_of(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> None:
-    await execute(db, "delete from seat_claim where org_id = $1 and claim_id = any($2::uuid[])", org_id, claim_ids)
+async def delete_seats_of(db: Connection, org_id: UUID, claim_ids: Sequence[UUID], but_of: Sequence[UUID]) -> None:
+    """Frees the seats of these claims, but not those of the items `but_of`."""
+    await execute(
+        db,
+        """
+        delete from seat_claim
+        where org_id = $1 and claim_id = any($2::uuid[]) and not item_id = any($3::uuid[])
+        """,
+        org_id,
+        claim_ids,
+        but_of,
+    )
 
 
 async def delete_claims(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> list[Released]:
@@ -152,6 +162,32 @@ async def delete_claims(db: Connection, org_id: UUID, claim_ids: Sequence[UUID])
         """,
         org_id,
         claim_ids,
+    )
+
+
+async def shrink_claims(db: Connection, org_id: UUID, kept_columns: list[list[Any]]) -> list[Released]:
+    """Leaves these claims with no more than so many places, for good; what they had beyond that.
+
+    The row that is changed says what may be given back, so that nothing is given back twice here either.
+    """
+    return await fetch_all(
+        db,
+        Released,
+        """
+        with before as materialized (
+          select c.id, c.slot_id, c.option_id, c.places, c.quota_places,
+            least(c.places, k.places) as places_kept, least(c.quota_places, k.quota_places) as quota_places_kept
+          from unnest($2::uuid[], $3::int[], $4::int[]) as k (id, places, quota_places)
+          join claim c on c.org_id = $1 and c.id = k.id
+          order by c.id for update of c
+        )
+        update claim set places = before.places_kept, quota_places = before.quota_places_kept, expires_at = null
+        from before where claim.org_id = $1 and claim.id = before.id
+        returning before.slot_id, before.option_id, before.places - before.places_kept as places,
+          before.quota_places - before.quota_places_kept as quota_places
+        """,
+        org_id,
+        *kept_columns,
     )
 
 

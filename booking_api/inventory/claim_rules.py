@@ -34,7 +34,7 @@ def first_fit(
 def choose_seats(rows: Sequence[Sequence[str]], taken: frozenset[str], party: int) -> list[str]:
     """Seats for a party, together where that is possible.
 
-    First a run of neighbours in one row; then the two or more consecutive rows that hold them all with the fewest
+    First a run of neighbours in one row; then the consecutive rows, two or more, that hold them all with the fewest
     rows; then whatever is free, in order. Fewer than `party` seats when there are no more.
     """
     free_rows = [[seat for seat in row if seat not in taken] for row in rows]
@@ -44,7 +44,7 @@ def choose_seats(rows: Sequence[Sequence[str]], taken: frozenset[str], party: in
             run = [] if seat in taken else [*run, seat]
             if len(run) == party:
                 return run
-    for span in range(2, len(rows) + 1):
+    for span in range(2, len(rows)):
         for first in range(len(rows) - span + 1):
             together = [seat for row in free_rows[first : first + span] for seat in row]
             if len(together) >= party:

@@ -15,7 +15,7 @@ from booking_api.core.db import Connection, columns
 from booking_api.core.errors import DomainError
 from booking_api.inventory import claim_queries as queries
 from booking_api.inventory.claim_rules import choose_seats, first_fit
-from booking_api.inventory.schemas import ClaimRequest, SeatWish, Taken
+from booking_api.inventory.schemas import ClaimRequest, Kept, SeatWish, Taken
 
 LAYOUTS = "inventory.layouts"
 SEAT_TRIES = 8
@@ -75,10 +75,20 @@ async def _move(
         )
 
 
-async def give_back(db: Connection, org_id: UUID, claim_ids: Sequence[UUID]) -> int:
-    """Gives the places and seats of these claims back, once; the number of claims that were live."""
-    await queries.delete_seats_of(db, org_id, claim_ids)
-    released = await queries.delete_claims(db, org_id, claim_ids)
+async def give_back(
+    db: Connection, org_id: UUID, claim_ids: Sequence[UUID], kept: Mapping[UUID, Kept] | None = None
+) -> int:
+    """Gives the places and seats of these claims back, once; the number of claims that were live.
+
+    Of a claim in `kept` only what it has beyond that is given back: the places of people who are inside stay taken.
+    """
+    kept = kept or {}
+    await queries.delete_seats_of(db, org_id, claim_ids, [item_id for one in kept.values() for item_id in one.item_ids])
+    released: list[queries.Released] = []
+    if whole := [claim_id for claim_id in claim_ids if claim_id not in kept]:
+        released += await queries.delete_claims(db, org_id, whole)
+    if rows := [(one, kept[one].places, kept[one].quota_places) for one in claim_ids if one in kept]:
+        released += await queries.shrink_claims(db, org_id, columns(rows, 3))
     if released:
         slot_ids = sorted({row.slot_id for row in released})
         await queries.lock_slots(db, org_id, slot_ids)

@@ -1,5 +1,6 @@
 """Rows, requests and answers of the inventory."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -51,6 +52,15 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
     places: int
     quota_places: int
     expires_at: datetime | None
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What stays of a claim when the rest is given back."""
+
+    places: int
+    quota_places: int
+    item_ids: Sequence[UUID]
+    """Whose seats stay taken too."""
 
 
 class Taken(msgspec.Struct, frozen=True):

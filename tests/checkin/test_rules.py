@@ -114,6 +114,30 @@ def test_like_pattern_has_no_wildcard_of_the_user(text):
     assert inner.replace("\\\\", "").replace("\\%", "").replace("\\_", "").count("_") == 0
 
 
+def test_what_is_not_known_is_as_if_it_were_in_order():
+    for now in (rules.BEGINNING, NOW, rules.END - timedelta(microseconds=1)):
+        assert rules.judge(Facts(direction="entry", now=now)) == rules.Judgement("admitted", True)
+        assert rules.judge(Facts(direction="exit", now=now)) == rules.Judgement("exited", True)
+    assert (rules.BEGINNING.isoformat(), rules.END.isoformat()) == (
+        "0001-01-01T00:00:00+00:00",
+        "9999-12-31T00:00:00+00:00",
+    )
+    # But nobody comes in twice where nothing says that they may.
+    assert rules.judge(Facts(direction="entry", now=NOW, entries=1)) == rules.Judgement("already_used", False)
+
+
+def test_the_last_moment_of_an_undo():
+    assert rules.may_undo_own(NOW, NOW)
+    assert rules.may_undo_own(NOW, NOW + timedelta(minutes=10))
+    assert not rules.may_undo_own(NOW, NOW + timedelta(minutes=10, microseconds=1))
+    assert rules.may_undo_own(NOW + timedelta(seconds=1), NOW)
+
+
+@pytest.mark.parametrize(("max_age", "is_minor"), [(None, False), (0, True), (17, True), (18, False), (99, False)])
+def test_a_minor_is_who_may_not_be_eighteen(max_age, is_minor):
+    assert rules.is_minor(max_age) is is_minor
+
+
 @pytest.mark.parametrize(
     ("nonce", "fine"),
     [("a", True), ("A-1_.~:z", True), ("", False), ("a b", False), ("a\n", False), ("a" * 129, False), ("ä", False)],
