@@ -22,7 +22,7 @@ from booking_api.core.problems import answer_exception
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
 from booking_api.feedback import routes as feedback
-from booking_api.identity import audit_routes
+from booking_api.identity import audit_routes, session_routes
 from booking_api.identity import routes as identity
 from booking_api.identity.authentication import authenticate
 from booking_api.inventory import routes as inventory
@@ -52,6 +52,7 @@ def handlers() -> list[Any]:
     return [
         *identity.ROUTES,
         *audit_routes.ROUTES,
+        *session_routes.ROUTES,
         *catalog.ROUTES,
         *inventory.ROUTES,
         *feedback.ROUTES,

@@ -27,7 +27,9 @@ async def open_runtime(settings: Settings, *, name: str = "booking-api") -> Asyn
     vault = Vault(settings.secret_key)
 
     def mint(org: Organisation, customer_id: UUID, channel: str, now: datetime) -> Tokens:
-        return tokens.mint(vault, settings, org, "customer", customer_id, now, channel=channel)
+        # A customer's first session has the customer's id, so that a repeat opens no other, and that it can be ended
+        # although it has no row yet.
+        return tokens.mint(vault, settings, org, "customer", customer_id, now, channel=channel, session_id=customer_id)
 
     pool = await open_pool(settings, name=name)
     threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="off-loop")

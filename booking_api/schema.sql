@@ -157,6 +157,7 @@ CREATE TABLE public.booking_order (
     channel text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    session_id uuid,
     CONSTRAINT booking_order_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
@@ -590,7 +591,17 @@ CREATE TABLE public.session (
     generation integer NOT NULL,
     created_at timestamp with time zone NOT NULL,
     last_used_at timestamp with time zone NOT NULL,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    kind text,
+    channel text,
+    device text,
+    opened_by text,
+    address_digest bytea,
+    booking_id uuid,
+    first_used_at timestamp with time zone,
+    advances timestamp with time zone[],
+    narrowed_at timestamp with time zone,
+    others_ended_at timestamp with time zone
 );
 
 CREATE TABLE public.settlement (
@@ -626,7 +637,9 @@ CREATE TABLE public.single_use_code (
     expires_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
-    CONSTRAINT single_use_code_purpose_is_known CHECK ((purpose = ANY (ARRAY['recover'::text, 'resume'::text])))
+    address_digest bytea,
+    alone boolean DEFAULT false NOT NULL,
+    CONSTRAINT single_use_code_purpose_is_known CHECK ((purpose = ANY (ARRAY['recover'::text, 'resume'::text, 'help'::text, 'sign_in'::text])))
 );
 
 CREATE TABLE public.slot (
@@ -972,6 +985,8 @@ CREATE INDEX seat_claim_claim ON public.seat_claim USING btree (org_id, claim_id
 
 CREATE INDEX session_age ON public.session USING btree (last_used_at);
 
+CREATE INDEX session_subject ON public.session USING btree (org_id, subject_id, id);
+
 CREATE INDEX settlement_order ON public.settlement USING btree (org_id, order_id);
 
 CREATE UNIQUE INDEX signing_key_active ON public.signing_key USING btree (org_id) WHERE (retired_at IS NULL);
@@ -979,6 +994,8 @@ CREATE UNIQUE INDEX signing_key_active ON public.signing_key USING btree (org_id
 CREATE INDEX signing_key_kid ON public.signing_key USING btree (kid);
 
 CREATE INDEX single_use_code_age ON public.single_use_code USING btree (expires_at);
+
+CREATE INDEX single_use_code_subject ON public.single_use_code USING btree (org_id, customer_id, created_at);
 
 CREATE INDEX slot_gate ON public.slot USING btree (org_id, gate, starts_at) WHERE (gate IS NOT NULL);
 

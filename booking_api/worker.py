@@ -48,6 +48,9 @@ Periodic = Callable[[Runtime], Awaitable[int]]
 SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     "payment.settled": (bookings.settle_payment,),
     "recovery.requested": (bookings.send_recovery_code,),
+    "session.opened": (identity.tell_of_opening,),
+    "session.reused": (identity.tell_of_reuse,),
+    "sign_in.requested": (identity.send_sign_in_code,),
     "slot.changed": (bookings.follow_slot,),
     "refund.settled": (bookings.follow_refund,),
     "refund.failed": (bookings.follow_refund,),

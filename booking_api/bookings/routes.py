@@ -264,6 +264,7 @@ async def _call_payment_off(request: AnyRequest, order_id: UUID, intent_id: UUID
     "POST", "/v1/orders/{order_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
     answers={200: Order, 202: Order}, errors=(NotFound, *CONFIRM_ERRORS),
     answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
+    together=True,
 )  # fmt: skip
 async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     """Confirm an order.
@@ -278,6 +279,7 @@ async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     "POST", "/v1/bookings/{booking_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
     answers={200: Booking, 202: Booking}, errors=(NotFound, UseOrder, *CONFIRM_ERRORS),
     answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
+    together=True,
 )  # fmt: skip
 async def confirm_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """Confirm the order of a single booking.

@@ -28,6 +28,17 @@ class Organisation(msgspec.Struct, frozen=True):
     retention_days: int | None
 
 
+class Restriction(msgspec.Struct, frozen=True):
+    """What a session of a customer is restricted to; `identity.reach` says which bookings that are."""
+
+    address: bytes | None = None
+    """The digest of the proven address that a booking must have as its contact."""
+    booking_id: UUID | None = None
+    """The only booking there is to see."""
+    narrowed_at: datetime | None = None
+    """When a booking may last have left the session: what was answered before may show more than it sees now."""
+
+
 class Caller(msgspec.Struct, frozen=True):
     """A verified credential. `subject_id` is the customer or the member of staff, None for keys."""
 
@@ -38,6 +49,8 @@ class Caller(msgspec.Struct, frozen=True):
     role: Role | None = None
     scopes: frozenset[str] = frozenset()
     channel: str = "web"
+    restriction: Restriction | None = None
+    """Of a customer's session that sees only some of their bookings."""
 
     @property
     def is_customer(self) -> bool:

@@ -4,7 +4,7 @@ Operations and rules raise a `DomainError`; `core.problems` turns it into `appli
 Expected outcomes (a scan's verdict, one line of a batch) are data and don't pass through here.
 """
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -77,19 +77,56 @@ class MethodNotAllowed(DomainError):
     code, status, title = "method_not_allowed", 405, "This path does not offer that method"
 
 
-class Unauthenticated(DomainError):
-    code, status, title = "unauthenticated", 401, "A valid credential is needed"
-    explanation = "Send `Authorization: Bearer …` with a key or token of this server."
+ComeBack = Annotated[
+    str,
+    msgspec.Meta(
+        description=(
+            "How to come back. x-extensible-enum: authenticate, refresh, use_newer, recover, sign_in, new_code, "
+            "ask_organisation"
+        )
+    ),
+]
+"""`authenticate`: send a key or token of this server. `refresh`: `POST /v1/tokens {grant: refresh}`. `use_newer`: this
+app has newer tokens, and goes on with them. `recover`: `POST /v1/tokens/recover`, then `{grant: code}`. `sign_in`:
+`POST /v1/tokens/sign-in`, then `{grant: code}`. `new_code`: ask for another code. `ask_organisation`: only the
+organisation can help."""
 
 
-class TokenExpired(DomainError):
-    code, status, title = "token_expired", 401, "The access token has expired"
-    explanation = "Renew it with `POST /v1/tokens` and the refresh token, then repeat the request."
+class ComesBack(DomainError):
+    """A 401, which says how to come back."""
+
+    member_types: ClassVar[dict[str, Any]] = {"come_back": ComeBack}
+    usually: ClassVar[str]
+
+    def __init__(self, detail: str = "", *, come_back: str = "", errors: list[FieldError] | None = None) -> None:
+        super().__init__(detail, errors=errors, come_back=come_back or self.usually)
 
 
-class TokenRevoked(DomainError):
-    code, status, title = "token_revoked", 401, "The credential has been revoked"
-    explanation = "Ask the customer to recover their booking, or the organisation for a new key."
+class Unauthenticated(ComesBack):
+    code, status, title, usually = "unauthenticated", 401, "A valid credential is needed", "authenticate"
+    explanation = (
+        "Send `Authorization: Bearer …` with a key or token of this server. Where a single-use code was refused, "
+        "`come_back` is `new_code`: ask for another one."
+    )
+
+
+class TokenExpired(ComesBack):
+    code, status, title, usually = "token_expired", 401, "The token has expired", "refresh"
+    explanation = (
+        "`come_back: refresh`: renew the access token with `POST /v1/tokens` and the refresh token, then repeat the "
+        "request. `recover` or `sign_in`: the refresh token has expired too, and a code sent to the person's address "
+        "leads back in."
+    )
+
+
+class TokenRevoked(ComesBack):
+    code, status, title, usually = "token_revoked", 401, "The credential has been revoked", "recover"
+    explanation = (
+        "`come_back: recover`: let the customer recover their booking with `POST /v1/tokens/recover`. `sign_in`: let "
+        "the member of staff sign in with `POST /v1/tokens/sign-in`. `use_newer`: another tab or an earlier try of "
+        "this app has newer tokens; go on with these. `ask_organisation`: the key or the person's access has ended "
+        "for good."
+    )
 
 
 class Forbidden(DomainError):
@@ -156,6 +193,7 @@ def known_errors() -> dict[str, list[type[DomainError]]]:
     waiting = [DomainError]
     while waiting:
         for cls in waiting.pop(0).__subclasses__():
-            found.setdefault(cls.code, []).append(cls)
+            if hasattr(cls, "code"):
+                found.setdefault(cls.code, []).append(cls)
             waiting.append(cls)
     return found

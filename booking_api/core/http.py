@@ -81,6 +81,8 @@ class Endpoint:
     answers: Mapping[int, Any]
     answer_descriptions: Mapping[int, str]
     errors: tuple[type[DomainError], ...]
+    together: bool
+    """Whether its requests share transactions, so that nothing which can wait may stand before them."""
     conditional: bool
     """Whether GET answers with an ETag and honours If-None-Match, or an edit honours If-Match."""
 
@@ -126,6 +128,7 @@ def endpoint(
     answer_descriptions: Mapping[int, str] | None = None,
     errors: tuple[type[DomainError], ...] = (),
     conditional: bool = False,
+    together: bool = False,
 ) -> Callable[[Callable[..., Awaitable[Response[bytes]]]], HTTPRouteHandler]:
     """Declares an operation. The function's docstring is its summary (first line) and description.
 
@@ -150,6 +153,7 @@ def endpoint(
             answer_descriptions=answer_descriptions or {},
             errors=errors,
             conditional=conditional,
+            together=together,
         )
         for name in _PATH_PARAMETER.findall(path):
             function.__annotations__[name] = FromPath[function.__annotations__[name]]

@@ -81,11 +81,6 @@ class Limiter:
         spent_seconds = max(self._full_at.get(key, now_seconds) - now_seconds, 0.0)
         return spent_seconds + self._step_seconds <= self.policy.window_seconds + ROUNDING_SECONDS
 
-    def give_back(self, key: Hashable) -> None:
-        """Puts one back that turned out not to count."""
-        if key in self._full_at:
-            self._full_at[key] -= self._step_seconds
-
     def _whole(self, room_seconds: float) -> int:
         return max(0, int((room_seconds + ROUNDING_SECONDS) / self._step_seconds))
 

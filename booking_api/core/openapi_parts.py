@@ -84,9 +84,9 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": "true",
     },
     "WWW-Authenticate": {
-        "description": "The scheme to use (RFC 6750), with the code of the problem.",
+        "description": "The scheme to use (RFC 6750), with the code of the problem and how to come back.",
         "schema": {"type": "string"},
-        "example": 'Bearer error="token_expired"',
+        "example": 'Bearer error="token_expired", come_back="refresh"',
     },
 }
 

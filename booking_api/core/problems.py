@@ -120,7 +120,9 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
     if refusal.retry_after_seconds is not None:
         headers["Retry-After"] = str(refusal.retry_after_seconds)
     if refusal.status == 401:
-        headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}"'
+        # RFC 6750 §3, with a parameter of ours (RFC 9110 §11.2), so that no client needs the body to come back.
+        come_back = refusal.members.get("come_back", "authenticate")
+        headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}", come_back="{come_back}"'
     if isinstance(error, HTTPException) and error.status_code == 405 and error.headers:
         headers["Allow"] = error.headers.get("allow", "")
     body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""))

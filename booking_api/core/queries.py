@@ -26,6 +26,11 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     status: int | None
     body: bytes | None
     customer_id: UUID | None
+    created_at: datetime | None
+    is_used: bool
+    """Whether a token that came with the answer was used."""
+    is_ended: bool
+    """Whether the session of these tokens was ended."""
 
 
 async def insert_events(db: Connection, event_columns: list[list[Any]]) -> None:
@@ -136,15 +141,18 @@ async def begin_definition(db: Connection, lock: int, lock_timeout: str) -> bool
 async def find_answer(db: Connection, org_id: UUID, credential_id: UUID, key_hash: bytes, lock: int) -> StoredAnswer:
     """Tries the lock that twins share, and reads what the key was answered with before.
 
+    Reads `session`, which belongs to a capability above: a customer's first one has the customer's id.
     The lock is only a hint that a twin is under way; the truth of a key is its primary key.
     """
     found = await fetch_one(
         db,
         StoredAnswer,
         """
-        select l.locked, k.fingerprint, k.status, k.body, k.customer_id
+        select l.locked, k.fingerprint, k.status, k.body, k.customer_id, k.created_at,
+          s.first_used_at is not null as is_used, s.revoked_at is not null as is_ended
         from (select pg_try_advisory_xact_lock($4) as locked) l
         left join idempotency_key k on k.org_id = $1 and k.credential_id = $2 and k.key_hash = $3
+        left join session s on s.org_id = $1 and s.id = k.customer_id
         """,
         org_id,
         credential_id,
@@ -193,6 +201,9 @@ class FoundAnswer(msgspec.Struct, frozen=True):
     status: int | None
     body: bytes | None
     customer_id: UUID | None
+    created_at: datetime | None
+    is_used: bool
+    is_ended: bool
 
 
 async def find_answers(
@@ -204,10 +215,12 @@ async def find_answers(
         FoundAnswer,
         """
         select wanted.position::int as position, pg_try_advisory_xact_lock(wanted.lock) as locked,
-          k.fingerprint, k.status, k.body, k.customer_id
+          k.fingerprint, k.status, k.body, k.customer_id, k.created_at,
+          s.first_used_at is not null as is_used, s.revoked_at is not null as is_ended
         from unnest($2::uuid[], $3::bytea[], $4::bigint[]) with ordinality as wanted (credential_id, key_hash, lock, position)
         left join idempotency_key k
           on k.org_id = $1 and k.credential_id = wanted.credential_id and k.key_hash = wanted.key_hash
+        left join session s on s.org_id = $1 and s.id = k.customer_id
         order by wanted.position
         """,
         org_id,

@@ -70,9 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key_rate_limit_per_minute: int = 0
     """For one secret key; 0 sets no limit, here and in the other limits."""
     failure_rate_limit_per_minute: int = 100
-    """Credentials that turn out to be none of ours, from one address."""
+    """Credentials that turn out to be none of ours, from one address; right ones are never refused."""
     code_rate_limit_per_minute: int = 20
-    """Recoveries asked for, and wrong codes tried, from one address under a publishable key."""
+    """Wrong codes tried from one address under a publishable key; right ones are never refused."""
     trusted_proxies: int = 0
     """How many proxies of our own stand in front: the client's address is that many steps from the right end of
     `X-Forwarded-For`. 0: it is the peer's."""

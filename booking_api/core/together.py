@@ -26,6 +26,7 @@ from booking_api.core.batching import SINGLY, Batcher, Singly, batcher_of
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
+from booking_api.core.errors import DomainError
 from booking_api.core.headers import header
 from booking_api.core.replies import Reply, runtime_of, send
 from booking_api.core.runtime import Runtime, acquire
@@ -120,7 +121,10 @@ async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[A
         elif answer.status == UNFINISHED or answer.fingerprint != fingerprint:
             turn.outcome = SINGLY
         else:
-            turn.outcome = earlier_reply(answer)
+            try:
+                turn.outcome = earlier_reply(answer, turn.ctx)
+            except DomainError as refusal:
+                turn.outcome = refusal
 
 
 async def _store(db: Connection, org_id: UUID, turns: Sequence[Turn[Any]]) -> None:

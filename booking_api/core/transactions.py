@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from booking_api.core.context import Caller, Context, Organisation
 from booking_api.core.errors import (
     IdempotencyInProgress,
     IdempotencyMismatch,
+    NotFound,
+    TokenRevoked,
     Unauthenticated,
     invalid,
 )
@@ -122,7 +125,7 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
             if found.status == UNFINISHED:
                 ctx.resumes = UUID(bytes=found.body)
                 return
-            reply = earlier_reply(found)
+            reply = earlier_reply(found, ctx)
             if found.status < 400 and self.renew is not None:
                 reply.secrets = await self.renew(ctx, found.body)
             raise Replayed(reply)
@@ -180,12 +183,27 @@ def twin_lock(org_id: UUID, credential_id: UUID, key_hash: bytes) -> int:
     return int.from_bytes(fingerprint(org_id.bytes, credential_id.bytes, key_hash)[:8], "big", signed=True)
 
 
-def earlier_reply(found: queries.StoredAnswer | queries.FoundAnswer) -> Reply:
-    """A stored answer, to be sent again; the tokens that came with it are minted anew."""
+TOKENS_AGAIN = timedelta(minutes=10)
+"""How long a repeat brings the tokens of a lost answer: neither a key nor an id in a body is a credential."""
+
+
+def earlier_reply(found: queries.StoredAnswer | queries.FoundAnswer, ctx: Context) -> Reply:
+    """A stored answer, to be sent again; the tokens that came with it are minted anew, while they may be.
+
+    Raises `TokenRevoked` where the session that it opened has ended, and `NotFound` where the caller's session has
+    lost sight of something since.
+    """
     assert found.status is not None
+    assert found.created_at is not None
+    if found.is_ended:
+        raise TokenRevoked("The session that this request opened has ended.")
+    restriction = ctx.caller.restriction
+    if restriction is not None and restriction.narrowed_at is not None and found.created_at <= restriction.narrowed_at:
+        raise NotFound
+    tokens_for = None if found.is_used or found.created_at <= ctx.now - TOKENS_AGAIN else found.customer_id
     headers = {"Idempotency-Replayed": "true"}
     media_type = PROBLEM if found.status >= 400 else JSON
-    return Reply(found.body, found.status, headers=headers, tokens_for=found.customer_id, media_type=media_type)
+    return Reply(found.body, found.status, headers=headers, tokens_for=tokens_for, media_type=media_type)
 
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{16,255}")

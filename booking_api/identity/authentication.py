@@ -4,6 +4,7 @@ Verified credentials are cached for `credential_cache_seconds`, which bounds how
 process is honoured; verifying each time would cost two thirds of a bare handler.
 """
 
+import asyncio
 import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
@@ -19,17 +20,22 @@ from litestar.handlers.base import BaseRouteHandler
 from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
-from booking_api.core.context import Caller, Organisation, Role
-from booking_api.core.db import Connection
-from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
+from booking_api.core.context import Caller, Organisation, Restriction, Role
+from booking_api.core.db import Connection, columns
+from booking_api.core.errors import Forbidden, Overloaded, TokenExpired, TokenRevoked, Unauthenticated
 from booking_api.core.headers import header
 from booking_api.core.http import Endpoint
+from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.core.secrets import hash_secret
-from booking_api.identity import audit, limiting, queries, session_queries, tokens
+from booking_api.core.secrets import Vault, hash_secret
+from booking_api.identity import audit, limiting, queries, reach, rules, session_life_queries, session_queries, tokens
+from booking_api.identity.queries import FoundKey
+from booking_api.identity.session_queries import FoundSession
+from booking_api.identity.tokens import Claims
 
 CREDENTIALS = "identity.credentials"
 CACHED_CREDENTIALS = 20_000
+FIRST_USES = "identity.first_uses"
 KEY_PREFIXES = {"pk_test_", "pk_live_", "sk_test_", "sk_live_"}
 USE_NOTED_EVERY = timedelta(minutes=1)
 Verified = tuple[Organisation, Caller]
@@ -44,10 +50,10 @@ class CredentialCache(BoundedCache[str, Verified]):
         super().__init__(size)
         self.revocations = 0
 
-    def revoke(self, owner_id: UUID) -> None:
-        """Forgets every credential of a key, a session or a member of staff."""
+    def revoke(self, *owner_ids: UUID) -> None:
+        """Forgets every credential of these keys, sessions or members of staff."""
         self.revocations += 1
-        self.drop_where(lambda verified: owner_id in (verified[1].credential_id, verified[1].subject_id))
+        self.drop_where(lambda verified: verified[1].credential_id in owner_ids or verified[1].subject_id in owner_ids)
 
 
 def credential_cache(caches: dict[str, Any]) -> CredentialCache:
@@ -73,7 +79,7 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     try:
         if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated("Send `Authorization: Bearer …`.")
-        verified = await verify(runtime, credential.strip(), connection.scope)
+        verified = await verify(runtime, credential.strip(), connection.scope, waits=not described.together)
     except Unauthenticated:
         _count_refusal(runtime, connection.scope, credential, "unknown")
         limiting.note_failure(runtime, connection.scope)
@@ -97,11 +103,11 @@ def _count_refusal(runtime: Runtime, scope: Any, credential: str, reason: str) -
         audit.count_failure(runtime, org_id, "sign_in.failed", f"{reason}_{kind}", scope.get("request_id", ""))
 
 
-async def verify(runtime: Runtime, credential: str, scope: Any = None) -> Verified:
-    """The organisation and caller of a key or access token, from the cache or the database.
+async def verify(runtime: Runtime, credential: str, scope: Any = None, *, waits: bool = True) -> Verified:
+    """The organisation and caller of a key or access token, from the cache or the database; with the request's scope,
+    if there is one.
 
-    Given the request's scope, an address that guesses keys is refused before the database is asked; a token needs no
-    such care, since its signature is checked first.
+    That a session is used for the first time is noted before the request goes on, unless it doesn't wait.
     """
     cache = credential_cache(runtime.caches)
     clock = time.monotonic()
@@ -109,11 +115,9 @@ async def verify(runtime: Runtime, credential: str, scope: Any = None) -> Verifi
         return cached
     trusted_seconds, revocations = runtime.settings.credential_cache_seconds, cache.revocations
     if credential[:8] in KEY_PREFIXES:
-        if scope is not None:
-            limiting.check_failures(runtime, scope)
-        verified = await _verify_key(runtime, credential)
+        verified = await _verify_key(runtime, credential, scope)
     else:
-        verified, left_seconds = await _verify_token(runtime, credential)
+        verified, left_seconds = await _verify_token(runtime, credential, scope, waits=waits)
         trusted_seconds = min(trusted_seconds, left_seconds)
     if cache.revocations == revocations:
         cache.put(credential, verified, clock + trusted_seconds, clock)
@@ -133,16 +137,30 @@ def _is_stale(noted_at: datetime | None, now: datetime) -> bool:
     return noted_at is None or noted_at < now - USE_NOTED_EVERY
 
 
-async def _verify_key(runtime: Runtime, key: str) -> Verified:
+class KeyCheck(NamedTuple):
+    org_id: UUID
+    secret_hash: bytes
+
+
+async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
+    """From an address at which somebody guesses, keys are looked up together, one statement at a time: guessing keeps
+    one connection busy at most, and a right key that shares the address gets through."""
     org_id = org_of_key(key)
     now = utc_now()
-    async with acquire(runtime) as db:
-        found = await queries.find_key_with_organisation(db, org_id, hash_secret(key))
-        if found is None:
-            raise Unauthenticated("The key is not one of this server.")
-        if found.revoked_at is not None:
-            raise TokenRevoked("The key has been revoked.")
-        if _is_stale(found.last_used_at, now):
+    check = KeyCheck(org_id, hash_secret(key))
+    found: FoundKey | Exception | Singly
+    if scope is not None and limiting.is_guessing(runtime, scope):
+        narrow = batcher_of(runtime, "guessed keys", lambda: Batcher(lambda checks: _find_keys(runtime, checks)))
+        found = await narrow.submit(check)
+    else:
+        (found,) = await _find_keys(runtime, [check])
+    assert not isinstance(found, Singly), "reading answers everybody or fails for everybody"
+    if isinstance(found, Exception):
+        raise found
+    if found.revoked_at is not None:
+        raise TokenRevoked("The key has been revoked.", come_back="ask_organisation")
+    if _is_stale(found.last_used_at, now):
+        async with acquire(runtime) as db:
             await queries.note_key_use(db, org_id, found.id, now, now - USE_NOTED_EVERY)
     org = Organisation(
         org_id, found.name, found.time_zone, found.currency, found.locale, found.live, found.retention_days
@@ -151,30 +169,64 @@ async def _verify_key(runtime: Runtime, key: str) -> Verified:
     return org, Caller(kind=kind, credential_id=found.id, scopes=frozenset(found.scopes), channel=found.channel)
 
 
-async def _verify_token(runtime: Runtime, token: str) -> tuple[Verified, float]:
+async def _find_keys(runtime: Runtime, checks: list[KeyCheck]) -> list[FoundKey | Exception | Singly]:
+    try:
+        async with acquire(runtime) as db:
+            rows = await queries.find_keys_with_organisation(
+                db, [check.org_id for check in checks], [check.secret_hash for check in checks]
+            )
+    except Exception as error:  # noqa: BLE001 - one by one they would only fail one after the other
+        return [error] * len(checks)
+    known = {KeyCheck(row.org_id, row.secret_hash): row for row in rows}
+    return [known.get(check) or Unauthenticated("The key is not one of this server.") for check in checks]
+
+
+async def _verify_token(runtime: Runtime, token: str, scope: Any, *, waits: bool) -> tuple[Verified, float]:
     now = utc_now()
     claims = tokens.read(runtime.vault, token, "access", now)
-    staff_id = claims.subject_id if claims.subject == "staff" else None
-    org, role = await _check_session(runtime, claims.org_id, Check(claims.session_id, staff_id))
+    standing = await _check_session(runtime, claims.org_id, Check(claims))
+    if standing.is_first_use:
+        user_agent = None if scope is None else header(scope, b"user-agent")
+        await _note_first_use(runtime, claims, user_agent, waits=waits)
     left_seconds = claims.expires_at - utc_now().timestamp()
     if left_seconds <= 0:
         raise TokenExpired
     caller = Caller(
-        kind=claims.subject, credential_id=claims.session_id, subject_id=claims.subject_id, role=role,
-        channel=claims.channel,
+        kind=claims.subject, credential_id=claims.session_id, subject_id=claims.subject_id, role=standing.role,
+        channel=claims.channel, restriction=standing.restriction,
     )  # fmt: skip
-    return (org, caller), left_seconds
+    return (standing.org, caller), left_seconds
 
 
 class Check(NamedTuple):
     """What must be looked up of a token whose signature is right."""
 
-    session_id: UUID
-    staff_id: UUID | None
+    claims: Claims
+
+    @property
+    def session_id(self) -> UUID:
+        return self.claims.session_id
+
+    @property
+    def staff_id(self) -> UUID | None:
+        return self.claims.subject_id if self.claims.subject == "staff" else None
+
+    @property
+    def first_id(self) -> UUID | None:
+        """The customer's first session, whose row may end this one."""
+        first = self.claims.subject_id
+        return first if self.staff_id is None and first != self.session_id else None
 
 
-Standing = tuple[Organisation, Role | None]
-"""What is known of a session that lives: its organisation, and the role of its member of staff."""
+class Standing(NamedTuple):
+    """What is known of a session that lives."""
+
+    org: Organisation
+    role: Role | None
+    """Of its member of staff, as the row says, so that a change of role takes effect at once."""
+    restriction: Restriction | None
+    is_first_use: bool
+    """Whether it isn't known yet that one of its tokens was used."""
 
 
 async def _check_session(runtime: Runtime, org_id: UUID, check: Check) -> Standing:
@@ -194,15 +246,19 @@ async def _check_session(runtime: Runtime, org_id: UUID, check: Check) -> Standi
 async def _check_sessions(runtime: Runtime, org_id: UUID, checks: list[Check]) -> list[Standing | Exception | Singly]:
     try:
         async with acquire(runtime) as db:
-            return await _look_up(db, org_id, checks)
+            return await _look_up(db, runtime.vault, org_id, checks)
     except Exception as error:  # noqa: BLE001 - one by one they would only fail one after the other
         return [error] * len(checks)
 
 
-async def _look_up(db: Connection, org_id: UUID, checks: list[Check]) -> list[Standing | Exception | Singly]:
+async def _look_up(
+    db: Connection, vault: Vault, org_id: UUID, checks: list[Check]
+) -> list[Standing | Exception | Singly]:
     now = utc_now()
     staff_ids = [check.staff_id for check in checks if check.staff_id is not None]
-    rows = await session_queries.find_sessions(db, org_id, [check.session_id for check in checks])
+    session_ids = {check.session_id for check in checks}
+    first_ids = {first_id for check in checks if (first_id := check.first_id) is not None}
+    rows = await session_queries.find_sessions(db, org_id, list(session_ids | first_ids))
     if not rows:
         return [Unauthenticated("The token is not one of this server.") for _ in checks]
     first = rows[0]
@@ -211,30 +267,101 @@ async def _look_up(db: Connection, org_id: UUID, checks: list[Check]) -> list[St
     )
     sessions = {row.session_id: row for row in rows}
     members = {row.id: row for row in await session_queries.find_members(db, org_id, staff_ids)} if staff_ids else {}
-    standings = [_judge(org, sessions.get(check.session_id), check.staff_id, members) for check in checks]
+    standings = [_judge(vault, org, sessions, check, members) for check in checks]
     used = [check for check, standing in zip(checks, standings, strict=True) if not isinstance(standing, Exception)]
     unseen_since = now - USE_NOTED_EVERY
-    unseen = [id_ for id_, _ in used if (row := sessions.get(id_)) is not None and _is_stale(row.used_at, now)]
+    unseen = [
+        row.session_id
+        for check in used
+        if (row := sessions.get(check.session_id)) is not None
+        and row.session_id is not None
+        and row.first_used_at is not None
+        and _is_stale(row.used_at, now)
+    ]
     if unseen:
         await session_queries.note_session_use(db, org_id, unseen, now, unseen_since)
-    unseen = [id_ for _, id_ in used if id_ is not None and _is_stale(members[id_].used_at, now)]
+    unseen = [id_ for check in used if (id_ := check.staff_id) is not None and _is_stale(members[id_].used_at, now)]
     if unseen:
         await session_queries.note_staff_use(db, org_id, unseen, now, unseen_since)
     return standings
 
 
 def _judge(
+    vault: Vault,
     org: Organisation,
-    session: session_queries.FoundSession | None,
-    staff_id: UUID | None,
+    sessions: Mapping[UUID | None, FoundSession],
+    check: Check,
     members: Mapping[UUID, session_queries.FoundMember],
 ) -> Standing | Exception | Singly:
-    if session is not None and session.revoked_at is not None:
-        return TokenRevoked()
+    session, staff_id = sessions.get(check.session_id), check.staff_id
+    first = sessions.get(check.first_id)
+    ended = rules.is_ended(
+        check.session_id, exists=session is not None, revoked_at=None if session is None else session.revoked_at,
+        others_ended_at=None if first is None else first.others_ended_at,
+    )  # fmt: skip
     if staff_id is None:
-        return org, None
+        restriction = None if session is None else _restriction(session)
+        unreadable = (
+            restriction is not None and restriction.address and not reach.is_readable(vault, restriction.address)
+        )
+        if ended or unreadable or (check.claims.restricted and restriction is None):
+            return TokenRevoked()
+        return Standing(org, None, restriction, session is None or session.first_used_at is None)
     member = members.get(staff_id)
     if member is None or member.revoked_at is not None:
-        return TokenRevoked("This member of staff no longer has access.")
-    # The role in the row counts, so that a change of role takes effect at once.
-    return org, cast("Role", member.role)
+        return TokenRevoked("This member of staff no longer has access.", come_back="ask_organisation")
+    if ended:
+        return TokenRevoked(come_back="sign_in")
+    return Standing(org, cast("Role", member.role), None, session is None or session.first_used_at is None)
+
+
+def _restriction(session: FoundSession) -> Restriction | None:
+    if session.address_digest is None and session.booking_id is None:
+        return None
+    return Restriction(session.address_digest, session.booking_id, session.narrowed_at)
+
+
+# the first use of a session ---------------------------------------------------------------------------------------
+
+
+class FirstUse(NamedTuple):
+    session_id: UUID
+    subject_id: UUID
+    kind: str
+    channel: str
+    device: str | None
+    created_at: datetime
+
+
+async def _note_first_use(runtime: Runtime, claims: Claims, user_agent: str | None, *, waits: bool) -> None:
+    """Gives a session its row, so that it can be listed, and that a repeat of the request which opened it brings no
+    more tokens. What shares transactions isn't held up by it; what fails is noted with the next request."""
+    use = FirstUse(
+        claims.session_id, claims.subject_id, claims.subject, claims.channel, rules.device_of(user_agent),
+        rules.made_at(claims.session_id) or utc_now(),
+    )  # fmt: skip
+    notes = batcher_of(
+        runtime, ("first uses", claims.org_id), lambda: Batcher(lambda uses: _note_uses(runtime, claims.org_id, uses))
+    )
+
+    async def note() -> None:
+        with suppress(Overloaded):
+            await notes.submit(use)
+
+    if waits:
+        await note()
+    else:
+        tasks: set[asyncio.Task[None]] = runtime.caches.setdefault(FIRST_USES, set())
+        task = asyncio.create_task(note())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
+async def _note_uses(runtime: Runtime, org_id: UUID, uses: list[FirstUse]) -> list[None]:
+    rows = sorted({use.session_id: use for use in uses}.values())
+    try:
+        async with acquire(runtime) as db:
+            await session_life_queries.note_first_uses(db, org_id, columns(rows, 6), utc_now())
+    except Exception as error:  # noqa: BLE001 - the request that it came with isn't to fail by it
+        log.warning("session.not_noted", error=type(error).__name__)
+    return [None] * len(uses)

@@ -1,10 +1,12 @@
 """Background work of identity."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 
 from booking_api.core.clock import utc_now
+from booking_api.core.context import Organisation
 from booking_api.core.db import Connection
 from booking_api.core.log import log
 from booking_api.core.partitions import (
@@ -16,8 +18,19 @@ from booking_api.core.partitions import (
     make_partition,
     month_of,
 )
+from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.identity import audit_queries, queries, session_queries
+from booking_api.identity import (
+    audit_queries,
+    letters,
+    notifier,
+    operations,
+    queries,
+    reach,
+    session_life_queries,
+    session_queries,
+)
+from booking_api.identity.notifier import Message
 
 BATCH = 200
 KEPT = timedelta(days=1)
@@ -77,3 +90,70 @@ async def _drop_month(db: Connection, span: Span) -> bool:
         log.info("partition.busy", table=AUDIT, begins=span.begins.date().isoformat())
         return False
     return True
+
+
+async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
+    """Sends a single-use code to the member of staff with the address that was named; nothing if there is none."""
+    contact = operations.open_contact(runtime.vault, str(event.data["contact"]))
+    seconds, now = runtime.settings.code_seconds, utc_now()
+    async with acquire(runtime) as db, db.transaction():
+        org = await queries.find_organisation(db, event.org_id)
+        member = await queries.find_staff_by_email(db, event.org_id, contact.email or "")
+        if org is None or member is None:
+            return
+        if not await operations.may_send_code(db, event.org_id, "sign_in", member.id, None, now, seconds):
+            return
+        code = await operations.make_code(db, event.org_id, "sign_in", member.id, None, now, seconds)
+    letter = letters.sign_in_letter(str(event.data.get("language", "en")), org.name, code)
+    await _write_to(runtime, event, member.email, letter)
+
+
+async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:
+    """Tells a customer that somebody else opened one of their bookings: with a code to another address than theirs, or
+    with the help of staff. Nobody is told what they did themselves."""
+    if event.data["kind"] != "customer" or event.data["opened_by"] not in {"recover", "help"}:
+        return
+    async with acquire(runtime) as db:
+        rows = await session_life_queries.find_session_rows(db, event.org_id, [event.subject_id])
+        found = await _owner(db, event, UUID(str(event.data["subject_id"])))
+    if not rows or found is None:
+        return
+    org, address, language = found
+    digest = rows[0].address_digest
+    if digest is not None and reach.matches(runtime.vault, event.org_id, digest, address, address):
+        return
+    letter = letters.opened_letter(language, org.name, by_staff=event.data["opened_by"] == "help")
+    await _write_to(runtime, event, address, letter)
+
+
+async def tell_of_reuse(runtime: Runtime, event: StoredEvent) -> None:
+    """Tells the owner of a session that it was ended, because somebody else seems to have a token of it."""
+    is_staff, subject_id = event.data["kind"] == "staff", UUID(str(event.data["subject_id"]))
+    async with acquire(runtime) as db:
+        if is_staff:
+            org, member = (
+                await queries.find_organisation(db, event.org_id),
+                await queries.find_staff(db, event.org_id, subject_id),
+            )
+            found = None if org is None or member is None else (org, member.email, org.locale.split("-")[0].lower())
+        else:
+            found = await _owner(db, event, subject_id)
+    if found is not None:
+        org, address, language = found
+        await _write_to(runtime, event, address, letters.reused_letter(language, org.name, staff=is_staff))
+
+
+async def _owner(db: Connection, event: StoredEvent, customer_id: UUID) -> tuple[Organisation, str, str] | None:
+    """Where to reach a customer, and in which language; None who never said."""
+    org = await queries.find_organisation(db, event.org_id)
+    known = await session_queries.find_contacts(db, event.org_id, [customer_id])
+    address = (known[0].email or known[0].phone) if known else None
+    return None if org is None or address is None else (org, address, known[0].language)
+
+
+async def _write_to(runtime: Runtime, event: StoredEvent, recipient: str, letter: tuple[str, str]) -> None:
+    subject, body = letter
+    message = Message(
+        org_id=event.org_id, recipient=recipient, subject=subject, body=body, created_at=utc_now(), id=event.id
+    )
+    await notifier.send(runtime, message)

@@ -14,9 +14,10 @@ from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 
 LIMITS = "identity.limits"
-RECOVERIES_PER_REFERENCE = 3
+RECOVERIES_EACH = 3
 RECOVERY_WINDOW_SECONDS = 600.0
-"""A booking can be recovered this often in this time, so that nobody fills a customer's mailbox."""
+"""So often a client asks for one booking under one address in this time. Nobody else's asking counts against it; how
+many codes are sent at most is decided where they are sent."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def _make_limits(settings: Settings) -> Limits:
         address=_limiter("address", settings.address_rate_limit_per_minute),
         failure=_limiter("failures", settings.failure_rate_limit_per_minute),
         code=_limiter("codes", settings.code_rate_limit_per_minute),
-        recovery=Limiter(Policy("recoveries", RECOVERIES_PER_REFERENCE, RECOVERY_WINDOW_SECONDS)),
+        recovery=Limiter(Policy("recoveries", RECOVERIES_EACH, RECOVERY_WINDOW_SECONDS)),
     )
 
 
@@ -110,17 +111,20 @@ def check_caller(runtime: Runtime, scope: Any, caller: Caller) -> None:
     hold_to(scope, standings)
 
 
-def check_failures(runtime: Runtime, scope: Any) -> None:
-    """Raises `RateLimited` for an address that has sent too many credentials which are none of ours."""
+def is_guessing(runtime: Runtime, scope: Any) -> bool:
+    """Whether an address has sent as many credentials that are none of ours as it may."""
     limiter = limits_of(runtime).failure
-    if limiter is not None:
-        address, clock = client_address(scope, runtime.settings.trusted_proxies), time.monotonic()
-        if not limiter.has_one(address, clock):
-            hold_to(scope, [limiter.take(address, clock)])
+    if limiter is None:
+        return False
+    return not limiter.has_one(client_address(scope, runtime.settings.trusted_proxies), time.monotonic())
 
 
 def note_failure(runtime: Runtime, scope: Any) -> None:
-    """Counts a credential that is none of ours. Raises `RateLimited` once there are too many."""
+    """Counts a credential that is none of ours. Raises `RateLimited` once there are too many.
+
+    Only what turned out wrong is counted and refused: a school, a train and a guesser may share one address, and a
+    right key or token is never asked where it comes from.
+    """
     limiter = limits_of(runtime).failure
     if limiter is not None:
         standing = limiter.take(client_address(scope, runtime.settings.trusted_proxies), time.monotonic())
@@ -128,10 +132,11 @@ def note_failure(runtime: Runtime, scope: Any) -> None:
             hold_to(scope, [standing])
 
 
-def check_code(runtime: Runtime, scope: Any, caller: Caller) -> None:
-    """Counts a code that is asked for or tried, by address. Raises `RateLimited`.
+def note_wrong_code(runtime: Runtime, scope: Any, caller: Caller) -> None:
+    """Counts a code that turned out wrong, by address. Raises `RateLimited`.
 
-    An integrator's server is one address for all its customers, and its key names it, so that it isn't counted.
+    A code has 50 random bits, so that right ones needn't be kept from an address at which somebody guesses. An
+    integrator's server is one address for all its customers, and its key names it, so that it isn't counted.
     """
     limiter = limits_of(runtime).code
     if limiter is not None and caller.kind != "key":
@@ -140,17 +145,14 @@ def check_code(runtime: Runtime, scope: Any, caller: Caller) -> None:
             hold_to(scope, [standing])
 
 
-def uncount_code(runtime: Runtime, scope: Any, caller: Caller) -> None:
-    """Takes back the count of a code that turned out right: only wrong ones are held against an address."""
-    limiter = limits_of(runtime).code
-    if limiter is not None and caller.kind != "key":
-        limiter.give_back(client_address(scope, runtime.settings.trusted_proxies))
+def check_recovery(runtime: Runtime, scope: Any, *asked: Any) -> None:
+    """Counts that a client asks for a code with the same words, whether what they name exists or not.
 
-
-def check_recovery(runtime: Runtime, scope: Any, org_id: Any, reference: str) -> None:
-    """Counts a recovery of one booking, whether it exists or not. Raises `RateLimited`."""
+    Raises `RateLimited`.
+    """
     limiter = limits_of(runtime).recovery
     if limiter is not None:
-        standing = limiter.take((org_id, reference), time.monotonic())
+        address = client_address(scope, runtime.settings.trusted_proxies)
+        standing = limiter.take((address, *asked), time.monotonic())
         if not standing.allowed:
             hold_to(scope, [standing])

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context, Organisation, Role
 from booking_api.core.db import Connection, columns
-from booking_api.core.errors import FieldError, Unauthenticated, unprocessable
+from booking_api.core.errors import FieldError, TokenRevoked, Unauthenticated, unprocessable
 from booking_api.core.ids import new_code, new_id, read_code
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.settings import Settings
 from booking_api.core.standards import canonical_language, find_zone, is_currency
-from booking_api.identity import queries, session_queries, signing_queries, tokens
+from booking_api.identity import queries, session_life_queries, session_queries, signing_queries, tokens
 from booking_api.identity.schemas import (
     SCOPES,
     Contact,
@@ -41,6 +41,8 @@ from booking_api.identity.signing_queries import ActiveKeyRow, PublicKeyRow
 KEY_SECRET_BYTES = 20
 CODE_LENGTH = 10
 """50 random bits, which live for minutes and can be tried a few times a minute."""
+MOST_CODES = 3
+"""So many codes are sent for one booking, or to one member of staff, within half of a code's lifetime."""
 KID_LENGTH = 8
 SIGNING_KEYS, PUBLIC_KEYS = "identity.signing_keys", "identity.public_keys"
 SIGNING_KEY_CACHE_SECONDS = 60
@@ -101,8 +103,8 @@ async def add_staff(db: Connection, org: Organisation, name: str, email: str, ro
 
 
 def staff_tokens(vault: Vault, settings: Settings, org: Organisation, row: StaffRow, now: datetime) -> Tokens:
-    """Tokens of a new session of a member of staff, for handing over."""
-    return tokens.mint(vault, settings, org, "staff", row.id, now, role=row.role)
+    """Tokens of the first session of a member of staff, for handing over."""
+    return tokens.mint(vault, settings, org, "staff", row.id, now, role=row.role, session_id=row.id)
 
 
 # customers and codes ----------------------------------------------------------------------------------------------
@@ -123,6 +125,21 @@ async def customer_contacts(db: Connection, org_id: UUID, customer_ids: Collecti
     return {row.id: row for row in await session_queries.find_contacts(db, org_id, list(customer_ids))}
 
 
+async def narrow_sessions(db: Connection, org_id: UUID, customer_ids: Collection[UUID], now: datetime) -> None:
+    """To be called where a booking may leave the restricted sessions of these customers: its contact is another one
+    or erased, or it is deleted. Their apps are then told to sync from the start."""
+    if customer_ids:
+        await session_life_queries.narrow_sessions(db, org_id, sorted(customer_ids), now)
+
+
+async def first_session_stands(db: Connection, org_id: UUID, customer_id: UUID) -> bool:
+    """Whether no token of a customer's first session was used yet. Raises `TokenRevoked` where it has ended."""
+    rows = await session_life_queries.find_session_rows(db, org_id, [customer_id])
+    if rows and rows[0].revoked_at is not None:
+        raise TokenRevoked("The session that this request opened has ended.")
+    return not rows or rows[0].first_used_at is None
+
+
 async def forget_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
     """Erases the contacts of these customers; how many there were."""
     return await session_queries.erase_contacts(db, org_id, customer_ids, now)
@@ -136,12 +153,37 @@ async def make_code(
     booking_id: UUID | None,
     now: datetime,
     seconds: int,
+    *,
+    address_digest: bytes | None = None,
+    alone: bool = False,
 ) -> str:
-    """A single-use code that stands for a customer for some seconds. The database keeps its digest."""
+    """A single-use code that stands for a customer, or a member of staff, for some seconds, and opens all that they
+    have; only the bookings with a proven address, or only its booking. The database keeps its digest.
+
+    Codes that were made before stay good, so that nobody can spoil one by asking for another.
+    """
     code = new_code(CODE_LENGTH)
     expires_at = now + timedelta(seconds=seconds)
-    await session_queries.insert_code(db, org_id, hash_secret(code), purpose, customer_id, booking_id, expires_at, now)
+    await session_queries.insert_code(
+        db, org_id, hash_secret(code), purpose, customer_id, booking_id, address_digest, alone, expires_at, now
+    )
     return f"{code[:5]}-{code[5:]}"
+
+
+async def may_send_code(
+    db: Connection,
+    org_id: UUID,
+    purpose: Purpose,
+    subject_id: UUID,
+    booking_id: UUID | None,
+    now: datetime,
+    seconds: int,
+) -> bool:
+    """Whether another code may be sent to somebody. Whoever asks for too many has some that are good for at least half
+    of their time, so that refusing to send one more fills no mailbox and locks nobody out."""
+    since = now - timedelta(seconds=seconds / 2)
+    sent = await session_queries.count_codes(db, org_id, subject_id, purpose, booking_id, since)
+    return sent < MOST_CODES
 
 
 async def redeem(db: Connection, org_id: UUID, code: str, now: datetime) -> Redeemed:
@@ -149,7 +191,7 @@ async def redeem(db: Connection, org_id: UUID, code: str, now: datetime) -> Rede
     found = await session_queries.redeem_code(db, org_id, hash_secret(read_code(code)), now)
     if found is None:
         detail = "The code is unknown, used or expired."
-        raise Unauthenticated(detail, errors=[FieldError("/code", detail)])
+        raise Unauthenticated(detail, errors=[FieldError("/code", detail)], come_back="new_code")
     return found
 
 

@@ -49,6 +49,8 @@ async def list_organisations(db: Connection) -> list[Organisation]:
 
 
 class FoundKey(msgspec.Struct, frozen=True):
+    org_id: UUID
+    secret_hash: bytes
     id: UUID
     kind: str
     channel: str
@@ -63,18 +65,22 @@ class FoundKey(msgspec.Struct, frozen=True):
     retention_days: int | None
 
 
-async def find_key_with_organisation(db: Connection, org_id: UUID, secret_hash: bytes) -> FoundKey | None:
-    return await fetch_one(
+async def find_keys_with_organisation(
+    db: Connection, org_ids: Sequence[UUID], secret_hashes: Sequence[bytes]
+) -> list[FoundKey]:
+    """Those of the keys that exist, each in the organisation that it names."""
+    return await fetch_all(
         db,
         FoundKey,
         """
-        select k.id, k.kind, k.channel, k.scopes, k.last_used_at, k.revoked_at,
+        select k.org_id, k.secret_hash, k.id, k.kind, k.channel, k.scopes, k.last_used_at, k.revoked_at,
                o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days
-        from api_key k join organisation o on o.org_id = k.org_id
-        where k.org_id = $1 and k.secret_hash = $2
+        from unnest($1::uuid[], $2::bytea[]) as w (org_id, secret_hash)
+        join api_key k on k.org_id = w.org_id and k.secret_hash = w.secret_hash
+        join organisation o on o.org_id = w.org_id
         """,
-        org_id,
-        secret_hash,
+        org_ids,
+        secret_hashes,
     )
 
 
@@ -176,6 +182,22 @@ async def find_staff(db: Connection, org_id: UUID, staff_id: UUID) -> StaffRow |
         """,
         org_id,
         staff_id,
+    )
+
+
+class FoundMember(msgspec.Struct, frozen=True):
+    id: UUID
+    email: str
+
+
+async def find_staff_by_email(db: Connection, org_id: UUID, email: str) -> FoundMember | None:
+    """The member with an address, in lower case, who isn't revoked."""
+    return await fetch_one(
+        db,
+        FoundMember,
+        "select id, email from staff where org_id = $1 and email = $2 and revoked_at is null",
+        org_id,
+        email,
     )
 
 

@@ -19,17 +19,17 @@ from booking_api.core.errors import (
     Unprocessable,
     invalid,
 )
+from booking_api.core.headers import header
 from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import read_code
 from booking_api.core.inputs import read_body, read_query
 from booking_api.core.replies import JSON, Reply, encode, etag_matches, runtime_of, send
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
-from booking_api.core.transactions import reading, writing
-from booking_api.identity import administration, audit, limiting, operations, queries, sessions
+from booking_api.core.transactions import make_context, reading, writing
+from booking_api.identity import administration, audit, limiting, operations, queries, reach, sessions
 from booking_api.identity.authentication import credential_cache
 from booking_api.identity.schemas import (
-    CodeAnswer,
     EmailTaken,
     JwkSet,
     JwksQuery,
@@ -39,6 +39,7 @@ from booking_api.identity.schemas import (
     NewKey,
     NewKeyAnswer,
     NewRecovery,
+    NewSignIn,
     NewStaff,
     NewStaffAnswer,
     NewTokens,
@@ -71,39 +72,63 @@ async def create_tokens(request: AnyRequest) -> Response[bytes]:
     """Get tokens for a refresh token or a code.
 
     With the grant `refresh`, the next tokens of the same session. The refresh token that was sent works until the new
-    one is first used, so that a lost answer locks nobody out; then it is 401 `token_revoked`. With the grant `code`,
-    tokens for the customer whom a single-use code was made for, by `POST /v1/tokens/recover` or by
-    `POST /v1/bookings/{id}/resume-code`; an unknown, used or expired code is 401 `unauthenticated`, and wrong codes
-    are limited by address. After any 401 of this operation, let the customer recover their booking.
+    one is first used, so that a lost answer locks nobody out. For a minute after that it is only refused (401
+    `token_revoked`, `come_back: use_newer`), as with a second tab. Later somebody else must have a copy: the session
+    is ended and its owner is told.
+
+    With the grant `code`, a new session beside those that there are, which see it in `GET /v1/sessions`. A code sent
+    by `POST /v1/tokens/recover` opens the bookings whose contact has the address that it was sent to, and no others;
+    one made by the customer with `POST /v1/bookings/{id}/resume-code` all that the customer has; one made there by
+    staff that booking alone; one sent by `POST /v1/tokens/sign-in` gives tokens of that member of staff. An unknown,
+    used or expired code is 401 `unauthenticated` with `come_back: new_code`, and wrong codes are limited by address.
+
+    A repeat with its idempotency key brings the tokens again for ten minutes and until one of them was used; then it
+    answers without them. A 401 says in `come_back` and in `WWW-Authenticate` how to come back.
     """
     body = await read_body(request, NewTokens)
     if (body.refresh_token is None) == (body.grant == "refresh") or (body.code is None) == (body.grant == "code"):
         needed, other = ("refresh_token", "code") if body.grant == "refresh" else ("code", "refresh_token")
         raise invalid(f"/{needed}", f"The grant {body.grant!r} needs `{needed}` and no `{other}`.")
-    ctx = await (_renew(request, body.refresh_token) if body.refresh_token else _redeem(request, body.code or ""))
+    if body.end_others and body.code is None:
+        raise invalid("/end_others", "Only the grant 'code' can end others.")
+    if body.refresh_token is not None:
+        ctx = await _renew(request, body.refresh_token)
+    else:
+        ctx = await _redeem(request, body.code or "", end_others=body.end_others)
     return send(request, ctx)
 
 
 async def _renew(request: AnyRequest, refresh_token: str) -> Context:
-    async def renew(ctx: Context, _stored: bytes = b"") -> Tokens:
-        return await sessions.renew(ctx, refresh_token)
+    user_agent = header(request.scope, b"user-agent")
 
-    async with writing(request, renew) as ctx:
-        ctx.reply = Reply({}, secrets=await renew(ctx))
+    async def renew(ctx: Context, _stored: bytes = b"") -> Tokens:
+        return await sessions.renew(ctx, refresh_token, user_agent)
+
+    try:
+        async with writing(request, renew) as ctx:
+            ctx.reply = Reply({}, secrets=await renew(ctx))
+    except sessions.Reused as reused:
+        async with acquire(runtime_of(request)) as db, db.transaction():
+            refusal = await sessions.end_reused(make_context(request, db), reused.claims)
+        forget(request, reused.claims.session_id)
+        raise refusal from None
     return ctx
 
 
-async def _redeem(request: AnyRequest, code: str) -> Context:
+async def _redeem(request: AnyRequest, code: str, *, end_others: bool) -> Context:
     runtime, caller = runtime_of(request), request.scope["auth"][1]
-    async with writing(request) as ctx:
-        limiting.check_code(runtime, request.scope, caller)
+    user_agent = header(request.scope, b"user-agent")
+    ended: list[UUID] = []
+    async with writing(request, sessions.tokens_again) as ctx:
         try:
             redeemed = await operations.redeem(ctx.db, ctx.org_id, code, ctx.now)
         except Unauthenticated:
             audit.count_failure(runtime, ctx.org_id, "sign_in.failed", "unknown_code", ctx.request_id)
+            limiting.note_wrong_code(runtime, request.scope, caller)
             raise
-        limiting.uncount_code(runtime, request.scope, caller)
-        ctx.reply = Reply(CodeAnswer(booking_id=redeemed.booking_id), tokens_for=redeemed.customer_id)
+        answer, minted, ended = await sessions.open_by_code(ctx, redeemed, user_agent, end_others=end_others)
+        ctx.reply = Reply(answer, secrets=minted)
+    forget(request, *ended)
     return ctx
 
 
@@ -112,16 +137,35 @@ async def recover_tokens(request: AnyRequest) -> Response[bytes]:
     """Have a code sent to a customer.
 
     If the booking exists and was made with that mail address or phone number, a single-use code goes there; it works
-    for ten minutes with `POST /v1/tokens`. The answer is 202 in any case, so that it tells nobody what exists.
-    Limited by address, and by reference.
+    for ten minutes with `POST /v1/tokens`, and asking again spoils no code that was sent before. The answer is 202 in
+    any case, so that it tells nobody what exists. Limited for each client by what it asks for; what others ask for
+    counts against nobody.
     """
     body = await read_body(request, NewRecovery)
     if (body.email is None) == (body.phone is None):
         raise invalid("", "Give either `email` or `phone`.")
+    kind, address = ("email", body.email) if body.email is not None else ("phone", body.phone or "")
     async with writing(request) as ctx:
-        limiting.check_code(runtime_of(request), request.scope, ctx.caller)
-        limiting.check_recovery(runtime_of(request), request.scope, ctx.org_id, read_code(body.reference))
+        asked = (ctx.org_id, read_code(body.reference), reach.canonical(kind, address))
+        limiting.check_recovery(runtime_of(request), request.scope, *asked)
         await sessions.ask_for_recovery(ctx, body)
+        ctx.reply = Reply(None, 202)
+    return send(request, ctx)
+
+
+@endpoint("POST", "/v1/tokens/sign-in", tag=TOKENS, access=APPS, body=NewSignIn, answers={202: None})
+async def request_sign_in(request: AnyRequest) -> Response[bytes]:
+    """Have a code sent to a member of staff.
+
+    If somebody with that address works here, a single-use code goes there; it works for ten minutes with
+    `POST /v1/tokens {grant: "code"}` and gives tokens with their role. The answer is 202 in any case. Limited as
+    `POST /v1/tokens/recover` is.
+    """
+    body = await read_body(request, NewSignIn)
+    async with writing(request) as ctx:
+        asked = (ctx.org_id, "sign in", reach.canonical("email", body.email))
+        limiting.check_recovery(runtime_of(request), request.scope, *asked)
+        await sessions.ask_to_sign_in(ctx, body)
         ctx.reply = Reply(None, 202)
     return send(request, ctx)
 
@@ -135,13 +179,14 @@ async def revoke_tokens(request: AnyRequest) -> Response[bytes]:
     async with writing(request) as ctx:
         await sessions.sign_out(ctx)
         ctx.reply = Reply(None, 204)
-    _forget(request, ctx.caller.credential_id)
+    forget(request, ctx.caller.credential_id)
     return send(request, ctx)
 
 
-def _forget(request: AnyRequest, owner_id: UUID) -> None:
+def forget(request: AnyRequest, *owner_ids: UUID) -> None:
     """Makes this process honour a revocation at once; it runs after the commit, so that nothing older is read again."""
-    credential_cache(runtime_of(request).caches).revoke(owner_id)
+    if owner_ids:
+        credential_cache(runtime_of(request).caches).revoke(*owner_ids)
 
 
 # staff ------------------------------------------------------------------------------------------------------------
@@ -201,7 +246,7 @@ async def update_staff(request: AnyRequest, staff_id: UUID) -> Response[bytes]:
     body = await read_body(request, StaffChange)
     async with writing(request) as ctx:
         ctx.reply = Reply(await administration.change_staff(ctx, staff_id, body))
-    _forget(request, staff_id)
+    forget(request, staff_id)
     return send(request, ctx)
 
 
@@ -222,7 +267,7 @@ async def revoke_staff(request: AnyRequest, staff_id: UUID) -> Response[bytes]:
     async with writing(request) as ctx:
         await administration.revoke_staff(ctx, staff_id)
         ctx.reply = Reply(None, 204)
-    _forget(request, staff_id)
+    forget(request, staff_id)
     return send(request, ctx)
 
 
@@ -266,7 +311,7 @@ async def revoke_key(request: AnyRequest, key_id: UUID) -> Response[bytes]:
     async with writing(request) as ctx:
         await administration.revoke_key(ctx, key_id)
         ctx.reply = Reply(None, 204)
-    _forget(request, key_id)
+    forget(request, key_id)
     return send(request, ctx)
 
 
@@ -308,6 +353,7 @@ async def _jwks(runtime: Runtime, kid: str | None) -> bytes:
 ROUTES = [
     create_tokens,
     recover_tokens,
+    request_sign_in,
     revoke_tokens,
     create_staff,
     list_staff,

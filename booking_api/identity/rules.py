@@ -1,10 +1,12 @@
 """Pure decisions of identity."""
 
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from booking_api.core.context import Caller, Role
 from booking_api.core.errors import Forbidden, unprocessable
-from booking_api.identity.schemas import SCOPES, KeyRow, NewKey, StaffRow
+from booking_api.identity.schemas import SCOPES, KeyRow, NewKey, SessionRow, StaffRow
 
 
 def check_new_key(caller: Caller, new: NewKey) -> None:
@@ -25,6 +27,75 @@ def check_role(caller: Caller, role: Role) -> None:
 
 def _lacking(caller: Caller, scopes: Collection[str]) -> list[str]:
     return sorted(set(scopes) - caller.scopes)
+
+
+# sessions ---------------------------------------------------------------------------------------------------------
+
+REUSE_FORGIVEN = timedelta(minutes=1)
+"""A refresh token that comes again this long after its successor was first used is a doubled packet or another tab;
+later it is a copy in other hands (RFC 9700 §4.14.2)."""
+
+
+def made_at(session_id: UUID) -> datetime | None:
+    """When a session's id was made (RFC 9562 §5.7); None for one that doesn't tell."""
+    if session_id.version != 7:
+        return None
+    return datetime.fromtimestamp((session_id.int >> 80) / 1000, UTC)
+
+
+def is_ended(session_id: UUID, *, exists: bool, revoked_at: datetime | None, others_ended_at: datetime | None) -> bool:
+    """Whether a session has ended: by itself, or, while it has no row, with all that its customer had before."""
+    if exists:
+        return revoked_at is not None
+    if others_ended_at is None:
+        return False
+    made = made_at(session_id)
+    return made is None or made < others_ended_at
+
+
+def is_reuse(generation: int, row: SessionRow, now: datetime) -> bool:
+    """Whether a refresh token that was superseded comes so late that somebody else must have a copy.
+
+    Its successor was first used when the session reached the next generation. Of a generation so old that its moment
+    is no longer kept, the oldest that is kept is the latest that it can have been.
+    """
+    if not row.advances:
+        return False
+    place = min(row.generation - generation - 1, len(row.advances) - 1)
+    return now - row.advances[place] > REUSE_FORGIVEN
+
+
+BROWSERS = (
+    ("edg", "Edge"), ("opr/", "Opera"), ("samsungbrowser", "Samsung Internet"), ("firefox", "Firefox"),
+    ("fxios", "Firefox"), ("crios", "Chrome"), ("chrome", "Chrome"), ("safari", "Safari"),
+)  # fmt: skip
+"""In this order, because most of them also call themselves those that come later."""
+SYSTEMS = (
+    ("iphone", "iPhone"), ("ipad", "iPad"), ("android", "Android"), ("windows", "Windows"), ("cros", "ChromeOS"),
+    ("mac os x", "Mac"), ("macintosh", "Mac"), ("linux", "Linux"),
+)  # fmt: skip
+DEVICE_LENGTH = 40
+
+
+def device_of(user_agent: str | None) -> str | None:
+    """A hint for people of what a session runs on, such as `Safari on iPhone`: the family alone, no version, so that
+    it tells nobody apart. None where the header says nothing."""
+    text = "".join(character for character in (user_agent or "")[:400] if " " <= character <= "~").strip()
+    if not text:
+        return None
+    lower = text.lower()
+    system = next((name for word, name in SYSTEMS if word in lower), None)
+    if not lower.startswith("mozilla/"):
+        # An app's own name stands first: `Ostwind/4.2 (iPhone; iOS 18.1)`.
+        family: str | None = text.split("/", 1)[0].split(" ", 1)[0][:DEVICE_LENGTH]
+    else:
+        family = next((name for word, name in BROWSERS if word in lower), None)
+    if family and system:
+        return f"{family} on {system}"
+    return family or system
+
+
+# who may do what --------------------------------------------------------------------------------------------------
 
 
 def key_actions(row: KeyRow) -> list[str]:

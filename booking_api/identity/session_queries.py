@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 from booking_api.identity.schemas import Contact, Redeemed
 
 # sessions ---------------------------------------------------------------------------------------------------------
@@ -25,20 +25,26 @@ class FoundSession(msgspec.Struct, frozen=True):
     retention_days: int | None
     session_id: UUID | None
     used_at: datetime | None
+    first_used_at: datetime | None
     revoked_at: datetime | None
+    address_digest: bytes | None
+    booking_id: UUID | None
+    narrowed_at: datetime | None
+    others_ended_at: datetime | None
 
 
 async def find_sessions(db: Connection, org_id: UUID, session_ids: Sequence[UUID]) -> list[FoundSession]:
     """A row for each session that has one, a bare row of the organisation if none has; none without the organisation.
 
-    A session without a row is one that was never refreshed.
+    A session without a row is one of which no token was used yet.
     """
     return await fetch_all(
         db,
         FoundSession,
         """
         select o.org_id, o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days,
-               s.id as session_id, s.last_used_at as used_at, s.revoked_at
+               s.id as session_id, s.last_used_at as used_at, s.first_used_at, s.revoked_at, s.address_digest,
+               s.booking_id, s.narrowed_at, s.others_ended_at
         from organisation o left join session s on s.org_id = $1 and s.id = any($2::uuid[])
         where o.org_id = $1
         """,
@@ -67,42 +73,6 @@ async def find_members(db: Connection, org_id: UUID, staff_ids: Sequence[UUID]) 
         org_id,
         staff_ids,
     )
-
-
-async def advance_session(
-    db: Connection, org_id: UUID, session_id: UUID, subject_id: UUID, generation: int, now: datetime
-) -> bool:
-    """Moves a session to the generation of a refresh token; False if a later one was used, or it is revoked."""
-    return bool(
-        await execute(
-            db,
-            """
-            insert into session (org_id, id, subject_id, generation, created_at, last_used_at)
-            values ($1, $2, $3, $4, $5, $5)
-            on conflict (org_id, id) do update
-              set generation = excluded.generation, last_used_at = excluded.last_used_at
-              where session.revoked_at is null and session.generation <= excluded.generation
-            """,
-            org_id,
-            session_id,
-            subject_id,
-            generation,
-            now,
-        )
-    )
-
-
-async def revoke_session(db: Connection, org_id: UUID, session_id: UUID, subject_id: UUID, now: datetime) -> None:
-    await execute(
-        db,
-        """
-        insert into session (org_id, id, subject_id, generation, created_at, last_used_at, revoked_at)
-        values ($1, $2, $3, 0, $4, $4, $4)
-        on conflict (org_id, id) do update
-          set revoked_at = coalesce(session.revoked_at, excluded.revoked_at), last_used_at = excluded.last_used_at
-        """,
-        org_id, session_id, subject_id, now,
-    )  # fmt: skip
 
 
 async def note_session_use(
@@ -161,16 +131,36 @@ async def delete_old_sessions(db: Connection, before: datetime, limit: int) -> i
 
 async def insert_code(
     db: Connection, org_id: UUID, code_hash: bytes, purpose: str, customer_id: UUID, booking_id: UUID | None,
-    expires_at: datetime, now: datetime,
+    address_digest: bytes | None, alone: bool, expires_at: datetime, now: datetime,
 ) -> None:  # fmt: skip
     await execute(
         db,
         """
-        insert into single_use_code (org_id, code_hash, purpose, customer_id, booking_id, expires_at, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7)
+        insert into single_use_code (
+          org_id, code_hash, purpose, customer_id, booking_id, address_digest, alone, expires_at, created_at
+        ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
-        org_id, code_hash, purpose, customer_id, booking_id, expires_at, now,
+        org_id, code_hash, purpose, customer_id, booking_id, address_digest, alone, expires_at, now,
     )  # fmt: skip
+
+
+async def count_codes(
+    db: Connection, org_id: UUID, customer_id: UUID, purpose: str, booking_id: UUID | None, since: datetime
+) -> int:
+    """How many codes of a purpose were made for somebody since, and for this booking if one is named."""
+    return await fetch_value(
+        db,
+        """
+        select count(*)::int from single_use_code
+        where org_id = $1 and customer_id = $2 and purpose = $3 and ($4::uuid is null or booking_id = $4)
+          and created_at > $5
+        """,
+        org_id,
+        customer_id,
+        purpose,
+        booking_id,
+        since,
+    )
 
 
 async def redeem_code(db: Connection, org_id: UUID, code_hash: bytes, now: datetime) -> Redeemed | None:
@@ -181,7 +171,7 @@ async def redeem_code(db: Connection, org_id: UUID, code_hash: bytes, now: datet
         """
         update single_use_code set used_at = $3
         where org_id = $1 and code_hash = $2 and used_at is null and expires_at > $3
-        returning customer_id, booking_id
+        returning purpose, customer_id as subject_id, booking_id, address_digest, alone
         """,
         org_id,
         code_hash,
@@ -228,13 +218,14 @@ async def upsert_customers(db: Connection, org_id: UUID, customer_columns: list[
 
 class FoundContact(Contact, frozen=True):
     id: UUID
+    language: str
 
 
 async def find_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> list[FoundContact]:
     return await fetch_all(
         db,
         FoundContact,
-        "select name, email, phone, id from customer where org_id = $1 and id = any($2::uuid[])",
+        "select name, email, phone, id, locale as language from customer where org_id = $1 and id = any($2::uuid[])",
         org_id,
         customer_ids,
     )

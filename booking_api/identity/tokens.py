@@ -1,7 +1,6 @@
 """Access and refresh tokens: JWTs (RFC 7519, HS256) that only this installation reads.
 
-A session is an id inside its tokens; its row appears at the first refresh or revocation, so that a first order
-writes none. A refresh token carries its generation: it works while no later generation has been used, so that a
+A session is an id inside its tokens; its row appears once one of them is used, so that a first order writes none. A refresh token carries its generation: it works while no later generation has been used, so that a
 lost answer locks nobody out.
 
 A phone sends its token with every request and gets two with its first order, and random bytes don't compress: so
@@ -14,7 +13,7 @@ header, one algorithm and one issuer there is nothing to negotiate. Any JOSE lib
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -56,6 +55,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     aud: str
     exp: int
     gen: int = 0
+    res: bool = False
 
 
 _encode = msgspec.json.Encoder().encode
@@ -65,6 +65,7 @@ _decode = msgspec.json.Decoder(Payload).decode
 def mint(
     vault: Vault, settings: Settings, org: Organisation, subject: Subject, subject_id: UUID, now: datetime, *,
     channel: str = "web", role: Role | None = None, session_id: UUID | None = None, generation: int = 0,
+    restricted: bool = False,
 ) -> Tokens:  # fmt: skip
     """Tokens of one session. Without a `session_id` it is a new one, which makes the session as many as devices."""
     session = session_id or new_id()
@@ -74,11 +75,11 @@ def mint(
     key = vault.keys_for("tokens")[0]
     access = Payload(
         org=_short(org.org_id), sub=_short(subject_id), sid=_short(session), chn=channel, rol=role,
-        aud=AUDIENCES[subject, "access"], exp=int(expires_at.timestamp()),
+        aud=AUDIENCES[subject, "access"], exp=int(expires_at.timestamp()), res=restricted,
     )  # fmt: skip
     refresh = Payload(
         org=access.org, sub=access.sub, sid=access.sid, chn=channel, rol=role,
-        aud=AUDIENCES[subject, "refresh"], exp=refresh_until, gen=generation,
+        aud=AUDIENCES[subject, "refresh"], exp=refresh_until, gen=generation, res=restricted,
     )  # fmt: skip
     return Tokens(
         access_token=_write(access, key),
@@ -117,6 +118,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
     """Seconds since 1970."""
     generation: int
+    restricted: bool
+    """Whether the session's row says what it may see; without that row the token is good for nothing."""
 
 
 def read(vault: Vault, token: str, use: Use, now: datetime) -> Claims:
@@ -140,6 +143,7 @@ def read(vault: Vault, token: str, use: Use, now: datetime) -> Claims:
         channel=payload.chn,
         expires_at=payload.exp,
         generation=payload.gen,
+        restricted=payload.res,
     )
 
 
@@ -153,6 +157,14 @@ def claimed_org(token: str) -> UUID:
         return _long(_decode(urlsafe_b64decode(payload + b"=" * (-len(payload) % 4))).org)
     except (ValueError, IndexError, RecursionError, msgspec.MsgspecError):
         raise Unauthenticated(NOT_OURS) from None
+
+
+def read_expired(vault: Vault, token: str) -> Claims:
+    """The claims of a refresh token of ours whose time is over, to tell its holder how to come back.
+
+    Raises `Unauthenticated`.
+    """
+    return read(vault, token, "refresh", datetime.fromtimestamp(0, UTC))
 
 
 def _read_payload(vault: Vault, token: str) -> Payload:

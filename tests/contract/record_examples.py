@@ -29,7 +29,7 @@ from tests.world import Headers, build_world
 
 SHOWN = {"getOpenapi": {"openapi": "3.1.0", "info": {"title": "Booking API", "version": "1.0.0"}, "paths": {}}}
 """Answers too long to show."""
-BY_APP = {"createOrder", "createTokens", "recoverTokens"}
+BY_APP = {"createOrder", "createTokens", "recoverTokens", "requestSignIn"}
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b")
 _CUT = (
     (re.compile(r"\b(eyJ[\w-]{10,40})[\w-]*\.[\w-]+\.[\w-]+"), r"\1….….…"),

@@ -13,6 +13,7 @@ from booking_api.core.clock import utc_now
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.identity import operations as identity
+from booking_api.identity import tokens
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import Outcome
 from booking_api.payments.webhooks import sign_headers, webhook_secrets
@@ -46,6 +47,12 @@ class Scene:
     refunding: str
     """A refund that its provider is carrying out; `by_hand` one that staff have to give back."""
     by_hand: str
+
+    @property
+    def session_id(self) -> str:
+        """The customer's session."""
+        token = self.customer["Authorization"].removeprefix("Bearer ")
+        return str(tokens.read(self.world.runtime.vault, token, "access", utc_now()).session_id)
 
     @property
     def our_ids(self) -> set[str]:
@@ -276,6 +283,9 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     "recoverTokens": lambda s: Call(
         "POST", "/v1/tokens/recover", body={"reference": s.confirmed["reference"], "email": CONTACT["email"]}
     ),
+    "requestSignIn": lambda s: Call("POST", "/v1/tokens/sign-in", body={"email": s.member["email"]}),
+    "listSessions": lambda s: Call("GET", "/v1/sessions", query={"limit": "2"}),
+    "endSession": lambda s: Call("DELETE", "/v1/sessions/{session_id}", {"session_id": s.session_id}),
     "revokeTokens": lambda s: Call("DELETE", "/v1/tokens"),
     "createStaff": lambda s: Call(
         "POST", "/v1/staff", body={"name": "Edsger Dijkstra", "email": f"{new_id().hex}@example.org", "role": "agent"}

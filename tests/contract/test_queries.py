@@ -35,6 +35,7 @@ ACROSS_ORGANISATIONS = {
     "core.queries.delete_answers": RETENTION,
     "core.queries.liveness": "readiness reports the oldest event that waits",
     "identity.audit_queries.rest_holds_entries": "a partition holds the entries of every organisation",
+    "identity.queries.find_keys_with_organisation": "whose key it is, is what is asked; each in the organisation that it names",
     "identity.queries.list_organisations": "jobs and commands loop over it",
     "identity.session_queries.delete_old_sessions": RETENTION,
     "identity.session_queries.delete_old_codes": RETENTION,

@@ -62,22 +62,6 @@ def test_looking_takes_nothing():
     assert limiter.has_one("a", 60.0)
 
 
-def test_what_is_given_back_can_be_taken_again():
-    limiter = Limiter(Policy("one", 1))
-    limiter.take("a", 0.0)
-    limiter.give_back("a")
-    limiter.give_back("never seen")
-    assert take_all(limiter, "a", 0.0, 2) == [True, False]
-
-
-def test_giving_back_too_much_never_exceeds_the_quota():
-    limiter = Limiter(THREE)
-    limiter.take("a", 0.0)
-    for _ in range(10):
-        limiter.give_back("a")
-    assert take_all(limiter, "a", 0.0, 4) == [True, True, True, False]
-
-
 def test_the_number_of_buckets_is_bounded_and_the_least_used_goes_first():
     limiter = Limiter(Policy("one", 1), size=2)
     limiter.take("a", 0.0)

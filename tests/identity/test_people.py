@@ -6,7 +6,7 @@ import pytest
 
 from booking_api.core.errors import DomainError
 from booking_api.core.ids import new_id
-from booking_api.identity import jobs, notifier, operations, queries, session_queries, tokens
+from booking_api.identity import jobs, notifier, operations, queries, session_life_queries, session_queries, tokens
 from booking_api.identity.notifier import Message
 from booking_api.identity.schemas import NewOrganisation, Reachable
 from tests.world import bearer, build_world
@@ -90,8 +90,8 @@ async def test_old_codes_messages_and_sessions_are_swept(world, db):
     await operations.make_code(db, org_id, "recover", new_id(), None, now(), 600)
     await notifier.send(world.runtime, message(world, created_at=long_ago))
     await notifier.send(world.runtime, message(world))
-    await session_queries.advance_session(db, org_id, new_id(), new_id(), 0, long_ago)
-    await session_queries.revoke_session(db, org_id, new_id(), new_id(), now() - timedelta(days=days - 1))
+    await session_life_queries.advance_session(db, org_id, new_id(), new_id(), 0, "customer", "web", None, long_ago)
+    await session_life_queries.revoke_session(db, org_id, new_id(), new_id(), now() - timedelta(days=days - 1))
     assert await jobs.sweep_credentials(world.runtime) == 3
     assert await jobs.sweep_credentials(world.runtime) == 0
     for table in ("single_use_code", "mailbox", "session"):

@@ -8,6 +8,7 @@ import pytest
 
 from booking_api.core.ids import new_id
 from booking_api.identity import operations, tokens
+from tests.identity.test_limiting import from_address
 from tests.world import bearer, build_world
 
 
@@ -352,10 +353,14 @@ async def test_recoveries_that_do_not_fit_change_nothing(api, world, body):
         assert await db.fetchval("select count(*) from event") == 0
 
 
-async def test_one_booking_can_not_be_recovered_often(api, world):
+async def test_one_booking_can_not_be_recovered_often_and_nobody_elses_asking_counts(app, api, world):
     for _ in range(3):
         assert (await recover(api, world, world.key, reference="K7QM4T", email="ada@example.org")).status_code == 202
-    refused = await recover(api, world, world.key, reference="k7qm 4t", email="eve@example.org")
+    # Somebody else's address for the same booking, and the same address somewhere else, were asked for by others.
+    assert (await recover(api, world, world.key, reference="K7QM4T", email="eve@example.org")).status_code == 202
+    async with from_address(app, "10.0.0.2") as other:
+        assert (await recover(other, world, reference="K7QM4T", email="ada@example.org")).status_code == 202
+    refused = await recover(api, world, world.key, reference="k7qm 4t", email="ADA@example.org")
     assert refused.status_code == 429
     assert refused.json()["code"] == "rate_limited"
     assert int(refused.headers["retry-after"]) >= 1

@@ -14,7 +14,7 @@ import pytest
 from booking_api.core.errors import Overloaded, TokenRevoked, Unauthenticated
 from booking_api.core.ids import new_id
 from booking_api.core.secrets import Vault
-from booking_api.identity import authentication, session_queries, tokens
+from booking_api.identity import authentication, session_life_queries, session_queries, tokens
 from booking_api.lifetime import open_runtime
 from tests.faults.proxy import running_proxy
 from tests.world import build_world
@@ -37,7 +37,7 @@ async def verify_all(runtime, given) -> list[Any]:
 
 async def revoke(world, session_id: UUID):
     async with world.runtime.pool.acquire() as db:
-        await session_queries.revoke_session(db, world.org.org_id, session_id, new_id(), now())
+        await session_life_queries.revoke_session(db, world.org.org_id, session_id, new_id(), now())
 
 
 # together ---------------------------------------------------------------------------------------------------------
@@ -79,7 +79,10 @@ async def test_those_that_come_together_are_looked_up_together(api, world, monke
         return await find(db, org_id, session_ids)
 
     monkeypatch.setattr(session_queries, "find_sessions", count)
-    found = await verify_all(world.runtime, [mint(world).access_token for _ in range(150)])
+    firsts = [new_id() for _ in range(150)]
+    found = await verify_all(
+        world.runtime, [mint(world, subject_id=first, session_id=first).access_token for first in firsts]
+    )
     assert all(isinstance(one, tuple) for one in found)
     assert sum(asked) == 150
     assert len(asked) == 3  # 64, 64 and 22
@@ -91,13 +94,15 @@ async def test_the_use_of_all_their_sessions_is_noted(api, world):
     sessions = [tokens.read(world.runtime.vault, pair.access_token, "access", now()).session_id for pair in pairs]
     async with world.runtime.pool.acquire() as db:
         for session in sessions[:4]:
-            await session_queries.advance_session(db, world.org.org_id, session, new_id(), 0, old)
+            await session_life_queries.advance_session(
+                db, world.org.org_id, session, new_id(), 0, "customer", "web", None, old
+            )
         await db.execute("update session set revoked_at = $1 where id = $2", old, sessions[0])
         await verify_all(world.runtime, [pair.access_token for pair in pairs])
         rows = {row["id"]: row["last_used_at"] for row in await db.fetch("select id, last_used_at from session")}
     assert rows[sessions[0]] == old, "the use of a session that has ended is none"
     assert all(rows[session] > old for session in sessions[1:4])
-    assert sessions[4] not in rows, "a session's row appears when it is refreshed, not when it is used"
+    assert rows[sessions[4]] > old, "a session's row appears when one of its tokens is first used"
 
 
 async def test_whoever_goes_away_takes_nobody_along(api, world):

@@ -1,0 +1,51 @@
+"""What people are written about their sessions, in our languages. Pure."""
+
+
+def sign_in_letter(language: str, organisation: str, code: str) -> tuple[str, str]:
+    """Subject and body of the message that carries a sign-in code of a member of staff."""
+    if language == "de":
+        return (
+            f"Ihre Anmeldung bei {organisation}",
+            f"Melden Sie sich mit dem Code {code} an. Er gilt zehn Minuten und nur einmal. "
+            "Wenn Sie ihn nicht angefordert haben, ist nichts zu tun.",
+        )
+    return (
+        f"Sign in at {organisation}",
+        f"Sign in with the code {code}. It works once, for ten minutes. If you didn't ask for it, there is nothing to do.",
+    )
+
+
+def opened_letter(language: str, organisation: str, *, by_staff: bool) -> tuple[str, str]:
+    """Subject and body of the message that a booking was opened on another device."""
+    if language == "de":
+        who = "mit Hilfe unserer Mitarbeitenden" if by_staff else "mit einem Code an die Adresse, die dort steht,"
+        return (
+            f"Ihre Buchung bei {organisation} wurde auf einem anderen Gerät geöffnet",
+            f"Eine Ihrer Buchungen wurde {who} auf einem anderen Gerät geöffnet. Sie bleiben angemeldet. "
+            "In der App sehen Sie, wo Sie angemeldet sind, und können jede Sitzung beenden.",
+        )
+    who = "with the help of our staff" if by_staff else "with a code sent to the address that it names"
+    return (
+        f"Your booking at {organisation} was opened on another device",
+        f"One of your bookings was opened on another device {who}. You stay signed in. "
+        "The app shows where you are signed in, and there you can end each session.",
+    )
+
+
+def reused_letter(language: str, organisation: str, *, staff: bool) -> tuple[str, str]:
+    """Subject and body of the message that a session was ended because somebody else seems to have its token."""
+    if language == "de":
+        back = (
+            "Melden Sie sich mit einem Code neu an." if staff else "Mit der Buchungsnummer öffnen Sie die Buchung neu."
+        )
+        return (
+            f"Ihre Sitzung bei {organisation} wurde beendet",
+            "Ein alter Schlüssel eines Ihrer Geräte wurde noch einmal benutzt, vielleicht aus einer Kopie. Zur Sicherheit "
+            f"wurde die Sitzung dieses Geräts beendet. {back}",
+        )
+    back = "Sign in again with a code." if staff else "Open your booking again with its reference."
+    return (
+        f"Your session at {organisation} was ended",
+        "An old key of one of your devices was used once more, perhaps from a copy. To be safe, the session of that "
+        f"device was ended. {back}",
+    )

@@ -1,0 +1,53 @@
+"""Who is signed in where: sessions listed and ended."""
+
+from uuid import UUID
+
+from litestar import Response
+
+from booking_api.core.errors import Forbidden, NotFound
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_query
+from booking_api.core.replies import Reply, send
+from booking_api.core.transactions import reading, writing
+from booking_api.identity import sessions
+from booking_api.identity.routes import TOKENS, AnyRequest, forget
+from booking_api.identity.schemas import SessionList, SessionsQuery
+
+ANYBODY_SIGNED_IN = Access(customer=True, staff="agent")
+
+
+@endpoint(
+    "GET", "/v1/sessions", tag=TOKENS, access=ANYBODY_SIGNED_IN, query=SessionsQuery, answers={200: SessionList},
+    errors=(Forbidden, NotFound),
+)  # fmt: skip
+async def list_sessions(request: AnyRequest) -> Response[bytes]:
+    """List where you are signed in.
+
+    Newest first: how each session was opened, when it was last used, and on what. A session appears with the first
+    use of its tokens, one that a code opened at once, so that nobody comes in unseen. A session that sees only the
+    bookings of one address lists those that this address opened. An owner may ask for those of a member of staff.
+    """
+    query = read_query(request, SessionsQuery)
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await sessions.list_sessions(ctx, query))
+    return send(request, ctx)
+
+
+@endpoint(
+    "DELETE", "/v1/sessions/{session_id:uuid}", tag=TOKENS, access=ANYBODY_SIGNED_IN, answers={204: None},
+    errors=(NotFound,),
+)  # fmt: skip
+async def end_session(request: AnyRequest, session_id: UUID) -> Response[bytes]:
+    """End a session.
+
+    One of your own, or, for an owner, one of a member of staff. Its tokens stop working, and its event streams end.
+    Repeating it changes nothing.
+    """
+    async with writing(request) as ctx:
+        await sessions.end_session(ctx, session_id)
+        ctx.reply = Reply(None, 204)
+    forget(request, session_id)
+    return send(request, ctx)
+
+
+ROUTES = [list_sessions, end_session]
