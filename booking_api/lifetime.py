@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def open_runtime(settings: Settings, *, name: str = "booking-api") -> AsyncIterator[Runtime]:
     """Opens what a process holds open, and closes it again. Used by the server, the worker and the tests."""
-    vault = Vault(settings.secret_key)
+    vault = Vault(settings.secret_key, settings.previous_secret_keys)
 
     def mint(org: Organisation, customer_id: UUID, channel: str, now: datetime) -> Tokens:
         # A customer's first session has the customer's id, so that a repeat opens no other, and that it can be ended

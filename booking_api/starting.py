@@ -4,10 +4,12 @@ import errno
 import socket
 import sys
 
+from booking_api.core.db import prepare_connection
 from booking_api.core.log import log
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
+from booking_api.identity import resealing
 from booking_api.upkeep.operations import schema_is_current
 from booking_api.upkeep.queries import list_live
 
@@ -34,9 +36,9 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def check_secret(settings: Settings) -> Vault:
-    """The vault of the master secret. Raises `StartFailed` where that is missing or too short."""
+    """The vault of the master secret. Raises `StartFailed` where that is missing or could be guessed."""
     try:
-        return Vault(settings.secret_key)
+        return Vault(settings.secret_key, settings.previous_secret_keys)
     except ValueError as error:
         raise StartFailed(f"{error}.") from None
 
@@ -60,14 +62,19 @@ def check_address(host: str, port: int) -> None:
 
 
 async def check_database(settings: Settings) -> None:
-    """Raises `StartFailed` if the database can't be reached or its schema is older than the program."""
+    """Raises `StartFailed` if the database can't be reached, its schema is older than the program, or the keys that
+    passes are signed with can't be read with the configured secrets."""
+    vault = check_secret(settings)
     db = await connect(settings, name="booking-api-start")
     try:
-        current = await schema_is_current(db)
-        if current and settings.test_provider_url and (live := await list_live(db, MOST_NAMED)):
+        if not await schema_is_current(db):
+            raise StartFailed("The database's schema is older than this program; run `booking-api migrate` first.")
+        await prepare_connection(db)
+        if settings.test_provider_url and (live := await list_live(db, MOST_NAMED)):
             # Whatever is set up, no live organisation is paid with play money.
             log.warning("test_provider.not_for_live", organisations=[one.name for one in live])
+        unreadable = await resealing.unreadable_keys(db, vault)
     finally:
         await db.close()
-    if not current:
-        raise StartFailed("The database's schema is older than this program; run `booking-api migrate` first.")
+    if unreadable:
+        raise StartFailed(f"{resealing.sentence_of(unreadable)} {resealing.REMEDY}")

@@ -74,6 +74,13 @@ def run(make: Callable[[], Awaitable[T]]) -> T:
 @asynccontextmanager
 async def transaction() -> AsyncIterator[tuple[Any, Any]]:
     """(connection, settings) for a command that writes: one transaction. Raises `StartFailed`."""
+    async with session() as (db, settings), db.transaction():
+        yield db, settings
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[tuple[Any, Any]]:
+    """(connection, settings) for a command of several transactions. Raises `StartFailed`."""
     from booking_api.core.db import prepare_connection
     from booking_api.core.process import connect
     from booking_api.core.settings import load_settings
@@ -82,8 +89,7 @@ async def transaction() -> AsyncIterator[tuple[Any, Any]]:
     db = await connect(settings, name="booking-api-cli")
     try:
         await prepare_connection(db)
-        async with db.transaction():
-            yield db, settings
+        yield db, settings
     finally:
         await db.close()
 

@@ -11,6 +11,7 @@ from booking_api.cli.console import choose_organisation, note, run, transaction
 org = typer.Typer(help="Organisations.", no_args_is_help=True)
 staff = typer.Typer(help="Members of staff.", no_args_is_help=True)
 keys = typer.Typer(help="The keys that passes are signed with.", no_args_is_help=True)
+secret = typer.Typer(help="The master secret, BOOKING_SECRET_KEY.", no_args_is_help=True)
 OrgOption = Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")]
 ROLES = ("agent", "manager", "owner")
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(org, name="org")
     app.add_typer(staff, name="staff")
     app.add_typer(keys, name="keys")
+    app.add_typer(secret, name="secret")
 
 
 def show(values: dict[str, Any], *, as_json: bool) -> None:
@@ -106,19 +108,66 @@ def add_staff(
 
 
 @keys.command("rotate")
-def rotate_keys(org: OrgOption = "") -> None:
+def rotate_keys(
+    org: OrgOption = "",
+    secret_lost: Annotated[
+        bool, typer.Option("--secret-lost", help="Also where the key before can't be read with the configured secrets.")
+    ] = False,
+) -> None:
     """Signs passes with a new key from now on. Old keys verify until the last of their passes has ended."""
     from booking_api.core.clock import utc_now
-    from booking_api.identity import audit, operations
+    from booking_api.core.process import StartFailed
+    from booking_api.identity import audit, operations, resealing
     from booking_api.starting import check_secret
 
     async def rotate() -> Any:
         async with transaction() as (db, settings):
             chosen = await choose_organisation(db, org)
-            now = utc_now()
-            made = await operations.rotate_signing_key(db, check_secret(settings), chosen.org_id, now)
+            now, vault = utc_now(), check_secret(settings)
+            if not secret_lost and chosen.org_id in (found := await resealing.unreadable_keys(db, vault)):
+                # Made with a wrong secret, the new key would be one that the servers can't read.
+                raise StartFailed(f"{resealing.sentence_of(found)} {resealing.REMEDY}")
+            made = await operations.rotate_signing_key(db, vault, chosen.org_id, now)
             await audit.note_command(db, chosen.org_id, "signing_key.rotated", "signing_key", None, now)
             return made
 
     print(run(rotate).kid)
     note(f"Servers go on signing with the key before it for up to {timedelta(seconds=60).seconds} seconds.")
+
+
+@secret.command("rotate")
+def rotate_secret(as_json: JsonOption = False) -> None:
+    """Encrypts with BOOKING_SECRET_KEY what is stored under BOOKING_PREVIOUS_SECRET_KEYS, while everything runs.
+
+    Every server and worker must know both secrets by then. May be interrupted and repeated.
+    """
+    from booking_api.cli.console import session
+    from booking_api.core.clock import utc_now
+    from booking_api.core.process import StartFailed
+    from booking_api.core.settings import load_settings
+    from booking_api.identity import queries, resealing
+    from booking_api.starting import check_secret
+
+    vault = check_secret(load_settings())
+
+    async def rotate() -> list[Any]:
+        done = []
+        async with session() as (db, _):
+            for chosen in await queries.list_organisations(db):
+                async with db.transaction():
+                    done.append((chosen, await resealing.reseal_keys(db, vault, chosen.org_id, utc_now())))
+        return done
+
+    done = run(rotate)
+    unreadable = [str(chosen.org_id) for chosen, one in done if one.unreadable]
+    counts = {"re-encrypted": sum(one.resealed for _, one in done), "current": sum(one.current for _, one in done)}
+    show({**counts, "unreadable": sum(len(one.unreadable) for _, one in done)}, as_json=as_json)
+    if unreadable:
+        raise StartFailed(
+            f"Keys of {', '.join(unreadable[:5])} can't be read with any configured secret; see `doctor`."
+        )
+    days = load_settings().refresh_token_days
+    note(
+        f"Leave the secret before it in BOOKING_PREVIOUS_SECRET_KEYS for {days} days: so long apps come back with what "
+        "it signed. Taken out earlier, their customers recover their bookings by a code."
+    )

@@ -4,24 +4,36 @@ import hashlib
 import hmac
 from base64 import b64encode, urlsafe_b64encode
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from booking_api.core.guessing import HOW, why_guessable
 
 
 class Vault:
-    """Keys derived from the master secrets, newest first.
+    """Keys derived from the master secrets, the current one's first.
 
-    Raises `ValueError` for a missing or short secret: a guessable one would let anybody mint tokens.
+    The current one encrypts and signs. What was made under the others is read and believed for as long as they are
+    configured, so that changing the secret signs nobody out; `reseal` brings what is stored under the current one.
+
+    Raises `ValueError` for a current secret that is missing or could be guessed, since anybody could mint tokens with
+    it. Previous ones aren't measured: changing a bad one must be possible.
     """
 
-    def __init__(self, secret_key: str) -> None:
-        masters = [part.strip() for part in secret_key.split(",") if part.strip()]
-        if not masters or any(len(master) < 32 for master in masters):
-            raise ValueError("BOOKING_SECRET_KEY must be set to at least 32 random characters")
-        self._masters = [master.encode() for master in masters]
+    def __init__(self, secret_key: str, previous_secret_keys: str = "") -> None:
+        masters = [part.strip() for part in f"{secret_key},{previous_secret_keys}".split(",")]
+        if why := why_guessable(masters[0]):
+            raise ValueError(f"BOOKING_SECRET_KEY {why}; {HOW}")
+        self._masters = [master.encode() for master in dict.fromkeys(masters) if master]
         self._derived: dict[str, list[bytes]] = {}
-        self._fernet = MultiFernet(
-            [Fernet(urlsafe_b64encode(self._derive(master, b"private keys at rest"))) for master in self._masters]
-        )
+        self._fernets = [
+            Fernet(urlsafe_b64encode(self._derive(master, b"private keys at rest"))) for master in self._masters
+        ]
+        self._fernet = MultiFernet(self._fernets)
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether more than the current secret is configured."""
+        return len(self._masters) > 1
 
     @staticmethod
     def _derive(master: bytes, purpose: bytes) -> bytes:
@@ -38,7 +50,24 @@ class Vault:
         return self._fernet.encrypt(plain)
 
     def decrypt(self, sealed: bytes) -> bytes:
+        """Raises `cryptography.fernet.InvalidToken` for what none of the secrets has sealed."""
         return self._fernet.decrypt(sealed)
+
+    def can_open(self, sealed: bytes) -> bool:
+        """Whether one of the secrets has sealed this."""
+        try:
+            self._fernet.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
+
+    def reseal(self, sealed: bytes) -> bytes | None:
+        """The same under the current secret; None where it is already. Raises `InvalidToken` as `decrypt` does."""
+        try:
+            self._fernets[0].decrypt(sealed)
+        except InvalidToken:
+            return self._fernet.rotate(sealed)
+        return None
 
     def sign(self, purpose: str, message: str) -> str:
         """A short URL-safe signature of a message (HMAC-SHA-256, 128 bits)."""

@@ -14,7 +14,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: str = ""
     secret_key: str = ""
-    """Master secret, at least 32 characters. Comma-separated, newest first: the first encrypts and signs, all verify."""
+    """Master secret: 32 characters or more that nobody can guess, such as `openssl rand -hex 32` makes."""
+    previous_secret_keys: str = ""
+    """Secrets before the current one, comma-separated: what was made under them is still read and believed. See
+    `booking-api secret rotate`."""
     base_url: str = ""
     """Public URL without a trailing slash. Empty: taken from each request's Host header."""
     host: str = "127.0.0.1"

@@ -31,6 +31,43 @@ async def find_active_key(db: Connection, org_id: UUID) -> ActiveKeyRow | None:
     )
 
 
+class SealedKeyRow(msgspec.Struct, frozen=True):
+    org_id: UUID
+    kid: str
+    private_key_encrypted: bytes
+    is_active: bool
+
+
+async def list_sealed_keys(db: Connection, org_id: UUID | None) -> list[SealedKeyRow]:
+    """The private keys of an organisation, for re-encrypting them; of all, for looking whether they can be read."""
+    return await fetch_all(
+        db,
+        SealedKeyRow,
+        """
+        select org_id, kid, private_key_encrypted, retired_at is null as is_active from signing_key
+        where $1::uuid is null or org_id = $1 order by org_id, kid
+        """,
+        org_id,
+    )
+
+
+async def reseal_key(db: Connection, org_id: UUID, kid: str, before: bytes, after: bytes) -> bool:
+    """Puts the re-encrypted key in place of what was read; False where somebody else did so first."""
+    return bool(
+        await execute(
+            db,
+            """
+            update signing_key set private_key_encrypted = $4
+            where org_id = $1 and kid = $2 and private_key_encrypted = $3
+            """,
+            org_id,
+            kid,
+            before,
+            after,
+        )
+    )
+
+
 async def kid_exists(db: Connection, kid: str) -> bool:
     """Whether any organisation has a key of this id: a scanner finds a key by its `kid` alone."""
     return await fetch_value(db, "select exists (select from signing_key where kid = $1)", kid)

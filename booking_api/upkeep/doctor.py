@@ -15,6 +15,7 @@ from booking_api.core.partitions import begins_of, partition_name, week_of
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
+from booking_api.identity import resealing
 from booking_api.migrate import MIGRATIONS
 from booking_api.payments.providers import PROVIDERS
 from booking_api.upkeep import queries
@@ -154,6 +155,17 @@ async def check_live(settings: Settings, db: Connection) -> Found:
         )  # fmt: skip
 
 
+async def check_keys(db: Connection, vault: Vault) -> Found:
+    """Whether each organisation can go on issuing passes, and whether a change of the secret was finished."""
+    if unreadable := await resealing.unreadable_keys(db, vault):
+        yield Finding("keys", resealing.sentence_of(unreadable), resealing.REMEDY)
+    if stale := await resealing.stale_keys(db, vault):
+        yield Finding(
+            "keys", f"{stale} private keys are still encrypted with a previous secret.",
+            "Run `booking-api secret rotate` before that leaves BOOKING_PREVIOUS_SECRET_KEYS.",
+        )  # fmt: skip
+
+
 Check = Callable[[Connection], Awaitable[list[Suspect]]]
 
 
@@ -196,10 +208,14 @@ async def examine(settings: Settings, now: datetime) -> CheckUp:
     """Looks at everything. Where the database can't be used, that is the finding."""
     checks: list[str] = []
     findings = await _with(checks, "settings", check_settings(settings))
+    vault = None
     try:
-        Vault(settings.secret_key)
+        vault = Vault(settings.secret_key, settings.previous_secret_keys)
     except ValueError as error:
-        remedy = "Set it to what the installation was first run with; make a first one with `openssl rand -hex 32`."
+        remedy = (
+            "Set it to what the installation was first run with; if that could be guessed, move it to "
+            "BOOKING_PREVIOUS_SECRET_KEYS and set a new one: docs/operations.md says how."
+        )
         findings.append(Finding("settings", f"{error}.", remedy))
     checks.append("database")
     try:
@@ -218,6 +234,8 @@ async def examine(settings: Settings, now: datetime) -> CheckUp:
         findings += await _with(checks, "partitions", check_partitions(db, now))
         findings += await _with(checks, "time zones", check_zones(db, now))
         findings += await _with(checks, "live", check_live(settings, db))
+        if vault is not None:
+            findings += await _with(checks, "keys", check_keys(db, vault))
         for name, problem, remedy, check in data_checks(now):
             checks.append(name)
             if suspects := await check(db):
