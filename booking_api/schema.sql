@@ -307,6 +307,8 @@ CREATE TABLE public.organisation (
     live boolean NOT NULL,
     retention_days integer,
     created_at timestamp with time zone NOT NULL,
+    country text,
+    CONSTRAINT organisation_country_is_iso3166 CHECK ((country ~ '^[A-Z]{2}$'::text)),
     CONSTRAINT organisation_currency_is_iso4217 CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT organisation_retention_is_positive CHECK ((retention_days > 0))
 );

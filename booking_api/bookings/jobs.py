@@ -269,7 +269,9 @@ async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
         ctx = await system_context(runtime, db, event.org_id)
         found = await queries.find_reference(db, event.org_id, str(event.data["reference"]))
         recipient = (
-            None if found is None else rules.recovery_recipient(found.email, found.phone, contact.email, contact.phone)
+            None
+            if ctx is None or found is None
+            else rules.recovery_recipient(found.email, found.phone, contact.email, contact.phone, ctx.org.phone_country)
         )
         if ctx is None or found is None or recipient is None:
             return

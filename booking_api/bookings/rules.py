@@ -1,12 +1,16 @@
 """Pure decisions: the state machine, what is missing, what may be done, what cancelling costs."""
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
-from booking_api.bookings.schemas import BookingRow, CancellationTerms, ItemRow, Missing, OrderRow, Status
+from booking_api.bookings.schemas import BookingRow, CancellationTerms, Contact, ItemRow, Missing, OrderRow, Status
 from booking_api.catalog.schemas import OptionDefinition, Price, PriceLine, ProductDefinition
+from booking_api.core.errors import pointer_to
 from booking_api.core.money import Money
+from booking_api.core.text.addresses import same_email, same_phone
+from booking_api.core.text.cleaning import clean_text, is_visible
 
 Action = Literal[
     "extend",
@@ -74,22 +78,33 @@ def shown_status(order: OrderRow, status: Status, now: datetime) -> Status:
 def missing_details(booking: BookingRow, items: Sequence[ItemRow], definition: ProductDefinition) -> list[Missing]:
     """What must be given before the booking can be confirmed, payment aside."""
     missing: list[Missing] = []
-    if booking.contact is None:
-        missing.append(Missing("/contact", "contact_required"))
+    missing += missing_of_contact(booking.contact)
     for question in definition.questions:
         if question.required and question.per == "booking" and not _answered(booking.answers, question.code):
-            missing.append(Missing(f"/answers/{question.code}", "answer_required"))
+            missing.append(Missing(pointer_to("answers", question.code), "answer_required"))
     for index, item in enumerate(items):
-        if definition.requires_names and not item.name:
+        if definition.requires_names and not (item.name and is_visible(item.name)):
             missing.append(Missing(f"/items/{index}/name", "name_required"))
         for question in definition.questions:
             if question.required and question.per == "item" and not _answered(item.answers, question.code):
-                missing.append(Missing(f"/items/{index}/answers/{question.code}", "answer_required"))
+                missing.append(Missing(pointer_to("items", index, "answers", question.code), "answer_required"))
+    return missing
+
+
+def missing_of_contact(contact: Contact | None) -> list[Missing]:
+    """What a contact needs to be one: a name, and somewhere to reach it. What was kept before texts were cleaned may
+    still be blank."""
+    if contact is None:
+        return [Missing("/contact", "contact_required")]
+    missing = [] if contact.name and is_visible(contact.name) else [Missing("/contact/name", "name_required")]
+    if not contact.email and not contact.phone:
+        missing.append(Missing("/contact/email", "address_required"))
     return missing
 
 
 def _answered(answers: Mapping[str, object] | None, code: str) -> bool:
-    return answers is not None and answers.get(code) not in (None, "")
+    answer = None if answers is None else answers.get(code)
+    return answer is not None and (not isinstance(answer, str) or is_visible(answer))
 
 
 def check_answer(definition: ProductDefinition, code: str, value: object, per: str) -> str | None:
@@ -107,17 +122,29 @@ def check_answer(definition: ProductDefinition, code: str, value: object, per: s
         case "text" | "date" | "choice" if not isinstance(value, str):
             return "The answer must be a string."
         case "date":
-            try:
-                datetime.strptime(str(value), "%Y-%m-%d")  # noqa: DTZ007 - a date has no zone
-            except ValueError:
+            if not is_date(str(value)):
                 return "The answer must be a date like 2026-11-21."
         case "choice":
             offered = [choice.value for choice in question.choices or []]
-            if value not in offered:
+            if value not in offered and str(value) not in [clean_text(choice) for choice in offered]:
                 return f"The answer must be one of {', '.join(offered)}."
         case _:
             pass
     return None
+
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a calendar date of ISO 8601, extended format, in ASCII digits."""
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def companions(units: Sequence[str], definition: ProductDefinition) -> list[int | None]:
@@ -238,18 +265,15 @@ def feedback_step(
 
 
 def recovery_recipient(
-    email: str | None, phone: str | None, given_email: str | None, given_phone: str | None
+    email: str | None, phone: str | None, given_email: str | None, given_phone: str | None, country: str | None = None
 ) -> str | None:
-    """Where to send a recovery code: to the booking's own address, and only if the one given is the same."""
-    if given_email and email and given_email.strip().casefold() == email.strip().casefold():
+    """Where to send a recovery code: to the booking's own address, and only if the one given is the same, however it is
+    written. National phone numbers are those of the country."""
+    if given_email and email and same_email(given_email, email):
         return email
-    if given_phone and phone and _digits(given_phone) and _digits(given_phone) == _digits(phone):
+    if given_phone and phone and same_phone(given_phone, phone, country):
         return phone
     return None
-
-
-def _digits(phone: str) -> str:
-    return "".join(character for character in phone if character.isdigit())
 
 
 def recovery_message(language: str, organisation: str, code: str) -> tuple[str, str]:

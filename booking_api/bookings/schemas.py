@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from booking_api.catalog.schemas import OptionBrief, Price, ProductBrief
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 from booking_api.feedback.schemas import FeedbackPrompt
 from booking_api.inventory.schemas import SlotAnswer
 from booking_api.passes.schemas import PassAnswer
@@ -19,21 +20,20 @@ Status = Literal["on_hold", "pending", "confirmed", "cancelled", "expired", "rej
 STATUSES = "x-extensible-enum: on_hold, pending, confirmed, cancelled, expired, rejected"
 AnswerValue = str | int | float | bool | None
 Answers = Annotated[
-    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1000)] | int | float | bool | None],
+    dict[Annotated[str, fields.token(64)], Annotated[str, fields.text(1000)] | int | float | bool | None],
     Meta(max_length=50, description="Question code → answer. In a PATCH, null clears an answer."),
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Ada Lovelace"])]
-Seat = Annotated[str, Meta(min_length=1, max_length=8, examples=["12A"])]
+Name = Annotated[str, fields.line(200, examples=["Ada Lovelace"])]
+Seat = Annotated[str, fields.code(8, examples=["12A"])]
 
 
 class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Whom to reach about the booking."""
+    """Whom to reach about the booking: a name, and a mail address or a phone number. What isn't given yet is missing."""
 
-    name: Name
-    email: Annotated[
-        str, Meta(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]+$", max_length=254, examples=["ada@example.org"])
-    ]
-    phone: Annotated[str, Meta(pattern=r"^\+?[0-9 ()/.\-]{5,30}$", examples=["+49 30 1234567"])] | None = None
+    name: Name | None = None
+    email: Annotated[str, fields.email(examples=["ada@example.org"])] | None = None
+    phone: Annotated[str, fields.phone(examples=["+49 30 1234567"])] | None = None
+    """Kept as E.164. A national number is one of the organisation's country."""
 
 
 # requests ---------------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ class NewItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One person, bike or other unit. `unit_id` or `unit` (its code), not both."""
 
     unit_id: UUID | None = None
-    unit: Annotated[str, Meta(min_length=1, max_length=64, examples=["adult"])] | None = None
+    unit: Annotated[str, fields.code(64, examples=["adult"])] | None = None
     seat: Seat | None = None
     name: Name | None = None
     answers: Answers | None = None
@@ -101,7 +101,7 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Annotated[str, Meta(max_length=500)] | None = None
+    reason: Annotated[str, fields.text(500)] | None = None
     expected_refund: Money | None = None
     """What the app showed. A different refund is refused as `price_changed`."""
 
@@ -151,7 +151,10 @@ class Missing(msgspec.Struct, frozen=True):
     pointer: str
     """JSON pointer into the booking, to be filled by PATCH or, for `/contact` and `/payment`, by confirm."""
     code: Annotated[
-        str, Meta(description="x-extensible-enum: contact_required, name_required, answer_required, payment_required")
+        str,
+        Meta(
+            description="x-extensible-enum: contact_required, name_required, address_required, answer_required, payment_required"
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 from booking_api.core.texts import Texts
 
 Kind = Literal["departure", "entry", "appointment"]
@@ -386,8 +387,8 @@ class ProductPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 # requests ---------------------------------------------------------------------------------------------------------
 
-SearchText = Annotated[str, msgspec.Meta(min_length=1, max_length=100, examples=["new york"])]
-PlaceReference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["JFK"])]
+SearchText = Annotated[str, fields.line(100, min_length=1, examples=["new york"])]
+PlaceReference = Annotated[str, fields.code(64, examples=["JFK"])]
 """A place's id or code."""
 
 

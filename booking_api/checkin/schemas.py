@@ -9,18 +9,19 @@ from msgspec import Meta
 
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 
 Direction = Literal["entry", "exit"]
 NONCE_PATTERN = r"^[A-Za-z0-9._~:\-]{1,128}$"
 Nonce = Annotated[
     str,
-    Meta(
+    fields.token(
         pattern=NONCE_PATTERN,
         description="Chosen by the device, unique in the organisation: a scan sent twice is one scan.",
         examples=["019aa5c8-5d60-7c3e-9f21-4b7d0c6e8a16"],
     ),
 ]
-Gate = Annotated[str, Meta(min_length=1, max_length=64, description="The gate as signs name it.", examples=["B7"])]
+Gate = Annotated[str, fields.code(64, description="The gate as signs name it.", examples=["B7"])]
 Moment = Annotated[datetime, Meta(tz=True)]
 VERDICTS = (
     "x-extensible-enum: forged, unknown, cancelled, revoked, unpaid, wrong_gate, wrong_slot, too_early, expired, "
@@ -35,17 +36,21 @@ Reason = Annotated[str, Meta(description="The verdict as a sentence for the agen
 class ScanOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Admits against the verdict. For managers and keys with the scope `scan:override`."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=500, examples=["Delayed by our own shuttle"])]
+    reason: Annotated[str, fields.line(500, min_length=1, examples=["Delayed by our own shuttle"])]
 
 
 class NewScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One presentation of a pass at a gate. Either `code` or, for staff who looked somebody up, `item_id`."""
 
     code: (
-        Annotated[str, Meta(examples=["eyJhbGciOiJFZERTQSIsImtpZCI6IlI0SzlUMlFNIn0.eyJzdWIiOiJBWnFseV8.c2lnbmF0dXJl"])]
+        Annotated[
+            str,
+            fields.scanned(examples=["eyJhbGciOiJFZERTQSIsImtpZCI6IlI0SzlUMlFNIn0.eyJzdWIiOiJBWnFseV8.c2lnbmF0dXJl"]),
+        ]
         | None
     ) = None
-    """The text of the QR code, whatever it is."""
+    """The text of the QR code, whatever it is. What a scanner adds to it (line ends, blanks, a byte-order mark, a
+    symbology prefix) doesn't count."""
     item_id: UUID | None = None
     gate: Gate | None = None
     slot_id: UUID | None = None
@@ -62,8 +67,8 @@ class NewScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class LookupQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """By `reference`, or by part of a `name` on one `slot_id`."""
 
-    reference: Annotated[str, Meta(min_length=1, max_length=20, examples=["7K3QX9AB"])] | None = None
-    name: Annotated[str, Meta(min_length=2, max_length=200, examples=["Lovelace"])] | None = None
+    reference: Annotated[str, fields.code(20, examples=["7K3QX9AB"])] | None = None
+    name: Annotated[str, fields.line(200, min_length=1, examples=["Lovelace"])] | None = None
     slot_id: UUID | None = None
     limit: Limit = 50
     cursor: Cursor | None = None

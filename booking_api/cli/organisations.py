@@ -32,6 +32,7 @@ def show(values: dict[str, Any], *, as_json: bool) -> None:
             print(f"{name:{width}}  {value}")
 
 
+COUNTRY_HELP = "Whose phone numbers are national ones: an ISO 3166 code, such as DE. Default: by locale and time zone."
 JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON instead of a table.")]
 
 
@@ -44,6 +45,7 @@ def add_organisation(
     live: Annotated[
         bool, typer.Option("--live", help="A live organisation, with keys pk_live_… and sk_live_….")
     ] = False,
+    country: Annotated[str | None, typer.Option(help=COUNTRY_HELP)] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Makes an organisation and prints its keys, this once: the database keeps digests only."""
@@ -56,7 +58,9 @@ def add_organisation(
         raise StartFailed("A name has 1 to 200 characters.")
 
     async def add() -> NewKeys:
-        new = NewOrganisation(name=name, time_zone=time_zone, currency=currency, locale=locale, live=live)
+        new = NewOrganisation(
+            name=name, time_zone=time_zone, currency=currency, locale=locale, live=live, country=country
+        )
         async with transaction() as (db, _):
             now = utc_now()
             made = await operations.add_organisation(db, new, now)
@@ -69,6 +73,22 @@ def add_organisation(
         as_json=as_json,
     )
     note("Keep the secret key safe: it can't be shown again.")
+
+
+@org.command("set")
+def set_organisation(
+    country: Annotated[str, typer.Option(help=COUNTRY_HELP + " Empty: the default again.")],
+    org: OrgOption = "",
+) -> None:
+    """Changes an organisation. Running servers know of it within seconds."""
+    from booking_api.identity import operations, queries
+
+    async def change() -> None:
+        async with transaction() as (db, _):
+            chosen = await choose_organisation(db, org)
+            await queries.set_country(db, chosen.org_id, operations.check_country(country or None))
+
+    run(change)
 
 
 @staff.command("add")

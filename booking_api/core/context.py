@@ -10,6 +10,7 @@ import msgspec
 from booking_api.core.db import Connection
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
+from booking_api.core.text.addresses import likely_country
 
 CallerKind = Literal["anonymous", "app", "customer", "staff", "key", "system"]
 Role = Literal["agent", "manager", "owner"]
@@ -26,6 +27,14 @@ class Organisation(msgspec.Struct, frozen=True):
     locale: str
     live: bool
     retention_days: int | None
+    country: str | None = None
+    """ISO 3166 alpha-2, as it was set."""
+
+    @property
+    def phone_country(self) -> str | None:
+        """Whose phone numbers are written without the code of a country: as it was set, else as far as the locale and
+        the time zone leave no doubt."""
+        return self.country or likely_country(self.locale, self.time_zone)
 
 
 class Restriction(msgspec.Struct, frozen=True):

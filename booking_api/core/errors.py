@@ -17,6 +17,11 @@ class FieldError(msgspec.Struct, frozen=True):
     detail: str
 
 
+def pointer_to(*steps: str | int) -> str:
+    """The JSON pointer (RFC 6901) that these member names and indexes lead to: `~` and `/` within a name are escaped."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
 class DomainError(Exception):
     """A refusal with a stable `code`. `members` become members of the problem document."""
 

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import msgspec
 
+from booking_api.core.text import fields
+
 
 class Money(msgspec.Struct, frozen=True):
     """An amount in the currency's minor unit: 1990 EUR is 19.90 €."""
 
     amount: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53, examples=[1990])]
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
+    currency: Annotated[str, fields.code(pattern="^[A-Z]{3}$", examples=["EUR"])]
 
 
 def share_of(amount: int, rate_basis_points: int) -> int:

@@ -7,11 +7,12 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from booking_api.core.errors import invalid
+from booking_api.core.text import fields
 
 T = TypeVar("T")
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=200, description="How many items at most.")]
-Cursor = Annotated[str, msgspec.Meta(max_length=400, description="`next_cursor` of the page before.")]
+Cursor = Annotated[str, fields.token(400, description="`next_cursor` of the page before.")]
 
 
 def write_cursor(*position: Any) -> str:

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from booking_api.core.errors import DomainError
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 
 Step = Literal["search", "hold", "details", "payment", "confirmed", "visit"]
 Kind = Literal["ces", "csat", "nps", "text"]
@@ -27,11 +28,11 @@ Score = Annotated[
     int, Meta(ge=0, le=10, description="`ces` 1–7, `csat` 1–5, `nps` 0–10; none for `text`.", examples=[5])
 ]
 FeedbackText = Annotated[
-    str, Meta(max_length=2000, description="In the customer's own words.", examples=["Two taps and done."])
+    str, fields.text(2000, description="In the customer's own words.", examples=["Two taps and done."])
 ]
-Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$")]
+Language = Annotated[str, fields.token(pattern="^[a-z]{2,3}$")]
 Question = Annotated[
-    dict[Language, Annotated[str, Meta(min_length=1, max_length=300)]],
+    dict[Language, Annotated[str, fields.line(300, min_length=1)]],
     Meta(
         min_length=1, max_length=50, description="Language (BCP 47, without a region) → wording.",
         examples=[{"en": "How easy was booking?", "de": "Wie einfach war das Buchen?"}],

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 
 Action = Literal[
     "booking.cancelled",
@@ -92,12 +93,7 @@ class AuditQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
         ]
         | None
     ) = None
-    action: (
-        Annotated[
-            str, msgspec.Meta(min_length=1, max_length=64, description="Only this one.", examples=["key.created"])
-        ]
-        | None
-    ) = None
+    action: Annotated[str, fields.code(64, description="Only this one.", examples=["key.created"])] | None = None
     actor: Annotated[UUID, msgspec.Meta(description="Only what this member of staff, key or customer did.")] | None = (
         None
     )

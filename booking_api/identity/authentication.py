@@ -163,7 +163,14 @@ async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
         async with acquire(runtime) as db:
             await queries.note_key_use(db, org_id, found.id, now, now - USE_NOTED_EVERY)
     org = Organisation(
-        org_id, found.name, found.time_zone, found.currency, found.locale, found.live, found.retention_days
+        org_id,
+        found.name,
+        found.time_zone,
+        found.currency,
+        found.locale,
+        found.live,
+        found.retention_days,
+        found.country,
     )
     kind = "app" if found.kind == "publishable" else "key"
     return org, Caller(kind=kind, credential_id=found.id, scopes=frozenset(found.scopes), channel=found.channel)
@@ -263,7 +270,14 @@ async def _look_up(
         return [Unauthenticated("The token is not one of this server.") for _ in checks]
     first = rows[0]
     org = Organisation(
-        org_id, first.name, first.time_zone, first.currency, first.locale, first.live, first.retention_days
+        org_id,
+        first.name,
+        first.time_zone,
+        first.currency,
+        first.locale,
+        first.live,
+        first.retention_days,
+        first.country,
     )
     sessions = {row.session_id: row for row in rows}
     members = {row.id: row for row in await session_queries.find_members(db, org_id, staff_ids)} if staff_ids else {}

@@ -19,6 +19,8 @@ from booking_api.core.ids import new_code, new_id, read_code
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.settings import Settings
 from booking_api.core.standards import canonical_language, find_zone, is_currency
+from booking_api.core.text.addresses import Unreadable, countries, read_email
+from booking_api.core.text.cleaning import clean_line
 from booking_api.identity import queries, session_life_queries, session_queries, signing_queries, tokens
 from booking_api.identity.schemas import (
     SCOPES,
@@ -73,7 +75,7 @@ async def add_key(
 async def add_organisation(db: Connection, new: NewOrganisation, now: datetime) -> NewKeys:
     """Makes an organisation with one publishable and one secret key.
 
-    Raises `Unprocessable` for a time zone, currency or language that there isn't.
+    Raises `Unprocessable` for a time zone, currency, language or country that there isn't.
     """
     if find_zone(new.time_zone) is None:
         raise unprocessable("/time_zone", f"{new.time_zone!r} is not an IANA time zone, such as Europe/Berlin.")
@@ -87,19 +89,38 @@ async def add_organisation(db: Connection, new: NewOrganisation, now: datetime) 
             "/locale",
             f"{new.locale!r} is not a language tag (BCP 47) of a known language and region, such as en or de-AT.",
         )
-    org = Organisation(new_id(), new.name, new.time_zone, new.currency, locale, new.live, new.retention_days)
+    org = Organisation(
+        new_id(), new.name, new.time_zone, new.currency, locale, new.live, new.retention_days,
+        check_country(new.country),
+    )  # fmt: skip
     await queries.insert_organisation(db, org, now)
     _, publishable = await add_key(db, org, "publishable", "First app", now)
     _, secret = await add_key(db, org, "secret", "First integration", now, channel="partner", scopes=SCOPES)
     return NewKeys(org.org_id, publishable, secret)
 
 
+def check_country(country: str | None) -> str | None:
+    """The country in capitals. Raises `Unprocessable` for one that isn't an ISO 3166 alpha-2 code."""
+    if country is not None and (country := country.upper()) not in countries():
+        raise unprocessable("/country", f"{country!r} is not an ISO 3166 country code, such as DE.")
+    return country
+
+
 async def add_staff(db: Connection, org: Organisation, name: str, email: str, role: Role, now: datetime) -> StaffRow:
-    """Adds a member of staff. Raises `EmailTaken` where the address belongs to one who isn't revoked."""
-    row = StaffRow(new_id(), name, email.lower(), role, now, None, None)
+    """Adds a member of staff. Raises `EmailTaken` where the address belongs to one who isn't revoked, and
+    `Unprocessable` for what is no mail address."""
+    row = StaffRow(new_id(), clean_line(name), staff_address(email), role, now, None, None)
     if not await queries.insert_staff(db, org.org_id, row):
         raise EmailTaken
     return row
+
+
+def staff_address(email: str) -> str:
+    """The one form of a mail address that members of staff are told apart by. Raises `Unprocessable`."""
+    try:
+        return read_email(email).lower()
+    except Unreadable as error:
+        raise unprocessable("/email", str(error)) from None
 
 
 def staff_tokens(vault: Vault, settings: Settings, org: Organisation, row: StaffRow, now: datetime) -> Tokens:

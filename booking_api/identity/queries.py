@@ -17,10 +17,10 @@ async def insert_organisation(db: Connection, org: Organisation, now: datetime) 
     await execute(
         db,
         """
-        insert into organisation (org_id, name, time_zone, currency, locale, live, retention_days, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        insert into organisation (org_id, name, time_zone, currency, locale, live, retention_days, created_at, country)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
-        org.org_id, org.name, org.time_zone, org.currency, org.locale, org.live, org.retention_days, now,
+        org.org_id, org.name, org.time_zone, org.currency, org.locale, org.live, org.retention_days, now, org.country,
     )  # fmt: skip
 
 
@@ -28,7 +28,10 @@ async def find_organisation(db: Connection, org_id: UUID) -> Organisation | None
     return await fetch_one(
         db,
         Organisation,
-        "select org_id, name, time_zone, currency, locale, live, retention_days from organisation where org_id = $1",
+        """
+        select org_id, name, time_zone, currency, locale, live, retention_days, country
+        from organisation where org_id = $1
+        """,
         org_id,
     )
 
@@ -39,10 +42,14 @@ async def list_organisations(db: Connection) -> list[Organisation]:
         db,
         Organisation,
         """
-        select org_id, name, time_zone, currency, locale, live, retention_days
+        select org_id, name, time_zone, currency, locale, live, retention_days, country
         from organisation order by created_at, org_id
         """,
     )
+
+
+async def set_country(db: Connection, org_id: UUID, country: str | None) -> None:
+    await execute(db, "update organisation set country = $2 where org_id = $1", org_id, country)
 
 
 # keys -------------------------------------------------------------------------------------------------------------
@@ -63,6 +70,7 @@ class FoundKey(msgspec.Struct, frozen=True):
     locale: str
     live: bool
     retention_days: int | None
+    country: str | None
 
 
 async def find_keys_with_organisation(
@@ -74,7 +82,7 @@ async def find_keys_with_organisation(
         FoundKey,
         """
         select k.org_id, k.secret_hash, k.id, k.kind, k.channel, k.scopes, k.last_used_at, k.revoked_at,
-               o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days
+               o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days, o.country
         from unnest($1::uuid[], $2::bytea[]) as w (org_id, secret_hash)
         join api_key k on k.org_id = w.org_id and k.secret_hash = w.secret_hash
         join organisation o on o.org_id = w.org_id

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from booking_api.core.context import Role
 from booking_api.core.errors import Conflict
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 
 Channel = Literal["ios", "android", "web", "kiosk", "partner"]
 KeyKind = Literal["publishable", "secret"]
@@ -37,11 +38,9 @@ Scope = Literal[
     "feedback:write", "staff:write", "keys:write", "audit:read",
 ]  # fmt: skip
 
-Email = Annotated[
-    str, msgspec.Meta(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,253}$", examples=["ada@example.org"])
-]
-Phone = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^\+?[0-9][0-9 ()./-]{4,30}$", examples=["+49 30 901820"])]
-PersonName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S", examples=["Ada Lovelace"])]
+Email = Annotated[str, fields.email(examples=["ada@example.org"])]
+Phone = Annotated[str, fields.sought_phone(examples=["+49 30 901820"])]
+PersonName = Annotated[str, fields.line(200, examples=["Ada Lovelace"])]
 
 
 class LastOwner(Conflict):
@@ -93,9 +92,9 @@ class NewTokens(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     """What tokens are asked for with: a refresh token, or a single-use code."""
 
     grant: Literal["refresh", "code"]
-    refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)] | None = None
+    refresh_token: Annotated[str, fields.token(2048, min_length=1)] | None = None
     """With the grant `refresh`."""
-    code: Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["7K4QM-2X9VB"])] | None = None
+    code: Annotated[str, fields.code(64, examples=["7K4QM-2X9VB"])] | None = None
     """With the grant `code`. Upper and lower case, hyphens and spaces don't matter."""
     end_others: bool = False
     """With the grant `code`: end the other sessions that the same address opened, and the customer's own only if
@@ -105,7 +104,7 @@ class NewTokens(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 class NewRecovery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A booking's reference, and either the mail address or the phone number that it was made with."""
 
-    reference: Annotated[str, msgspec.Meta(min_length=4, max_length=32, examples=["K7QM4T"])]
+    reference: Annotated[str, fields.code(32, examples=["K7QM4T"])]
     email: Email | None = None
     phone: Phone | None = None
 
@@ -232,6 +231,7 @@ class NewOrganisation(msgspec.Struct, frozen=True, kw_only=True):
     locale: str
     live: bool
     retention_days: int | None = None
+    country: str | None = None
 
 
 class NewKeys(msgspec.Struct, frozen=True):
@@ -259,7 +259,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
 
     kind: KeyKind
     """A `publishable` key is built into an app; a `secret` one stays on a server and may do what its scopes name."""
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S", examples=["iPhone app"])]
+    name: Annotated[str, fields.line(200, examples=["iPhone app"])]
     channel: Channel | None = None
     """Where bookings under this key come from. Default: `web` for a publishable key, `partner` for a secret one."""
     scopes: Annotated[list[Scope], msgspec.Meta(max_length=20)] = []
@@ -392,5 +392,5 @@ class JwkSet(msgspec.Struct, frozen=True):
 
 
 class JwksQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    kid: Annotated[str, msgspec.Meta(min_length=1, max_length=8, examples=["7K4QM2X9"])] | None = None
+    kid: Annotated[str, fields.token(8, min_length=1, examples=["7K4QM2X9"])] | None = None
     """Only the key of this id."""

@@ -23,6 +23,7 @@ class FoundSession(msgspec.Struct, frozen=True):
     locale: str
     live: bool
     retention_days: int | None
+    country: str | None
     session_id: UUID | None
     used_at: datetime | None
     first_used_at: datetime | None
@@ -43,7 +44,7 @@ async def find_sessions(db: Connection, org_id: UUID, session_ids: Sequence[UUID
         FoundSession,
         """
         select o.org_id, o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days,
-               s.id as session_id, s.last_used_at as used_at, s.first_used_at, s.revoked_at, s.address_digest,
+               o.country, s.id as session_id, s.last_used_at as used_at, s.first_used_at, s.revoked_at, s.address_digest,
                s.booking_id, s.narrowed_at, s.others_ended_at
         from organisation o left join session s on s.org_id = $1 and s.id = any($2::uuid[])
         where o.org_id = $1

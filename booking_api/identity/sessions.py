@@ -132,7 +132,7 @@ async def ask_for_recovery(ctx: Context, wanted: NewRecovery) -> None:
 
     Everybody gets the same answer after the same work, so that nobody learns which references and addresses exist.
     """
-    contact = RecoveryContact(wanted.email.strip().lower() if wanted.email else None, wanted.phone)
+    contact = RecoveryContact(wanted.email.lower() if wanted.email else None, wanted.phone)
     data = {
         "reference": read_code(wanted.reference),
         "contact": seal_contact(ctx.vault, contact),

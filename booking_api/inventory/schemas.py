@@ -10,6 +10,7 @@ import msgspec
 from booking_api.catalog.schemas import ConditionsAnswer, PlaceBrief, PlaceReference
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 
 
 class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,8 +249,8 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
 
 Units = Annotated[
     str,
-    msgspec.Meta(
-        max_length=400,
+    fields.code(
+        400,
         pattern=r"^[^:,\s]{1,64}:[0-9]{1,3}(,[^:,\s]{1,64}:[0-9]{1,3}){0,19}$",
         description="The party: codes of units with their counts. One adult where it is absent.",
         examples=["adult:2,child:1"],

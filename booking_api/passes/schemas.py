@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from booking_api.core.text import fields
+
 
 class PassRequest(msgspec.Struct, frozen=True):
     """A pass to be issued. The window is when the gate lets it in; it is cut to whole seconds."""
@@ -122,5 +124,5 @@ class PassAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PassImageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    s: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    s: Annotated[str, fields.token(64)] | None = None
     """The signature of a signed URL; without it a token is needed."""

@@ -9,6 +9,7 @@ import msgspec
 from booking_api.core.errors import Conflict
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
+from booking_api.core.text import fields
 
 IntentStatus = Literal["created", "processing", "requires_action", "succeeded", "failed", "cancelled"]
 OutcomeStatus = Literal["processing", "requires_action", "succeeded", "failed", "cancelled"]
@@ -46,9 +47,9 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     token: (
         Annotated[
             str,
-            msgspec.Meta(
+            fields.token(
+                255,
                 min_length=1,
-                max_length=255,
                 description="What the provider's form in the app returned.",
                 examples=["tok_ok"],
             ),
@@ -58,8 +59,8 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     return_url: (
         Annotated[
             str,
-            msgspec.Meta(
-                max_length=2000,
+            fields.token(
+                2000,
                 description="Where a second step with the bank ends: an https URL or a link into the app.",
                 examples=["https://app.example.org/paid"],
             ),

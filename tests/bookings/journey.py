@@ -7,7 +7,7 @@ import httpx
 
 from tests.world import Headers, World, bearer
 
-CONTACT = {"name": "Ada Lovelace", "email": "ada@example.org", "phone": "+49 30 1234567"}
+CONTACT = {"name": "Ada Lovelace", "email": "ada@example.org", "phone": "+49301234567"}
 
 
 def party(world: World, *units: str, slot: UUID | None = None, option: str = "flex", **more: Any) -> dict[str, Any]:

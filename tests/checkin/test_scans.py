@@ -168,7 +168,7 @@ async def test_forgeries_of_a_real_pass(api, world):
         jwt.encode(payload, None, algorithm="none", headers={"kid": kid}),
         jwt.encode(payload, key["public_key"], algorithm="HS256", headers={"kid": kid}),
         jwt.encode(payload, mine, algorithm="EdDSA", headers={"kid": kid, "jwk": {"kty": "OKP"}}),
-        f"{head}.{body}.{signature[:-1]}{'A' if signature[-1] != 'A' else 'Q'}", f"{code} ", code.upper(),
+        f"{head}.{body}.{signature[:-1]}{'A' if signature[-1] != 'A' else 'Q'}", f"{code[:40]} {code[40:]}", code.upper(),
     ]  # fmt: skip
     for forgery in forgeries:
         assert (await scan(api, world.agent, forgery))["verdict"] == "forged", forgery
@@ -360,3 +360,41 @@ async def test_idempotency_key_replays_too(api, world):
     first, again = [await api.post("/v1/scans", json=body, headers=headers) for _ in range(2)]
     assert first.content == again.content
     assert again.headers["idempotency-replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", "\r\n"), ("\ufeff", ""), ("]Q3", "\r"), ("]Q1", ""), (" \t", "\t "), ("\x02", "\x03\x04"), ("ï»¿]Q3", "\n\n"), ("", "\u00a0"), ("\ufeff]d2", "\x1d")],
+)  # fmt: skip
+async def test_what_a_scanner_adds_is_no_forgery(api, world, before, after):
+    party = await book(world, await open_slot(world))
+    nonce = uuid4().hex
+    first = await scan(api, world.agent, before + party.codes[0] + after, nonce=nonce)
+    assert first["verdict"] == "admitted"
+    # The same code without it is the same scan.
+    assert await scan(api, world.agent, party.codes[0], nonce=nonce) == first
+
+
+async def test_what_stands_within_a_code_is_one(api, world):
+    party = await book(world, await open_slot(world))
+    code = party.codes[0]
+    head, body, signature = code.split(".")
+    for forged in (
+        f"{head}.{body}\r\n.{signature}",
+        f"]Q9x{code}",
+        f"{code}]Q3",
+        f"{head}.\ufeff{body}.{signature}",
+        f"{code}=",
+        f"{code[:-1]}",
+        "",
+    ):
+        assert (await scan(api, world.agent, forged))["verdict"] == "forged", forged
+
+
+async def test_base64_that_is_not_canonical_is_forged(api, world):
+    party = await book(world, await open_slot(world))
+    code = party.codes[0]
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for spare in (1, 2, 3):  # The last letter of 64 bytes has four bits that mean nothing.
+        other = code[:-1] + alphabet[alphabet.index(code[-1]) ^ spare]
+        assert (await scan(api, world.agent, other))["verdict"] == "forged"

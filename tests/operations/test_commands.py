@@ -60,6 +60,8 @@ async def test_keys_are_printed_for_people_too(database_url: str) -> None:
         ("--time-zone", "Europe/Atlantis", "is not an IANA time zone"),
         ("--time-zone", "Europe", "is not an IANA time zone"),
         ("--time-zone", "right/Europe/Berlin", "is not an IANA time zone"),
+        ("--country", "Germany", "is not an ISO 3166 country code"),
+        ("--country", "ZZ", "is not an ISO 3166 country code"),
         ("--currency", "euro", "is not an ISO 4217 currency code"),
         ("--currency", "eur", "is not an ISO 4217 currency code"),
         ("--currency", "XYZ", "is not an ISO 4217 currency code"),
@@ -170,3 +172,21 @@ def test_a_demo_without_its_postgresql_says_so_in_a_sentence(tmp_path: Path) -> 
     assert (done.returncode, done.stdout) == (1, "")
     assert "\n" not in done.stderr.strip()
     assert "has no PostgreSQL of its own for the demo: set DATABASE_URL" in done.stderr
+
+
+async def test_an_organisations_country_is_set_and_left_to_its_locale_again(database_url: str) -> None:
+    await made(*ORG, "--country", "at", url=database_url)
+
+    async def stored() -> object:
+        db = await asyncpg.connect(database_url)
+        try:
+            return await db.fetchval("select country from organisation")
+        finally:
+            await db.close()
+
+    assert await stored() == "AT"
+    for given, kept in (("ch", "CH"), ("", None)):
+        done = await call("org", "set", "--country", given, url=database_url)
+        assert done.returncode == 0, done.stderr
+        assert await stored() == kept
+    assert (await call("org", "set", "--country", "Atlantis", url=database_url)).returncode == 1

@@ -124,7 +124,7 @@ async def known_contacts(ctx: Context, customer_ids: Collection[UUID]) -> dict[U
     return {
         customer_id: Contact(name=known.name, email=known.email, phone=known.phone)
         for customer_id, known in found.items()
-        if known.name and known.email
+        if known.name and (known.email or known.phone)
     }
 
 

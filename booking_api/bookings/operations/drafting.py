@@ -17,7 +17,7 @@ from booking_api.catalog.rules import PartyNotAllowed, check_party, places, quot
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, Quote
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
-from booking_api.core.errors import FieldError, unprocessable
+from booking_api.core.errors import FieldError, pointer_to, unprocessable
 from booking_api.core.ids import new_code, new_id
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
 
@@ -236,4 +236,4 @@ def check_answers(definition: ProductDefinition, answers: dict[str, Any] | None,
     """Raises `Unprocessable` for the first answer that doesn't fit its question."""
     for code, value in (answers or {}).items():
         if (wrong := rules.check_answer(definition, code, value, per)) is not None:
-            raise unprocessable(f"{at}/{code}", wrong)
+            raise unprocessable(at + pointer_to(code), wrong)
