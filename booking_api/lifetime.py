@@ -14,7 +14,7 @@ from booking_api.core.db import open_pool
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
-from booking_api.identity import audit, tokens
+from booking_api.identity import audit, smtp, tokens
 from booking_api.identity.schemas import Tokens
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ async def open_runtime(settings: Settings, *, name: str = "booking-api") -> Asyn
             finally:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(audit.write_counts(runtime), timeout=2)
+                smtp.close(runtime)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
         try:

@@ -19,7 +19,7 @@ from booking_api.core.log import configure_logging
 from booking_api.core.process import end_with_parent
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings
-from booking_api.starting import check_address, check_database, check_secret
+from booking_api.starting import check_address, check_database, check_mail, check_secret
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 METRICS_PREFIX = "booking-api-metrics."
@@ -91,6 +91,7 @@ def serve(settings: Settings) -> None:
 
     configure_logging(settings)
     check_secret(settings)
+    check_mail(settings)
     check_address(settings.host, settings.port)
     asyncio.run(check_database(settings))
     _allow_connections()

@@ -9,7 +9,7 @@ from booking_api.core.log import log
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
-from booking_api.identity import resealing
+from booking_api.identity import resealing, smtp
 from booking_api.upkeep.operations import schema_is_current
 from booking_api.upkeep.queries import list_live
 
@@ -39,6 +39,14 @@ def check_secret(settings: Settings) -> Vault:
     """The vault of the master secret. Raises `StartFailed` where that is missing or could be guessed."""
     try:
         return Vault(settings.secret_key, settings.previous_secret_keys)
+    except ValueError as error:
+        raise StartFailed(f"{error}.") from None
+
+
+def check_mail(settings: Settings) -> None:
+    """Raises `StartFailed` where mail is to be sent by a server that isn't described well."""
+    try:
+        smtp.read_server(settings)
     except ValueError as error:
         raise StartFailed(f"{error}.") from None
 

@@ -39,7 +39,7 @@ from booking_api.identity import jobs as identity
 from booking_api.inventory import jobs as inventory
 from booking_api.lifetime import open_runtime
 from booking_api.payments import jobs as payments
-from booking_api.starting import check_address, check_database, check_secret
+from booking_api.starting import check_address, check_database, check_mail, check_secret
 from booking_api.upkeep import jobs as upkeep
 
 Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
@@ -288,6 +288,7 @@ async def run(settings: Settings) -> None:
     # What fails in a job or for want of a database is logged here, once; PgQueuer would add a traceback to each try.
     logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
     check_secret(settings)
+    check_mail(settings)
     if settings.worker_port:
         check_address(settings.host, settings.worker_port)
     await check_database(settings)

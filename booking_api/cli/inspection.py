@@ -38,6 +38,8 @@ def doctor(
                 for example in finding.examples:
                     print(f"       - {example}")
                 print(f"     → {finding.remedy}")
+        for told in found.notes:
+            print(f"note {told}")
     if found.findings:
         raise typer.Exit(1)
 
@@ -66,7 +68,7 @@ def mailbox(
     org: Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")] = "",
     newest: Annotated[int, typer.Option(min=1, max=1000, help="How many messages.")] = 20,
 ) -> None:
-    """Prints the newest messages to customers, codes included, which wait for a provider of mail to be connected."""
+    """Prints the newest messages to people, codes included, that no channel delivers: see BOOKING_SMTP_URL."""
     from booking_api.cli.console import choose_organisation, transaction
     from booking_api.identity import session_queries
 

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 
 from booking_api.core.headers import read_head
 from booking_api.core.ids import new_request_id
-from booking_api.core.log import REQUEST_ID, log_request
+from booking_api.core.log import CALLER, REQUEST_ID, log_request
 
 REQUESTS = Counter("booking_api_requests_total", "Requests answered.", ["method", "path", "status"])
 DURATIONS = Histogram(
@@ -46,6 +46,7 @@ def observe(app: ASGIApp, compressed: ASGIApp) -> ASGIApp:
         request_id = new_request_id() if given is None or not _REQUEST_ID.fullmatch(given) else given.decode()
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         REQUEST_ID.set(request_id)
+        CALLER.set(None)
         began = time.perf_counter()
         status = 500
 
@@ -67,7 +68,7 @@ def observe(app: ASGIApp, compressed: ASGIApp) -> ASGIApp:
             count.inc()
             duration.observe(seconds)
             if path not in QUIET_PATHS:
-                log_request(method, path, status, seconds, request_id)
+                log_request(method, path, status, seconds, request_id, CALLER.get())
 
     return run
 

@@ -49,6 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     staff_token_seconds: int = 43_200
     refresh_token_days: int = 180
     code_seconds: int = 600
+    smtp_url: str = ""
+    """The server that mail goes to: `smtps://user:password@host`, `smtp+starttls://…` or `smtp://…`, with `?timeout=`
+    (seconds) and `&ca_file=`. Empty: messages wait in a table, see `booking-api mailbox`."""
+    mail_from: str = ""
+    """The sender of mail, such as `Ostwind <tickets@example.org>`."""
     retention_days: int = 0
     """Contacts and answers are erased this many days after the visit; 0 keeps them. An organisation may override it."""
     scan_retention_days: int = 400

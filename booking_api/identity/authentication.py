@@ -25,7 +25,7 @@ from booking_api.core.db import Connection, columns
 from booking_api.core.errors import Forbidden, Overloaded, TokenExpired, TokenRevoked, Unauthenticated
 from booking_api.core.headers import header
 from booking_api.core.http import Endpoint
-from booking_api.core.log import log
+from booking_api.core.log import CALLER, log
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.identity import audit, limiting, queries, reach, rules, session_life_queries, session_queries, tokens
@@ -87,6 +87,7 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     except TokenRevoked:
         _count_refusal(runtime, connection.scope, credential, "revoked")
         raise
+    CALLER.set((str(verified[0].org_id), str(verified[1].credential_id)))
     limiting.check_caller(runtime, connection.scope, verified[1])
     connection.scope["auth"] = verified  # type: ignore[typeddict-unknown-key]
     if not (described.access.anonymous or described.access.admits(verified[1])):

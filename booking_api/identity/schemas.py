@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from booking_api.core.context import Role
 from booking_api.core.errors import Conflict
+from booking_api.core.ids import new_id
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
 
@@ -219,6 +220,18 @@ class Reachable(msgspec.Struct, frozen=True):
     email: str | None
     phone: str | None
     language: str
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to one person. Sent twice under one `id`, it arrives once where the notifier can tell."""
+
+    org_id: UUID
+    recipient: str
+    """A mail address or a phone number."""
+    subject: str
+    body: str
+    created_at: datetime
+    id: UUID = msgspec.field(default_factory=new_id)
 
 
 # organisations and keys -------------------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from booking_api.core.partitions import begins_of, partition_name, week_of
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
-from booking_api.identity import resealing
+from booking_api.identity import queries as identity_queries
+from booking_api.identity import resealing, smtp
+from booking_api.identity.notifier import delivers
 from booking_api.migrate import MIGRATIONS
 from booking_api.payments.providers import PROVIDERS
 from booking_api.upkeep import queries
@@ -52,6 +54,36 @@ async def check_settings(settings: Settings) -> Found:
         yield Finding(
             "settings", f"BOOKING_LOG_FORMAT is {settings.log_format!r}; JSON is written.",
             "Set it to json, console or auto.",
+        )  # fmt: skip
+
+
+NO_MAIL = (
+    "No channel delivers messages: codes wait in a table for operators (`booking-api mailbox`), and rules that need a "
+    "proven address are off. Set BOOKING_SMTP_URL and BOOKING_MAIL_FROM to send mail."
+)
+
+
+async def check_mail(settings: Settings) -> Found:
+    """Whether the configured server takes mail from us."""
+    try:
+        server = smtp.read_server(settings)
+    except ValueError as error:
+        yield Finding("mail", f"{error}.", "Correct it; `serve` and `worker` don't start with it.")
+        return
+    if server is not None and (wrong := await smtp.probe(server)) is not None:
+        yield Finding(
+            "mail", f"The mail server {server.host}, port {server.port}, can't be used: {wrong}.",
+            "Correct BOOKING_SMTP_URL, or see to the server; messages are tried again for about an hour.",
+        )  # fmt: skip
+
+
+async def check_live_mail(db: Connection, settings: Settings) -> Found:
+    """Whether customers of live organisations can be sent a code."""
+    live = [org.name for org in await identity_queries.list_organisations(db) if org.live]
+    if live and not delivers(settings, "email"):
+        yield Finding(
+            "mail", f"Customers of {len(live)} live organisations can't be sent a code.",
+            "Set BOOKING_SMTP_URL and BOOKING_MAIL_FROM: without them nobody can recover a booking.", live[:SHOWN],
         )  # fmt: skip
 
 
@@ -217,19 +249,22 @@ async def examine(settings: Settings, now: datetime) -> CheckUp:
             "BOOKING_PREVIOUS_SECRET_KEYS and set a new one: docs/operations.md says how."
         )
         findings.append(Finding("settings", f"{error}.", remedy))
+    findings += await _with(checks, "mail", check_mail(settings))
+    notes = [] if delivers(settings, "email") else [NO_MAIL]
     checks.append("database")
     try:
         db = await connect(settings, name="booking-api-doctor", statement_seconds=STATEMENT_SECONDS)
     except StartFailed as error:
         findings.append(Finding("database", str(error), "Start the server, or correct DATABASE_URL."))
-        return CheckUp(checks, findings)
+        return CheckUp(checks, findings, notes)
     try:
         await prepare_connection(db)
         findings += await _with([], "database", check_server(db, now))
         checks.append("migrations")
         if missing := await check_migrations(db):
             findings.append(Finding("migrations", "The schema is incomplete.", "Run `booking-api migrate`.", missing))
-            return CheckUp(checks, findings)
+            return CheckUp(checks, findings, notes)
+        findings += await _with([], "mail", check_live_mail(db, settings))
         findings += await _with(checks, "worker", check_worker(db, now))
         findings += await _with(checks, "partitions", check_partitions(db, now))
         findings += await _with(checks, "time zones", check_zones(db, now))
@@ -242,4 +277,4 @@ async def examine(settings: Settings, now: datetime) -> CheckUp:
                 findings.append(Finding(name, problem, remedy, _show(suspects)))
     finally:
         await db.close()
-    return CheckUp(checks, findings)
+    return CheckUp(checks, findings, notes)

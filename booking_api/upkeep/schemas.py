@@ -68,6 +68,8 @@ class CheckUp(msgspec.Struct, frozen=True):
 
     checks: list[str]
     findings: list[Finding]
+    notes: list[str] = []
+    """What is as configured and good to know: nothing to mend."""
 
 
 class LiveOrganisation(msgspec.Struct, frozen=True):
