@@ -141,6 +141,12 @@ CREATE TABLE public.booking (
     confirmed_at timestamp with time zone,
     erased_at timestamp with time zone,
     changed_xid bigint NOT NULL,
+    agreed_starts_at timestamp with time zone,
+    agreed_ends_at timestamp with time zone,
+    agreed_origin_id uuid,
+    agreed_destination_id uuid,
+    moved_while_paying boolean DEFAULT false NOT NULL,
+    status_reason text,
     CONSTRAINT booking_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )
 WITH (fillfactor='60', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
@@ -157,6 +163,8 @@ CREATE TABLE public.booking_order (
     channel text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    status_reason text,
     session_id uuid,
     CONSTRAINT booking_order_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )

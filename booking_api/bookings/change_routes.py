@@ -1,6 +1,5 @@
 """What comes after the hold: reading, changing, extending, cancelling, settling on site."""
 
-from typing import Any
 from uuid import UUID
 
 from litestar import Response
@@ -15,8 +14,23 @@ from booking_api.bookings.operations.facts import (
     present_booking,
     present_order,
 )
-from booking_api.bookings.refusals import HoldExpired, NotCancellable, PriceChanged, UseOrder
-from booking_api.bookings.routes import OWNER, PENDING_RETRY_SECONDS, TAG, AnyRequest
+from booking_api.bookings.operations.refusing import Seen
+from booking_api.bookings.refusals import (
+    HoldExpired,
+    NotCancellable,
+    NotChangeable,
+    PriceChanged,
+    SalesClosed,
+    UseOrder,
+)
+from booking_api.bookings.routes import (
+    OWNER,
+    PENDING_RETRY_SECONDS,
+    TAG,
+    AnyRequest,
+    offering_alternatives,
+    versioned,
+)
 from booking_api.bookings.schemas import (
     Booking,
     BookingEdit,
@@ -36,16 +50,33 @@ MONEY_RETRY_SECONDS = "10"
 STAFF = Access(staff="agent", scope="bookings:write")
 
 
-@endpoint("GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,))
+@endpoint(
+    "GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,),
+    conditional=True,
+)  # fmt: skip
 async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     """Get an order with its bookings.
 
-    Everything about it in one answer: status, price, payment, and each booking whole.
+    Everything about it in one answer: status, price, payment, and each booking whole. Its ETag is its version; an
+    order on hold depends on the minute and is never answered with 304.
     """
     async with reading(request) as ctx:
         order = await present_order(ctx, await load_order(ctx, order_id))
-        ctx.reply = Reply(order, headers=_come_again(order))
+        asked = any(booking.feedback_prompt is not None for booking in order.bookings)
+        ctx.reply = _read(order, asked=asked)
     return send(request, ctx)
+
+
+def _read(answer: Booking | Order, *, asked: bool) -> Reply:
+    """What was asked for, with its version. What depends on the minute, or asks a question, is sent anew each time."""
+    etag = version_etag(answer.version)
+    if answer.status in {"on_hold", "pending"} or asked:
+        reply = Reply(answer, headers={"ETag": etag})
+    else:
+        headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
+        reply = Reply(answer, etag=etag, headers=headers)
+    reply.headers |= _come_again(answer)
+    return reply
 
 
 def _come_again(thing: Booking | Order) -> dict[str, str]:
@@ -71,19 +102,13 @@ async def get_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """
     async with reading(request) as ctx:
         booking = await present_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
-        etag = version_etag(booking.version)
-        on_the_move = booking.status in {"on_hold", "pending"} or booking.feedback_prompt is not None
-        headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
-        ctx.reply = (
-            Reply(booking, headers={"ETag": etag}) if on_the_move else Reply(booking, etag=etag, headers=headers)
-        )
-        ctx.reply.headers |= _come_again(booking)
+        ctx.reply = _read(booking, asked=booking.feedback_prompt is not None)
     return send(request, ctx)
 
 
 @endpoint(
     "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, body=BookingEdit, answers={200: Booking},
-    errors=(NotFound, VersionConflict, HoldExpired, SeatTaken, Conflict), conditional=True,
+    errors=(NotFound, VersionConflict, HoldExpired, NotChangeable, SeatTaken, Conflict), conditional=True,
 )  # fmt: skip
 async def edit_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """Change details of a booking.
@@ -97,25 +122,28 @@ async def edit_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]
         facts = await load_order_of(ctx, booking_id, lock=True)
         booking = facts.booking(booking_id)
         await editing.edit(ctx, facts, booking, change, expected)
-        ctx.reply = _changed(booking.version, await present_booking(booking_id)(ctx, facts))
+        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
     return send(request, ctx)
 
 
-def _changed(version: int, answer: Any) -> Reply:
-    return Reply(answer, headers={"ETag": version_etag(version)})
+def _seen(request: AnyRequest, booking_id: UUID | None = None) -> Seen | None:
+    """What `If-Match` says that the caller has seen, of the order or of a booking."""
+    expected = expected_version(request)
+    return None if expected is None else Seen(expected, booking_id)
 
 
 async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
-    async with writing(request) as ctx:
+    seen = _seen(request, booking_id)
+    async with offering_alternatives(request), writing(request) as ctx:
         facts = await lock_whole(ctx, order_id, booking_id)
-        await editing.extend(ctx, facts)
-        ctx.reply = Reply(await show(ctx, facts))
+        await editing.extend(ctx, facts, seen)
+        ctx.reply = versioned(await show(ctx, facts))
     return send(request, ctx)
 
 
 @endpoint(
     "POST", "/v1/orders/{order_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Order},
-    errors=(NotFound, HoldExpired, Conflict),
+    errors=(NotFound, HoldExpired, SalesClosed, VersionConflict, Conflict), conditional=True,
 )  # fmt: skip
 async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     """Extend a hold.
@@ -127,7 +155,7 @@ async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
 
 @endpoint(
     "POST", "/v1/bookings/{booking_id:uuid}/extend", tag=TAG, access=OWNER, answers={200: Booking},
-    errors=(NotFound, UseOrder, HoldExpired, Conflict),
+    errors=(NotFound, UseOrder, HoldExpired, SalesClosed, VersionConflict, Conflict), conditional=True,
 )  # fmt: skip
 async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """Extend the hold of a single booking.
@@ -139,7 +167,7 @@ async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[byte
 
 @endpoint(
     "POST", "/v1/orders/{order_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
-    answers={200: Order}, errors=(NotFound, NotCancellable, PriceChanged),
+    answers={200: Order}, errors=(NotFound, NotCancellable, PriceChanged, VersionConflict), conditional=True,
 )  # fmt: skip
 async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     """Cancel an order: held, being paid, or confirmed.
@@ -147,17 +175,18 @@ async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     Places are back at once, passes are revoked, and what `cancellation` said is refunded: `payment` says how far that
     is. An open payment is called off; what it brings all the same goes back. Repeating it is 200.
     """
-    wish = await read_body(request, Cancellation, optional=True)
+    wish, seen = await read_body(request, Cancellation, optional=True), _seen(request)
     async with writing(request) as ctx:
         facts = await load_order(ctx, order_id, lock=True)
-        await cancelling.cancel(ctx, facts, wish)
-        ctx.reply = Reply(await present_order(ctx, facts))
+        await cancelling.cancel(ctx, facts, wish, seen=seen)
+        ctx.reply = versioned(await present_order(ctx, facts))
     return send(request, ctx)
 
 
 @endpoint(
     "POST", "/v1/bookings/{booking_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
-    answers={200: Booking}, errors=(NotFound, UseOrder, NotCancellable, PriceChanged),
+    answers={200: Booking}, errors=(NotFound, UseOrder, NotCancellable, PriceChanged, VersionConflict),
+    conditional=True,
 )  # fmt: skip
 async def cancel_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """Cancel one booking.
@@ -165,14 +194,11 @@ async def cancel_booking(request: AnyRequest, booking_id: UUID) -> Response[byte
     In an order of several, a held booking and one that is being paid can't be cancelled by itself (409
     `use_order`), a confirmed one can.
     """
-    wish = await read_body(request, Cancellation, optional=True)
+    wish, seen = await read_body(request, Cancellation, optional=True), _seen(request, booking_id)
     async with writing(request) as ctx:
         facts = await load_order_of(ctx, booking_id, lock=True)
-        booking = facts.booking(booking_id)
-        if facts.of_several and facts.order.status in {"on_hold", "pending"}:
-            raise UseOrder(order_id=str(facts.order.id))
-        await cancelling.cancel(ctx, facts, wish, only=booking)
-        ctx.reply = _changed(booking.version, await present_booking(booking_id)(ctx, facts))
+        await cancelling.cancel(ctx, facts, wish, only=facts.booking(booking_id), seen=seen)
+        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
     return send(request, ctx)
 
 
@@ -190,7 +216,7 @@ async def settle_booking(request: AnyRequest, booking_id: UUID) -> Response[byte
         facts = await load_order_of(ctx, booking_id, lock=True)
         booking = facts.booking(booking_id)
         await editing.settle_on_site(ctx, facts, booking, payment)
-        ctx.reply = _changed(booking.version, await present_booking(booking_id)(ctx, facts))
+        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
     return send(request, ctx)
 
 

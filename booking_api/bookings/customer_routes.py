@@ -13,6 +13,7 @@ from litestar.response import Stream
 from booking_api.bookings import queries
 from booking_api.bookings.change_routes import READER
 from booking_api.bookings.operations.facts import load, load_order_of, show_booking
+from booking_api.bookings.operations.refusing import require_booking
 from booking_api.bookings.operations.sync import sync
 from booking_api.bookings.operations.watch import watch_of
 from booking_api.bookings.refusals import SyncExpired
@@ -20,7 +21,7 @@ from booking_api.bookings.routes import TAG
 from booking_api.bookings.rules import FINAL
 from booking_api.bookings.schemas import Booking, BookingList, BookingsQuery, ResumeCode, SyncPage, SyncQuery
 from booking_api.core.context import Context
-from booking_api.core.errors import NotFound, Overloaded
+from booking_api.core.errors import Conflict, NotFound, Overloaded
 from booking_api.core.http import Access, Binary, endpoint
 from booking_api.core.inputs import read_query
 from booking_api.core.log import log
@@ -83,7 +84,7 @@ async def sync_changes(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @endpoint(
     "POST", "/v1/bookings/{booking_id:uuid}/resume-code", tag=TAG, access=CUSTOMER, answers={201: ResumeCode},
-    errors=(NotFound,),
+    errors=(NotFound, Conflict),
 )  # fmt: skip
 async def create_resume_code(request: Request[Any, Any, Any], booking_id: UUID) -> Response[bytes]:
     """Get a code to go on with on another device.
@@ -92,7 +93,8 @@ async def create_resume_code(request: Request[Any, Any, Any], booking_id: UUID) 
     the idempotency key makes a new one, because codes are never stored.
     """
     async with writing(request, renew=lambda ctx, _: _resume_code(ctx, booking_id)) as ctx:
-        await load_order_of(ctx, booking_id)
+        facts = await load_order_of(ctx, booking_id)
+        require_booking(ctx, facts, facts.booking(booking_id), "resume")
         ctx.reply = Reply({}, 201, secrets=await _resume_code(ctx, booking_id))
     return send(request, ctx)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 from cryptography.fernet import InvalidToken
 
-from booking_api.bookings import queries, retention_queries, rules
+from booking_api.bookings import queries, recovery, retention_queries
 from booking_api.bookings.operations import cancel, confirm, edit
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
@@ -271,14 +271,16 @@ async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
         recipient = (
             None
             if ctx is None or found is None
-            else rules.recovery_recipient(found.email, found.phone, contact.email, contact.phone, ctx.org.phone_country)
+            else recovery.recovery_recipient(
+                found.email, found.phone, contact.email, contact.phone, ctx.org.phone_country
+            )
         )
         if ctx is None or found is None or recipient is None:
             return
         code = await identity.make_code(
             db, event.org_id, "recover", found.customer_id, found.id, ctx.now, runtime.settings.code_seconds
         )
-    subject, body = rules.recovery_message(str(event.data.get("language", "en")), ctx.org.name, code)
+    subject, body = recovery.recovery_message(str(event.data.get("language", "en")), ctx.org.name, code)
     message = Message(
         org_id=event.org_id, recipient=recipient, subject=subject, body=body, created_at=ctx.now, id=event.id
     )

@@ -18,7 +18,8 @@ async def find_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
         db,
         OrderRow,
         """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
+          version, status_reason
         from booking_order where org_id = $1 and id = $2
         """,
         org_id,
@@ -32,7 +33,8 @@ async def lock_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
         db,
         OrderRow,
         """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
+          version, status_reason
         from booking_order where org_id = $1 and id = $2 for update
         """,
         org_id,
@@ -46,7 +48,8 @@ async def lock_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
         db,
         OrderRow,
         """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
+          version, status_reason
         from booking_order where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked
         """,
         org_id,
@@ -59,7 +62,8 @@ async def list_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
         db,
         OrderRow,
         """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at
+        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
+          version, status_reason
         from booking_order where org_id = $1 and id = any($2::uuid[])
         """,
         org_id,
@@ -161,21 +165,24 @@ async def insert_orders(
           insert into booking (
             org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at,
-            confirmed_at, changed_xid
+            confirmed_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, changed_xid
           )
           select $1, b.id, b.order_id, b.position, b.customer_id,
             case when exists (select from booking t where t.org_id = $1 and t.reference = b.reference)
               then b.spare else b.reference end,
             b.slot_id, b.product_id, b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price,
-            b.total, b.channel, b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at,
+            b.total, b.channel, b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at, b.agreed_starts_at,
+            b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
             pg_current_xact_id()::text::bigint
           from unnest(
             $9::uuid[], $10::uuid[], $11::int[], $12::uuid[], $13::text[], $14::text[], $15::uuid[], $16::uuid[],
             $17::int[], $18::uuid[], $19::text[], $20::int[], $21::jsonb[], $22::jsonb[], $23::jsonb[], $24::bigint[],
-            $25::text[], $26::timestamptz[], $27::timestamptz[], $28::timestamptz[]
+            $25::text[], $26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[],
+            $30::timestamptz[], $31::uuid[], $32::uuid[]
           ) as b (
             id, order_id, position, customer_id, reference, spare, slot_id, product_id, product_version, option_id,
-            status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at
+            status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at,
+            agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id
           )
           returning id, reference
         ), itemised as (
@@ -184,8 +191,8 @@ async def insert_orders(
           )
           select $1, i.*
           from unnest(
-            $29::uuid[], $30::uuid[], $31::uuid[], $32::int[], $33::uuid[], $34::text[], $35::text[], $36::jsonb[],
-            $37::text[], $38::bigint[], $39::uuid[]
+            $33::uuid[], $34::uuid[], $35::uuid[], $36::int[], $37::uuid[], $38::text[], $39::text[], $40::jsonb[],
+            $41::text[], $42::bigint[], $43::uuid[]
           ) as i
         )
         select id, reference from booked
@@ -220,7 +227,8 @@ async def list_bookings_of_orders(db: Connection, org_id: UUID, order_ids: Seque
         """
         select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
           version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
-          updated_at, confirmed_at, erased_at
+          updated_at, confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id,
+          moved_while_paying, status_reason
         from booking where org_id = $1 and order_id = any($2::uuid[]) order by order_id, position
         """,
         org_id,
@@ -238,7 +246,8 @@ async def list_customer_bookings(
         """
         select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
           version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
-          updated_at, confirmed_at, erased_at
+          updated_at, confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id,
+          moved_while_paying, status_reason
         from booking
         where org_id = $1 and customer_id = $2 and ($3::text is null or status = $3) and ($4::uuid is null or id < $4)
         order by id desc limit $5
@@ -290,31 +299,49 @@ async def list_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) 
 async def update_orders(
     db: Connection, org_id: UUID, order_columns: list[list[Any]], booking_columns: list[list[Any]], now: datetime
 ) -> None:
-    """Writes what may change of orders and of these bookings, and raises the bookings' versions."""
+    """Writes what may change of orders and of these bookings, and raises the versions of all of them."""
     await execute(
         db,
         """
         with changed as (
           update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
             cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
-            visit_ends_at = c.visit_ends_at, version = booking.version + 1, updated_at = $16,
-            changed_xid = pg_current_xact_id()::text::bigint
+            visit_ends_at = c.visit_ends_at, status_reason = c.status_reason, version = booking.version + 1,
+            updated_at = $18, changed_xid = pg_current_xact_id()::text::bigint
           from unnest(
-            $7::uuid[], $8::text[], $9::jsonb[], $10::jsonb[], $11::jsonb[], $12::text[], $13::bigint[],
-            $14::timestamptz[], $15::timestamptz[]
-          ) as c (id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at)
+            $8::uuid[], $9::text[], $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::text[], $14::bigint[],
+            $15::timestamptz[], $16::timestamptz[], $17::text[]
+          ) as c (
+            id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at, status_reason
+          )
           where booking.org_id = $1 and booking.id = c.id
         )
         update booking_order set status = c.status, expires_at = c.expires_at, pending_until = c.pending_until,
-          intent_id = c.intent_id, updated_at = $16
-        from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[])
-          as c (id, status, expires_at, pending_until, intent_id)
+          intent_id = c.intent_id, status_reason = c.status_reason, version = booking_order.version + 1, updated_at = $18
+        from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[], $7::text[])
+          as c (id, status, expires_at, pending_until, intent_id, status_reason)
         where booking_order.org_id = $1 and booking_order.id = c.id
         """,
         org_id,
         *order_columns,
         *booking_columns,
         now,
+    )
+
+
+async def update_agreed(db: Connection, org_id: UUID, columns: list[list[Any]]) -> None:
+    """Notes what bookings' customers have agreed to; beside `update_orders`, which raises the versions."""
+    await execute(
+        db,
+        """
+        update booking set agreed_starts_at = c.starts_at, agreed_ends_at = c.ends_at, agreed_origin_id = c.origin_id,
+          agreed_destination_id = c.destination_id, moved_while_paying = c.moved_while_paying
+        from unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::boolean[])
+          as c (id, starts_at, ends_at, origin_id, destination_id, moved_while_paying)
+        where booking.org_id = $1 and booking.id = c.id
+        """,
+        org_id,
+        *columns,
     )
 
 

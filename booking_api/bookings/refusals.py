@@ -2,16 +2,23 @@
 
 from typing import Any, ClassVar
 
-from booking_api.bookings.schemas import Missing
+from booking_api.bookings.schemas import ChangedSlot, Missing
 from booking_api.catalog.schemas import Price
 from booking_api.core.errors import DomainError
 from booking_api.inventory.schemas import Alternative
 
 
 class SoldOut(DomainError):
+    wanted: Any = None
+    """By what alternatives are looked for, once nothing is locked any more; see `operations.refusing`."""
     code, status, title = "sold_out", 409, "There are not enough places left"
     explanation = "Offer the customer one of `alternatives`, which had room at the moment of the answer."
-    member_types: ClassVar[dict[str, Any]] = {"alternatives": list[Alternative]}
+    member_types: ClassVar[dict[str, Any]] = {
+        "alternatives": list[Alternative],
+        "pointer": str | None,
+        "slot_id": str | None,
+        "order_id": str | None,
+    }
 
 
 class HoldExpired(DomainError):
@@ -26,8 +33,27 @@ class PriceChanged(DomainError):
 
 
 class SalesClosed(DomainError):
+    wanted: Any = None
+    """As in `SoldOut`."""
     code, status, title = "sales_closed", 409, "This can no longer be booked"
-    explanation = "Sales have ended, or the slot was closed or cancelled. Search again."
+    explanation = (
+        "`because` says why: the slot was `cancelled`, has `departed`, its gate has closed (`gate_closed`), it was "
+        "`closed` to newcomers, its product was `withdrawn`, or the option's sales are over (`sales_over`). Offer one "
+        "of `alternatives`, which had room at the moment of the answer."
+    )
+    member_types: ClassVar[dict[str, Any]] = {
+        "because": str, "alternatives": list[Alternative], "pointer": str | None, "slot_id": str | None, "booking_id": str | None,
+        "order_id": str | None,
+    }  # fmt: skip
+
+
+class SlotChanged(DomainError):
+    code, status, title = "slot_changed", 409, "The time or place is not the one that was agreed"
+    explanation = (
+        "Show the customer each of `slots` as it is now. Confirm again with the starts that they agree to: "
+        "`expected_starts_at`, or `expected_slots` for an order."
+    )
+    member_types: ClassVar[dict[str, Any]] = {"slots": list[ChangedSlot]}
 
 
 class DetailsMissing(DomainError):
@@ -45,7 +71,14 @@ class PaymentDeclined(DomainError):
 
 class NotCancellable(DomainError):
     code, status, title = "not_cancellable", 409, "This can't be cancelled"
-    explanation = "It is over, has begun, or a payment is under way. See `available_actions`."
+    explanation = "`because` says why: it is over, has begun, or a payment is under way. See `available_actions`."
+    member_types: ClassVar[dict[str, Any]] = {"because": list[str]}
+
+
+class NotChangeable(DomainError):
+    code, status, title = "not_changeable", 409, "This can't be changed any more"
+    explanation = "`because` says why: the slot has departed, its gate has closed, or it was cancelled."
+    member_types: ClassVar[dict[str, Any]] = {"because": list[str]}
 
 
 class UseOrder(DomainError):

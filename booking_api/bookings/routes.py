@@ -1,6 +1,8 @@
 """From a slot to a pass: hold and confirm over HTTP."""
 
-from typing import Any, Never
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +12,7 @@ from booking_api.bookings.operations import confirm as confirming
 from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, Show, load_order, lock_whole, present_booking, present_order
 from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
+from booking_api.bookings.operations.refusing import Seen, refunded_instead, with_alternatives
 from booking_api.bookings.operations.repeat import find_earlier, remember_id
 from booking_api.bookings.operations.together import ConfirmWish, HoldWish, confirm_together, hold_together
 from booking_api.bookings.refusals import (
@@ -18,6 +21,7 @@ from booking_api.bookings.refusals import (
     PaymentDeclined,
     PriceChanged,
     SalesClosed,
+    SlotChanged,
     SoldOut,
     UseOrder,
 )
@@ -32,12 +36,12 @@ from booking_api.bookings.schemas import (
 )
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, IdTaken, NotFound
+from booking_api.core.errors import Conflict, IdTaken, NotFound, VersionConflict
 from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import new_id
 from booking_api.core.inputs import read_body
 from booking_api.core.problems import CONSTRAINTS, problem_reply
-from booking_api.core.replies import Reply, runtime_of, send, version_etag
+from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
 from booking_api.core.together import join
 from booking_api.core.transactions import reading, writing
 from booking_api.inventory.operations import SeatTaken
@@ -51,13 +55,25 @@ PENDING_RETRY_SECONDS = "2"
 MOST_SUPERSEDED = 5
 """How often one confirmation takes the place of a payment that somebody else has just begun."""
 HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, PriceChanged, PartyNotAllowed, IdTaken)
-CONFIRM_ERRORS = (HoldExpired, PriceChanged, DetailsMissing, PaymentDeclined, PaymentInProgress, Conflict)
+CONFIRM_ERRORS = (
+    HoldExpired, SalesClosed, SlotChanged, PriceChanged, DetailsMissing, PaymentDeclined, PaymentInProgress, Conflict,
+)  # fmt: skip
 OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
 CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
 CONSTRAINTS["slot_taken_within_capacity"] = CONSTRAINTS["quota_taken_within_capacity"] = SoldOut
 TRY_AGAIN = OUR_IDS | {"booking_reference_is_unique"}
 """A twin came first, or another booking has the reference that was drawn, and its spare one too."""
 AnyRequest = Request[Any, Any, Any]
+
+
+@asynccontextmanager
+async def offering_alternatives(request: AnyRequest) -> AsyncIterator[None]:
+    """Adds what else has room to a refusal that leaves, now that nothing is locked any more."""
+    try:
+        yield
+    except (SalesClosed, SoldOut) as refusal:
+        async with reading(request) as ctx:
+            raise await with_alternatives(ctx, refusal) from None
 
 
 # holding ----------------------------------------------------------------------------------------------------------
@@ -74,7 +90,9 @@ async def create_order(request: AnyRequest) -> Response[bytes]:
     The places are kept until `expires_at`. With `confirm` the order is confirmed at once. The first order under a
     publishable key makes a customer and answers with their tokens.
     """
-    return await _place(request, await read_body(request, NewOrder), present_order)
+    wish = await read_body(request, NewOrder)
+    async with offering_alternatives(request):
+        return await _place(request, wish, present_order)
 
 
 @endpoint(
@@ -100,28 +118,29 @@ async def create_booking(request: AnyRequest) -> Response[bytes]:
         payment=wish.payment,
         expected_total=wish.expected_total,
     )
-    return await _place(request, order, present_booking(wish.id), short=True, booking_id=wish.id)
+    async with offering_alternatives(request):
+        return await _place(request, order, present_booking(wish.id), is_short=True, booking_id=wish.id)
 
 
 async def _place(
-    request: AnyRequest, wanted: NewOrder, show: Show, *, short: bool = False, booking_id: UUID | None = None
+    request: AnyRequest, wanted: NewOrder, show: Show, *, is_short: bool = False, booking_id: UUID | None = None
 ) -> Response[bytes]:
     """Places once, and once more when ended holds stood in the way or somebody else has an id or the references."""
     try:
-        if short and _needs_no_provider(wanted) and all(item.seat is None for item in wanted.bookings[0].items):
+        if is_short and _needs_no_provider(wanted) and all(item.seat is None for item in wanted.bookings[0].items):
             return await _place_together(request, wanted, show)
-        return await _place_once(request, wanted, show, booking_id)
+        return await _place_once(request, wanted, show, booking_id, is_short=is_short)
     except (NoRoom, SeatTaken) as error:
         org = request.scope["auth"][0]
         if not await end_holds_on(runtime_of(request), org.org_id, [booking.slot_id for booking in wanted.bookings]):
-            await _refuse(request, error)
+            raise (sold_out(error) if isinstance(error, NoRoom) else error) from None
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name not in TRY_AGAIN:
             raise
     try:
-        return await _place_once(request, wanted, show, booking_id)
+        return await _place_once(request, wanted, show, booking_id, is_short=is_short)
     except NoRoom as error:
-        return await _refuse(request, error)
+        raise sold_out(error) from None
 
 
 def _needs_no_provider(wish: NewOrder | Confirmation) -> bool:
@@ -140,22 +159,16 @@ async def _place_together(request: AnyRequest, wanted: NewOrder, show: Show) -> 
         marks.add(("confirms", caller.subject_id))
     wish = HoldWish(wanted, await request.body(), show, _first_reply)
     answer = await join(request, "hold", wish, hold_together, frozenset(marks))
-    return await _place_once(request, wanted, show, booking_id) if answer is None else answer
+    return await _place_once(request, wanted, show, booking_id, is_short=True) if answer is None else answer
 
 
 def _first_reply(ctx: Context, facts: Facts, answer: Any) -> Reply:
-    return _held(ctx, facts, answer, 201, facts.order.customer_id if ctx.caller.kind == "app" else None)
+    return _held(ctx, answer, 201, facts.order.customer_id if ctx.caller.kind == "app" else None)
 
 
-async def _refuse(request: AnyRequest, error: NoRoom | SeatTaken) -> Never:
-    """Raises the refusal. Alternatives are looked for now that nothing is locked any more."""
-    if isinstance(error, SeatTaken):
-        raise error
-    async with reading(request) as ctx:
-        raise await sold_out(ctx, error) from None
-
-
-async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking_id: UUID | None) -> Response[bytes]:
+async def _place_once(
+    request: AnyRequest, wanted: NewOrder, show: Show, booking_id: UUID | None, *, is_short: bool
+) -> Response[bytes]:
     body = await request.body()
     async with writing(request) as ctx:
         facts = await find_earlier(ctx, wanted.id, booking_id, body)
@@ -163,7 +176,7 @@ async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking
         if facts is None:
             customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
             customer_id = customer_id or new_id()
-            facts = await place_hold(Wish(ctx, wanted, customer_id))
+            facts = await place_hold(Wish(ctx, wanted, customer_id, is_short))
             thing_id = wanted.id or booking_id
             if ctx.caller.kind == "app" and thing_id is not None:
                 await remember_id(ctx, thing_id, body, customer_id)
@@ -173,7 +186,7 @@ async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking
             wish = Confirmation(contact=wanted.contact, payment=wanted.payment)
             intent_id = await confirming.begin(ctx, facts, wish)
         if intent_id is None:
-            ctx.reply = _held(ctx, facts, await show(ctx, facts), 201 if is_new or ctx.resumes else 200, tokens_for)
+            ctx.reply = _held(ctx, await show(ctx, facts), 201 if is_new or ctx.resumes else 200, tokens_for)
         else:
             ctx.begun = facts.order.id
     if intent_id is not None:
@@ -181,10 +194,9 @@ async def _place_once(request: AnyRequest, wanted: NewOrder, show: Show, booking
     return send(request, ctx)
 
 
-def _held(ctx: Context, facts: Facts, answer: Any, status: int, tokens_for: UUID | None) -> Reply:
-    headers = {"Location": f"{ctx.base_url}/v1/orders/{facts.order.id}"}
-    if isinstance(answer, Booking):
-        headers = {"Location": f"{ctx.base_url}/v1/bookings/{answer.id}", "ETag": version_etag(answer.version)}
+def _held(ctx: Context, answer: Any, status: int, tokens_for: UUID | None) -> Reply:
+    kind = "bookings" if isinstance(answer, Booking) else "orders"
+    headers = {"Location": f"{ctx.base_url}/v1/{kind}/{answer.id}", "ETag": version_etag(answer.version)}
     return Reply(answer, status, headers=headers, tokens_for=tokens_for)
 
 
@@ -203,11 +215,14 @@ async def _pay(
             ctx.reply = problem_reply(ctx, declined)
             ctx.reply.tokens_for = tokens_for
         elif facts.order.status == "pending":
-            ctx.reply = Reply(
-                await show(ctx, facts), 202, headers={"Retry-After": PENDING_RETRY_SECONDS}, tokens_for=tokens_for
-            )
+            answer = await show(ctx, facts)
+            headers = {"Retry-After": PENDING_RETRY_SECONDS, "ETag": version_etag(answer.version)}
+            ctx.reply = Reply(answer, 202, headers=headers, tokens_for=tokens_for)
+        elif (refusal := refunded_instead(ctx, facts)) is not None:
+            ctx.reply = problem_reply(ctx, await with_alternatives(ctx, refusal))
+            ctx.reply.tokens_for = tokens_for
         else:
-            ctx.reply = _held(ctx, facts, await show(ctx, facts), status, tokens_for)
+            ctx.reply = _held(ctx, await show(ctx, facts), status, tokens_for)
     return send(request, ctx)
 
 
@@ -215,13 +230,20 @@ def _decline_code(intent: Intent) -> str:
     return "superseded" if intent.abandoned_at is not None else intent.error_code or "declined"
 
 
+def versioned(answer: Any) -> Reply:
+    """An answer with its version as its ETag, whatever the minute."""
+    return Reply(answer, headers={"ETag": version_etag(answer.version)})
+
+
 # confirming ---------------------------------------------------------------------------------------------------------
 
 
 async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
     given = await read_body(request, Confirmation, optional=True)
+    expected = expected_version(request)
+    seen = None if expected is None else Seen(expected, booking_id)
     if _needs_no_provider(given):
-        together = ConfirmWish(order_id, booking_id, given, show)
+        together = ConfirmWish(order_id, booking_id, given, show, seen)
         if (answer := await join(request, "confirm", together, confirm_together)) is not None:
             return answer
     for _ in range(MOST_SUPERSEDED):
@@ -229,11 +251,11 @@ async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID 
         async with writing(request) as ctx:
             facts = await lock_whole(ctx, order_id, booking_id)
             (wish,) = await confirming.with_contacts([(ctx, facts, given)])
-            superseded = confirming.payment_to_supersede(ctx, facts, wish)
+            superseded = confirming.payment_to_supersede(ctx, facts, wish, seen)
             if superseded is None:
-                intent_id = await confirming.begin(ctx, facts, wish)
+                intent_id = await confirming.begin(ctx, facts, wish, seen)
                 if intent_id is None:
-                    ctx.reply = Reply(await show(ctx, facts))
+                    ctx.reply = versioned(await show(ctx, facts))
                 else:
                     ctx.begun = facts.order.id
         if superseded is None:
@@ -241,6 +263,7 @@ async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID 
                 send(request, ctx) if intent_id is None else await _pay(request, facts.order.id, intent_id, show, 200)
             )
         await _call_payment_off(request, facts.order.id, superseded)
+        seen = None  # It was as expected, and what changed since is this request's own doing.
     raise PaymentInProgress("Others pay for this order at the same time.", retry_after_seconds=2)
 
 
@@ -262,7 +285,7 @@ async def _call_payment_off(request: AnyRequest, order_id: UUID, intent_id: UUID
 
 @endpoint(
     "POST", "/v1/orders/{order_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
-    answers={200: Order, 202: Order}, errors=(NotFound, *CONFIRM_ERRORS),
+    answers={200: Order, 202: Order}, errors=(NotFound, VersionConflict, *CONFIRM_ERRORS), conditional=True,
     answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
     together=True,
 )  # fmt: skip
@@ -272,12 +295,13 @@ async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     With a payment that needs a second step the answer is 202 with `payment.next_action`. A decline is 402 and keeps
     the hold. Repeating it in the final state is 200.
     """
-    return await _confirm(request, order_id, None, present_order)
+    async with offering_alternatives(request):
+        return await _confirm(request, order_id, None, present_order)
 
 
 @endpoint(
     "POST", "/v1/bookings/{booking_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
-    answers={200: Booking, 202: Booking}, errors=(NotFound, UseOrder, *CONFIRM_ERRORS),
+    answers={200: Booking, 202: Booking}, errors=(NotFound, UseOrder, VersionConflict, *CONFIRM_ERRORS), conditional=True,
     answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
     together=True,
 )  # fmt: skip
@@ -286,7 +310,8 @@ async def confirm_booking(request: AnyRequest, booking_id: UUID) -> Response[byt
 
     The same as confirming its order. In an order of several it is 409 `use_order`.
     """
-    return await _confirm(request, None, booking_id, present_booking(booking_id))
+    async with offering_alternatives(request):
+        return await _confirm(request, None, booking_id, present_booking(booking_id))
 
 
 ROUTES = [create_order, create_booking, confirm_order, confirm_booking]

@@ -1,30 +1,22 @@
-"""Pure decisions: the state machine, what is missing, what may be done, what cancelling costs."""
+"""Pure decisions: the state machine, the law of what may be done now.
 
-import re
+The law is asked at every step: operations refuse by it, `available_actions` lists by it, `docs/state-machine.md` is
+drawn from it, and `tests/bookings/test_matrix.py` walks all of it through HTTP.
+"""
+
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Literal, get_args
 
-from booking_api.bookings.schemas import BookingRow, CancellationTerms, Contact, ItemRow, Missing, OrderRow, Status
-from booking_api.catalog.schemas import OptionDefinition, Price, PriceLine, ProductDefinition
-from booking_api.core.errors import pointer_to
-from booking_api.core.money import Money
-from booking_api.core.text.addresses import same_email, same_phone
-from booking_api.core.text.cleaning import clean_text, is_visible
+import msgspec
+
+from booking_api.bookings.schemas import OrderRow, Status, StatusReasonCode
+from booking_api.catalog.schemas import OptionDefinition
+from booking_api.inventory.rules import slot_over_at, slot_sales_close_at
+from booking_api.inventory.schemas import SlotRow
 
 Action = Literal[
-    "extend",
-    "confirm",
-    "pay",
-    "settle",
-    "decline",
-    "abandon",
-    "cancel",
-    "expire",
-    "retake",
-    "refuse",
-    "cancel_one",
-    "supersede",
+    "extend", "confirm", "pay", "settle", "decline", "abandon", "cancel", "expire", "retake", "refuse", "supersede"
 ]
 
 TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
@@ -34,11 +26,13 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
     ("on_hold", "settle"): "confirmed",
     ("on_hold", "cancel"): "cancelled",
     ("on_hold", "expire"): "expired",
+    ("on_hold", "refuse"): "rejected",
     ("pending", "settle"): "confirmed",
     ("pending", "decline"): "on_hold",
     ("pending", "abandon"): "rejected",
     ("pending", "supersede"): "on_hold",
     ("pending", "cancel"): "cancelled",
+    ("pending", "refuse"): "rejected",
     ("expired", "retake"): "confirmed",
     ("expired", "refuse"): "rejected",
     ("rejected", "retake"): "confirmed",
@@ -49,9 +43,36 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
 """The state machine of an order and of its bookings, whole. `docs/state-machine.md` is drawn from it.
 
 `settle`: the payment succeeded while the places were kept. `retake`: it succeeded after they were given back, and
-there was room. `refuse`: there was none, and the money goes back. `abandon`: no outcome came in time. `supersede`: the
-customer pays in another way; should the first payment succeed all the same, it goes back.
+there was room. `refuse`: there was none, or the slot had ended, and the money goes back. `abandon`: no outcome came
+in time. `supersede`: the customer pays in another way; should the first payment succeed all the same, it goes back.
 """
+
+STATUS_REASONS: Mapping[StatusReasonCode, Mapping[str, str]] = {
+    "no_room": {
+        "en": "The payment came when there was no room any more. It is given back in full.",
+        "de": "Als die Zahlung kam, war kein Platz mehr frei. Sie wird ganz erstattet.",
+    },
+    "payment_undecided": {
+        "en": "No payment came in time.",
+        "de": "Es kam rechtzeitig keine Zahlung.",
+    },
+    "slot_cancelled": {
+        "en": "It was cancelled by the organiser. What was paid is given back in full.",
+        "de": "Der Veranstalter hat abgesagt. Was bezahlt wurde, wird ganz erstattet.",
+    },
+    "departed": {
+        "en": "The payment came after the departure. It is given back in full.",
+        "de": "Die Zahlung kam erst nach dem Beginn der Reise. Sie wird ganz erstattet.",
+    },
+    "gate_closed": {
+        "en": "The payment came after admission had ended. It is given back in full.",
+        "de": "Die Zahlung kam nach dem Ende des Einlasses. Sie wird ganz erstattet.",
+    },
+}
+"""Why a status is what it is, where nobody asked for it."""
+ENDED_REASONS: Mapping[str, StatusReasonCode] = {
+    "cancelled": "slot_cancelled", "departed": "departed", "gate_closed": "gate_closed",
+}  # fmt: skip
 
 FINAL: frozenset[Status] = frozenset({"cancelled", "expired", "rejected"})
 HOLDS_PLACES: frozenset[Status] = frozenset({"on_hold", "pending", "confirmed"})
@@ -75,180 +96,217 @@ def shown_status(order: OrderRow, status: Status, now: datetime) -> Status:
     return "expired" if status == "on_hold" and has_ended(order, now) else status
 
 
-def missing_details(booking: BookingRow, items: Sequence[ItemRow], definition: ProductDefinition) -> list[Missing]:
-    """What must be given before the booking can be confirmed, payment aside."""
-    missing: list[Missing] = []
-    missing += missing_of_contact(booking.contact)
-    for question in definition.questions:
-        if question.required and question.per == "booking" and not _answered(booking.answers, question.code):
-            missing.append(Missing(pointer_to("answers", question.code), "answer_required"))
-    for index, item in enumerate(items):
-        if definition.requires_names and not (item.name and is_visible(item.name)):
-            missing.append(Missing(f"/items/{index}/name", "name_required"))
-        for question in definition.questions:
-            if question.required and question.per == "item" and not _answered(item.answers, question.code):
-                missing.append(Missing(pointer_to("items", index, "answers", question.code), "answer_required"))
-    return missing
+# the law ----------------------------------------------------------------------------------------------------------
+
+Condition = Literal["open", "sales_over", "closed", "withdrawn", "gate_closed", "departed", "cancelled"]
+"""What a slot is under an option at a moment. The last one that applies counts; see `condition_of`."""
+ENDED: frozenset[Condition] = frozenset({"gate_closed", "departed", "cancelled"})
+"""Nobody can be let in any more, so that nothing is held, confirmed or charged for it."""
+Asker = Literal["customer", "agent", "manager", "key", "system"]
+"""For whom is asked. An app asks for the customer whom it makes; owners count as managers."""
+OrderVerb = Literal["extend", "confirm", "cancel"]
+BookingVerb = Literal["edit", "choose_seat", "extend", "confirm", "cancel", "resume", "show_pass"]
+ORDER_VERBS: tuple[OrderVerb, ...] = get_args(OrderVerb)
+BOOKING_VERBS: tuple[BookingVerb, ...] = get_args(BookingVerb)
+Code = Literal[
+    "conflict", "forbidden", "hold_expired", "not_cancellable", "not_changeable", "sales_closed", "slot_changed",
+    "use_order",
+]  # fmt: skip
+"""The refusals that the law knows; see `bookings.refusals`."""
 
 
-def missing_of_contact(contact: Contact | None) -> list[Missing]:
-    """What a contact needs to be one: a name, and somewhere to reach it. What was kept before texts were cleaned may
-    still be blank."""
-    if contact is None:
-        return [Missing("/contact", "contact_required")]
-    missing = [] if contact.name and is_visible(contact.name) else [Missing("/contact/name", "name_required")]
-    if not contact.email and not contact.phone:
-        missing.append(Missing("/contact/email", "address_required"))
-    return missing
+class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the law looks at of one booking."""
+
+    status: Status
+    """As it is shown: a hold that is over is expired, swept or not."""
+    condition: Condition
+    begun: bool = False
+    """Whether the slot's start has passed."""
+    moved: bool = False
+    """Whether the slot isn't at the time or place that the customer agrees to."""
+    seated: bool = False
+    """Whether the slot has seats to choose."""
 
 
-def _answered(answers: Mapping[str, object] | None, code: str) -> bool:
-    answer = None if answers is None else answers.get(code)
-    return answer is not None and (not isinstance(answer, str) or is_visible(answer))
+class OrderStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the law looks at of an order, and for whom."""
+
+    status: Status
+    bookings: Sequence[BookingStanding]
+    asker: Asker = "customer"
+    at_limit: bool = False
+    """Whether the hold lasts as long as it ever may."""
 
 
-def check_answer(definition: ProductDefinition, code: str, value: object, per: str) -> str | None:
-    """What is wrong with an answer, None when it fits its question."""
-    question = next((q for q in definition.questions if q.code == code and q.per == per), None)
-    if question is None:
-        return f"The product asks no question {code!r} per {per}."
-    if value is None:
-        return None
-    match question.type:
-        case "number" if isinstance(value, bool) or not isinstance(value, int | float):
-            return "The answer must be a number."
-        case "boolean" if not isinstance(value, bool):
-            return "The answer must be true or false."
-        case "text" | "date" | "choice" if not isinstance(value, str):
-            return "The answer must be a string."
-        case "date":
-            if not is_date(str(value)):
-                return "The answer must be a date like 2026-11-21."
-        case "choice":
-            offered = [choice.value for choice in question.choices or []]
-            if value not in offered and str(value) not in [clean_text(choice) for choice in offered]:
-                return f"The answer must be one of {', '.join(offered)}."
-        case _:
-            pass
+class Verdict(msgspec.Struct, frozen=True):
+    """Allowed; or a repeat, where all that was asked for is so already; or refused with a code, and because of what."""
+
+    outcome: Literal["allowed", "repeated", "refused"]
+    code: Code | None = None
+    because: tuple[str, ...] = ()
+    position: int | None = None
+    """Which of the order's bookings stands in the way."""
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.outcome == "allowed"
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether it is listed: what only needs the caller's word on it is, as is what only needs details."""
+        return self.is_allowed or self.code == "slot_changed"
+
+
+ALLOWED, REPEATED = Verdict("allowed"), Verdict("repeated")
+
+
+def _refused(code: Code, *because: str, position: int | None = None) -> Verdict:
+    return Verdict("refused", code, because, position)
+
+
+def condition_of(slot: SlotRow, option: OptionDefinition, now: datetime) -> Condition:
+    """What a slot is under an option at a moment."""
+    if slot.status == "cancelled":
+        return "cancelled"
+    if now >= slot_over_at(slot, option):
+        return "departed" if slot.kind == "departure" and now >= slot.starts_at else "gate_closed"
+    if not slot.on_sale:
+        return "withdrawn"
+    if slot.status == "closed":
+        return "closed"
+    return "sales_over" if now >= slot_sales_close_at(slot, option) else "open"
+
+
+def judge_hold(condition: Condition) -> Verdict:
+    """Whether something may be held anew."""
+    return ALLOWED if condition == "open" else _refused("sales_closed", condition)
+
+
+def judge_payment(order: OrderStanding) -> Verdict:
+    """Whether money that has arrived may confirm the order, if there is room; else it goes back."""
+    return _ended(order) or ALLOWED
+
+
+def judge_order(verb: OrderVerb, order: OrderStanding) -> Verdict:
+    """Whether something may be done with an order now, and if not, which refusal says so."""
+    match verb:
+        case "extend":
+            return _judge_hold_of(order) or _extend(order)
+        case "confirm" if order.status == "confirmed":
+            return REPEATED
+        case "confirm" if order.status == "pending":
+            # The same payment again is a repeat; another one takes its place, which is confirming anew.
+            return _ended(order) or _moved(order) or ALLOWED
+        case "confirm":
+            return _judge_hold_of(order) or _moved(order) or ALLOWED
+        case "cancel":
+            return _cancel(order.status, order.bookings)
+
+
+def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStanding) -> Verdict:
+    """Whether something may be done with one booking of an order now, and if not, which refusal says so."""
+    is_one_of_several = len(order.bookings) > 1
+    match verb:
+        case "extend" | "confirm":
+            return _refused("use_order") if is_one_of_several else judge_order(verb, order)
+        case "cancel" if is_one_of_several and order.status in {"on_hold", "pending", "expired"}:
+            return _refused("use_order")
+        case "cancel":
+            return _cancel(order.status, [booking])
+        case "edit" | "choose_seat":
+            return _edit(booking, is_seat=verb == "choose_seat")
+        case "resume" if order.asker != "customer":
+            return _refused("forbidden")
+        case "resume":
+            return ALLOWED if booking.status in HOLDS_PLACES else _refused("conflict", booking.status)
+        case "show_pass":
+            return ALLOWED if booking.status == "confirmed" else _refused("conflict", booking.status)
+
+
+def order_actions(order: OrderStanding) -> list[str]:
+    """What can be done next with an order."""
+    return [verb for verb in ORDER_VERBS if judge_order(verb, order).is_offered]
+
+
+def booking_actions(order: OrderStanding, booking: BookingStanding) -> list[str]:
+    """What can be done next with one booking."""
+    return [verb for verb in BOOKING_VERBS if judge_booking(verb, order, booking).is_offered]
+
+
+def _ended(order: OrderStanding) -> Verdict | None:
+    for position, booking in enumerate(order.bookings):
+        if booking.condition in ENDED:
+            return _refused("sales_closed", booking.condition, position=position)
     return None
 
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+def _moved(order: OrderStanding) -> Verdict | None:
+    for position, booking in enumerate(order.bookings):
+        if booking.moved:
+            return _refused("slot_changed", "moved", position=position)
+    return None
 
 
-def is_date(text: str) -> bool:
-    """Whether a text is a calendar date of ISO 8601, extended format, in ASCII digits."""
-    if not _DATE.fullmatch(text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+def _judge_hold_of(order: OrderStanding) -> Verdict | None:
+    """Why a hold can't be gone on with; None where it can.
+
+    That a slot has ended comes before that the hold has: no other hold on it would help.
+    """
+    if order.status not in {"on_hold", "expired"}:
+        return _refused("conflict", order.status)
+    if (ended := _ended(order)) is not None:
+        return ended
+    return _refused("hold_expired") if order.status == "expired" else None
 
 
-def companions(units: Sequence[str], definition: ProductDefinition) -> list[int | None]:
-    """For each item the index of the one it travels with: dependants are dealt out to their companions in turn."""
-    found: list[int | None] = [None] * len(units)
-    for code in dict.fromkeys(units):
-        unit = definition.unit_by_code(code)
-        if unit is None or unit.requires is None:
-            continue
-        hosts = [index for index, other in enumerate(units) if other == unit.requires.unit]
-        dependants = [index for index, other in enumerate(units) if other == code]
-        for turn, index in enumerate(dependants):
-            if hosts:
-                found[index] = hosts[turn % len(hosts)]
-    return found
+def _extend(order: OrderStanding) -> Verdict:
+    """A hold is a promise, but not one that grows once there is nothing for sale any more."""
+    for position, booking in enumerate(order.bookings):
+        if booking.condition != "open":
+            return _refused("sales_closed", booking.condition, position=position)
+    return REPEATED if order.at_limit else ALLOWED
 
 
-def cancellation_terms(
-    status: Status, option: OptionDefinition, starts_at: datetime, slot_status: str, paid: Money, now: datetime
-) -> CancellationTerms:
-    """What cancelling now would cost and give back. A slot that the organiser cancelled is refunded whole."""
-    none = Money(0, paid.currency)
-    if status != "confirmed":
-        return CancellationTerms(fee=none, refund=none)
-    if slot_status == "cancelled":
-        return CancellationTerms(fee=none, refund=paid)
-    conditions = option.conditions
-    until = starts_at - timedelta(minutes=conditions.refund_until_minutes)
-    if conditions.refundable and now < until:
-        fee = min(conditions.refund_fee, paid.amount)
-        return CancellationTerms(
-            until=until, fee=Money(fee, paid.currency), refund=Money(paid.amount - fee, paid.currency)
-        )
-    return CancellationTerms(until=starts_at, fee=paid, refund=none)
+def _cancel(status: Status, chosen: Sequence[BookingStanding]) -> Verdict:
+    """A hold any time, being paid or not; a confirmed booking until its slot begins, or whenever the organiser cancelled the slot."""
+    left = [booking for booking in chosen if booking.status != "cancelled"]
+    if not left or status == "cancelled":
+        return REPEATED
+    for booking in left:
+        match booking.status:
+            case "on_hold" | "pending":
+                pass
+            case "confirmed" if not booking.begun or booking.condition == "cancelled":
+                pass
+            case "confirmed":
+                why = booking.condition if booking.condition in ENDED else "begun"
+                return _refused("not_cancellable", why, position=chosen.index(booking))
+            case other:
+                return _refused("not_cancellable", other)
+    return ALLOWED
 
 
-def may_cancel(status: Status, starts_at: datetime, slot_status: str, now: datetime) -> bool:
-    """A hold any time, paid for or not; a confirmed booking until its slot begins, or whenever the organiser cancelled
-    the slot."""
-    return status in {"on_hold", "pending"} or (
-        status == "confirmed" and (now < starts_at or slot_status == "cancelled")
-    )
+def _edit(booking: BookingStanding, *, is_seat: bool) -> Verdict:
+    """Details may be given for as long as they are of use: until the slot has ended, begun or not.
 
-
-def booking_actions(
-    status: Status, *, of_several: bool, can_extend: bool, can_cancel: bool, has_seats: bool, started: bool
-) -> list[str]:
-    """What can be done next with one booking."""
-    actions: list[str] = []
-    if status in {"on_hold", "confirmed"} and not started:
-        actions.append("edit")
-        if has_seats:
-            actions.append("choose_seat")
-    if status == "on_hold" and not of_several:
-        actions += ["extend", "confirm", "cancel"] if can_extend else ["confirm", "cancel"]
-    if status == "pending" and not of_several:
-        actions += ["confirm", "cancel"]
-    if status == "confirmed":
-        actions.append("show_pass")
-        if can_cancel:
-            actions.append("cancel")
-    if status in HOLDS_PLACES:
-        actions.append("resume")
-    return actions
-
-
-def order_actions(status: Status, *, can_extend: bool, can_cancel: bool) -> list[str]:
-    """What can be done next with an order."""
-    match status:
-        case "on_hold":
-            return ["extend", "confirm", "cancel"] if can_extend else ["confirm", "cancel"]
-        case "pending":
-            return ["confirm", "cancel"]
-        case "confirmed" if can_cancel:
-            return ["cancel"]
-        case _:
-            return []
-
-
-def sum_prices(prices: Sequence[Price]) -> Price:
-    """The price of several bookings as one, their lines one after the other."""
-    first = prices[0]
-    if len(prices) == 1:
-        return first
-
-    def total(of: Sequence[Money]) -> Money:
-        return Money(sum(money.amount for money in of), first.total.currency)
-
-    lines: list[PriceLine] = [line for price in prices for line in price.lines]
-    return Price(
-        total=total([price.total for price in prices]),
-        tax_included=total([price.tax_included for price in prices]),
-        due_now=total([price.due_now for price in prices]),
-        due_on_site=total([price.due_on_site for price in prices]),
-        lines=lines,
-    )
-
-
-def pay_on_site(price: Price) -> Price:
-    """The same price, to be paid at the counter or the gate."""
-    none = Money(0, price.total.currency)
-    return Price(
-        total=price.total, tax_included=price.tax_included, due_now=none, due_on_site=price.total, lines=price.lines
-    )
+    Who is to get money back for a cancelled slot may still say how they are reached, but choose no seat.
+    """
+    match booking.status:
+        case "expired" if booking.condition not in ENDED:
+            return _refused("hold_expired")
+        case "on_hold" | "expired" if booking.condition in ENDED:
+            return _refused("not_changeable", booking.condition)
+        case "confirmed" if booking.condition == "cancelled":
+            if booking.begun or is_seat:
+                return _refused("not_changeable", "cancelled")
+        case "confirmed" if booking.condition in ENDED:
+            return _refused("not_changeable", booking.condition)
+        case "on_hold" | "confirmed":
+            pass
+        case other:
+            return _refused("conflict", other)
+    return _refused("not_changeable", "no_seats") if is_seat and not booking.seated else ALLOWED
 
 
 def feedback_step(
@@ -262,30 +320,3 @@ def feedback_step(
             return "visit" if visit_over else "confirmed"
         case _:
             return None
-
-
-def recovery_recipient(
-    email: str | None, phone: str | None, given_email: str | None, given_phone: str | None, country: str | None = None
-) -> str | None:
-    """Where to send a recovery code: to the booking's own address, and only if the one given is the same, however it is
-    written. National phone numbers are those of the country."""
-    if given_email and email and same_email(given_email, email):
-        return email
-    if given_phone and phone and same_phone(given_phone, phone, country):
-        return phone
-    return None
-
-
-def recovery_message(language: str, organisation: str, code: str) -> tuple[str, str]:
-    """Subject and body of the message that carries a recovery code."""
-    if language == "de":
-        return (
-            f"Ihr Code für {organisation}",
-            f"Mit dem Code {code} öffnen Sie Ihre Buchung. Er gilt zehn Minuten und nur einmal. "
-            "Wenn Sie ihn nicht angefordert haben, ist nichts zu tun.",
-        )
-    return (
-        f"Your code for {organisation}",
-        f"Open your booking with the code {code}. It works once, for ten minutes. "
-        "If you didn't ask for it, there is nothing to do.",
-    )

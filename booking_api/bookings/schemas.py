@@ -18,6 +18,7 @@ from booking_api.payments.schemas import NewPayment, PaymentAnswer
 
 Status = Literal["on_hold", "pending", "confirmed", "cancelled", "expired", "rejected"]
 STATUSES = "x-extensible-enum: on_hold, pending, confirmed, cancelled, expired, rejected"
+StatusReasonCode = Literal["no_room", "payment_undecided", "slot_cancelled", "departed", "gate_closed"]
 AnswerValue = str | int | float | bool | None
 Answers = Annotated[
     dict[Annotated[str, fields.token(64)], Annotated[str, fields.text(1000)] | int | float | bool | None],
@@ -91,6 +92,16 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What the app showed. A different price is refused as `price_changed`."""
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class ExpectedSlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A slot with the start that the app showed."""
+
+    slot_id: UUID
+    starts_at: Moment
+
+
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is still needed to confirm. A known customer's last contact is used where none is given."""
 
@@ -98,6 +109,10 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     payment: NewPayment | None = None
     expected_total: Money | None = None
     """What the app showed. A different price is refused as `price_changed`."""
+    expected_starts_at: Moment | None = None
+    """The start that the customer agrees to, where the order has one booking. Another one is `slot_changed`."""
+    expected_slots: Annotated[list[ExpectedSlot], Meta(max_length=10)] | None = None
+    """The starts that the customer agrees to. Other ones are refused as `slot_changed`."""
 
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,11 +164,11 @@ class Missing(msgspec.Struct, frozen=True):
     """Something that must be given before the booking can be confirmed."""
 
     pointer: str
-    """JSON pointer into the booking, to be filled by PATCH or, for `/contact` and `/payment`, by confirm."""
+    """JSON pointer into the booking, to be filled by PATCH or, for `/contact`, `/payment` and `/expected_starts_at`, by confirm."""
     code: Annotated[
         str,
         Meta(
-            description="x-extensible-enum: contact_required, name_required, address_required, answer_required, payment_required"
+            description="x-extensible-enum: agreement_required, contact_required, name_required, address_required, answer_required, payment_required"
         ),
     ]
 
@@ -187,6 +202,16 @@ class BookingItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     pass_: PassAnswer | None = msgspec.field(default=None, name="pass")
 
 
+class StatusReason(msgspec.Struct, frozen=True):
+    """Why the status is what it is, where nobody asked for it."""
+
+    code: Annotated[
+        str,
+        Meta(description="x-extensible-enum: no_room, payment_undecided, slot_cancelled, departed, gate_closed"),
+    ]
+    text: str
+
+
 class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One party on one slot and option, self-sufficient: an app shows it without another call."""
 
@@ -194,6 +219,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reference: Annotated[str, Meta(examples=["7K3QX9AB"])]
     order_id: UUID
     status: Annotated[str, Meta(description=STATUSES)]
+    status_reason: StatusReason | None = None
     version: int
     updated_at: datetime
     expires_at: datetime | None = None
@@ -222,6 +248,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: UUID
     status: Annotated[str, Meta(description=STATUSES)]
+    status_reason: StatusReason | None = None
+    version: int
+    """Raised with each change of the order or any of its bookings; its ETag."""
     expires_at: datetime | None = None
     pending_until: datetime | None = None
     price: Price
@@ -254,6 +283,13 @@ class ResumeCode(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class ChangedSlot(msgspec.Struct, frozen=True):
+    """A booking's slot as it is now, because it isn't what was agreed."""
+
+    booking_id: UUID
+    slot: SlotAnswer
+
+
 class SyncItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A thing as it is now, or the news that it is gone."""
 
@@ -283,6 +319,8 @@ class OrderRow(msgspec.Struct, kw_only=True):
     channel: str
     created_at: datetime
     updated_at: datetime
+    version: int
+    status_reason: StatusReasonCode | None
 
 
 class BookingRow(msgspec.Struct, kw_only=True):
@@ -309,6 +347,14 @@ class BookingRow(msgspec.Struct, kw_only=True):
     updated_at: datetime
     confirmed_at: datetime | None
     erased_at: datetime | None
+    agreed_starts_at: datetime | None
+    """The slot's times and places as the customer last agreed to them; null: as the slot is."""
+    agreed_ends_at: datetime | None
+    agreed_origin_id: UUID | None
+    agreed_destination_id: UUID | None
+    moved_while_paying: bool
+    """Confirmed for a time or place that nobody was asked about, because the payment was under way."""
+    status_reason: StatusReasonCode | None
 
 
 class ItemRow(msgspec.Struct, kw_only=True):

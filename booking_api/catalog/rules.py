@@ -237,6 +237,18 @@ def admission_window(admission: Admission, starts_at: datetime, ends_at: datetim
     return opens_at, max(opens_at, reference + timedelta(minutes=admission.closes_after_minutes))
 
 
-def sales_close_at(option: OptionDefinition, starts_at: datetime, slot_closes_at: datetime) -> datetime:
-    """When the sales of an option end: with the slot's, or earlier by the option's own conditions."""
-    return min(slot_closes_at, starts_at - timedelta(minutes=option.conditions.booking_closes_minutes))
+def over_at(kind: str, admission: Admission, starts_at: datetime, ends_at: datetime) -> datetime:
+    """From when nothing can be begun with a slot any more: its gate has closed or, a departure, it has left."""
+    _, admit_until = admission_window(admission, starts_at, ends_at)
+    return min(starts_at, admit_until) if kind == "departure" else admit_until
+
+
+def sales_close_at(
+    option: OptionDefinition, kind: str, starts_at: datetime, ends_at: datetime, slot_closes_at: datetime
+) -> datetime:
+    """When the sales of an option end: with the slot's, earlier by its own conditions, or when its gate closes."""
+    return min(
+        slot_closes_at,
+        starts_at - timedelta(minutes=option.conditions.booking_closes_minutes),
+        over_at(kind, option.admission, starts_at, ends_at),
+    )

@@ -1,7 +1,7 @@
 """Texts in several languages: which one a reader gets."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -43,7 +43,7 @@ def languages_of(header: str, default: str) -> tuple[str, tuple[str, ...]]:
     return choose_language(header, default), (*accepted(header), default.split("-", maxsplit=1)[0].lower())
 
 
-def pick(texts: dict[str, str], languages: Sequence[str]) -> str:
+def pick(texts: Mapping[str, str], languages: Sequence[str]) -> str:
     """The text in the first of the languages that it exists in, else in English, else in any."""
     for language in (*languages, "en"):
         if language in texts:

@@ -12,8 +12,10 @@ from booking_api.catalog.answers import place_brief
 from booking_api.catalog.rules import (
     admission_window,
     check_party,
+    over_at,
     places,
     price_periods,
+    sales_close_at,
     total_amount,
     unit_amount,
 )
@@ -235,6 +237,16 @@ def outer_times(slot: FoundSlot, terms: Terms) -> tuple[float, float, float]:
     if slot.ends_at + terms.admits_after_end > admit_until:
         admit_until = slot.ends_at + terms.admits_after_end
     return closes_at, starts_at - terms.opens_before, admit_until
+
+
+def slot_over_at(slot: SlotRow, option: OptionDefinition) -> datetime:
+    """From when nothing can be begun with a slot under an option any more."""
+    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at)
+
+
+def slot_sales_close_at(slot: SlotRow, option: OptionDefinition) -> datetime:
+    """When an option's sales on a slot end."""
+    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at)
 
 
 def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefinition) -> SlotAnswer:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.bookings import rules
+from booking_api.bookings import amounts, details, recovery, rules
 from booking_api.catalog.schemas import Admission, Conditions, OptionDefinition
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
@@ -42,7 +42,7 @@ def option(**conditions) -> OptionDefinition:
     until=st.integers(0, 5_000), refundable=st.booleans(), slot=st.sampled_from(["open", "closed", "cancelled"]),
 )  # fmt: skip
 def test_fee_and_refund_are_what_was_paid(paid, fee, minutes, until, refundable, slot):
-    terms = rules.cancellation_terms(
+    terms = amounts.cancellation_terms(
         "confirmed", option(refundable=refundable, refund_until_minutes=until, refund_fee=fee),
         NOW + timedelta(minutes=minutes), slot, Money(paid, "EUR"), NOW,
     )  # fmt: skip
@@ -111,13 +111,13 @@ def test_dependants_are_dealt_out_to_their_companions():
 
     place = Place(id=new_id(), code="X", name="X", time_zone="UTC")
     flight = make_flight(place, place)
-    assert rules.companions(["adult", "adult", "infant", "infant", "child"], flight) == [None, None, 0, 1, 0]
-    assert rules.companions(["adult", "child"], make_tower(place)) == [None, None]
+    assert details.companions(["adult", "adult", "infant", "infant", "child"], flight) == [None, None, 0, 1, 0]
+    assert details.companions(["adult", "child"], make_tower(place)) == [None, None]
 
 
 def test_recovery_codes_go_only_to_the_bookings_own_address():
-    assert rules.recovery_recipient("ada@example.org", None, " ADA@Example.org ", None) == "ada@example.org"
-    assert rules.recovery_recipient("ada@example.org", "+49 30 123", None, "+4930-123") == "+49 30 123"
-    assert rules.recovery_recipient("ada@example.org", None, "eve@example.org", None) is None
-    assert rules.recovery_recipient(None, None, None, None) is None
-    assert rules.recovery_recipient(None, "", None, "+") is None
+    assert recovery.recovery_recipient("ada@example.org", None, " ADA@Example.org ", None) == "ada@example.org"
+    assert recovery.recovery_recipient("ada@example.org", "+49 30 123", None, "+4930-123") == "+49 30 123"
+    assert recovery.recovery_recipient("ada@example.org", None, "eve@example.org", None) is None
+    assert recovery.recovery_recipient(None, None, None, None) is None
+    assert recovery.recovery_recipient(None, "", None, "+") is None

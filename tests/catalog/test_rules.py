@@ -312,7 +312,10 @@ def test_an_admission_window_never_ends_before_it_opens(opens: int, closes: int,
 
 def test_sales_of_an_option_end_with_the_slot_or_before():
     starts_at = datetime(2027, 3, 14, 6, tzinfo=UTC)
+    ends_at = starts_at + timedelta(hours=6)
     light = option(FLIGHT, "light")
     assert light.conditions == Conditions(refundable=False, changeable=False, booking_closes_minutes=60)
-    assert sales_close_at(light, starts_at, starts_at) == starts_at - timedelta(minutes=60)
-    assert sales_close_at(light, starts_at, starts_at - timedelta(hours=2)) == starts_at - timedelta(hours=2)
+    assert sales_close_at(light, "departure", starts_at, ends_at, starts_at) == starts_at - timedelta(minutes=60)
+    assert sales_close_at(
+        light, "departure", starts_at, ends_at, starts_at - timedelta(hours=2)
+    ) == starts_at - timedelta(hours=2)

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from booking_api.catalog.rules import admission_window, sales_close_at, total_amount, unit_amount
+from booking_api.catalog.rules import admission_window, total_amount, unit_amount
 from booking_api.catalog.schemas import (
     Admission,
     Charge,
@@ -90,6 +90,10 @@ def slots_of(draw: st.DrawFn, product: ProductDefinition) -> FoundSlot:
     )  # fmt: skip
 
 
+def closes_at(option: OptionDefinition, starts_at: datetime, slot_closes_at: datetime) -> datetime:
+    return min(slot_closes_at, starts_at - timedelta(minutes=option.conditions.booking_closes_minutes))
+
+
 def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wanted | None) -> Availability:
     """What the contract says of a slot, worked out from the product's document, option by option."""
     counts, broken = rules.party_for(definition, wanted)
@@ -106,7 +110,7 @@ def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wante
         left = min(free, int(quotas.get(str(option.id), free)))
         closed = slot.status != "open" or not slot.on_sale or total is None
         status = "sold_out" if left < needed else None
-        if closed or sales_close_at(option, starts_at, slot_closes_at) <= NOW:
+        if closed or closes_at(option, starts_at, slot_closes_at) <= NOW:
             status = "closed"
         units = [
             UnitPrice(unit.id, unit.code, Money(amount, "EUR"))
@@ -129,7 +133,7 @@ def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wante
     else:
         status = "closed"
     windows = [admission_window(option.admission, starts_at, ends_at) for option in definition.options]
-    closings = [sales_close_at(option, starts_at, slot_closes_at) for option in definition.options]
+    closings = [closes_at(option, starts_at, slot_closes_at) for option in definition.options]
     here = ZoneInfo(slot.time_zone)
     return Availability(
         slot_id=slot.id, product_id=slot.product_id, starts_at=starts_at.astimezone(here), time_zone=slot.time_zone,

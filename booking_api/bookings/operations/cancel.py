@@ -5,10 +5,11 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from booking_api.bookings import queries, rules
+from booking_api.bookings import amounts, queries, rules
 from booking_api.bookings.operations.facts import Facts, load
+from booking_api.bookings.operations.refusing import Seen, require_booking, require_order, require_version
 from booking_api.bookings.operations.write import announce, move, save, save_all, save_items
-from booking_api.bookings.refusals import NotCancellable, PriceChanged
+from booking_api.bookings.refusals import PriceChanged
 from booking_api.bookings.schemas import BookingRow, Cancellation
 from booking_api.core.context import Context
 from booking_api.core.money import Money
@@ -18,29 +19,27 @@ from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent
 
 
-async def cancel(ctx: Context, facts: Facts, wish: Cancellation, only: BookingRow | None = None) -> None:
+async def cancel(
+    ctx: Context, facts: Facts, wish: Cancellation, only: BookingRow | None = None, seen: Seen | None = None
+) -> None:
     """Cancels the locked order, or one confirmed booking of it. Repeating it in the final state changes nothing.
 
-    Raises `NotCancellable`, and `PriceChanged` when the refund isn't the one the app showed.
+    Raises `NotCancellable`, `UseOrder`, `VersionConflict`, and `PriceChanged` when the refund isn't the one the app
+    showed.
     """
     order = facts.order
-    chosen = [booking for booking in ([only] if only else facts.bookings) if booking.status != "cancelled"]
-    if not chosen or order.status == "cancelled":
+    is_left = require_order(ctx, facts, "cancel") if only is None else require_booking(ctx, facts, only, "cancel")
+    if not is_left:
         return
-    for booking in chosen:
-        slot = facts.slot(booking)
-        status = rules.shown_status(order, booking.status, ctx.now)
-        if status == "expired":
-            raise NotCancellable("The hold has ended; there is nothing to cancel.")
-        if not rules.may_cancel(status, slot.starts_at, slot.status, ctx.now):
-            raise NotCancellable
+    chosen = [booking for booking in ([only] if only else facts.bookings) if booking.status != "cancelled"]
     refunds = {booking.id: _refund_of(ctx, facts, booking) for booking in chosen}
     total = Money(sum(refunds.values()), chosen[0].price.total.currency)
     if wish.expected_refund is not None and wish.expected_refund != total:
         raise PriceChanged(
             "The refund is not the one you expected.", refund=total,
-            price=rules.sum_prices([booking.price for booking in chosen]),
+            price=amounts.sum_prices([booking.price for booking in chosen]),
         )  # fmt: skip
+    require_version(facts, seen)
     was_confirmed, was_pending = order.status == "confirmed", order.status == "pending"
     for booking in chosen:
         booking.cancel_reason = wish.reason
@@ -64,7 +63,10 @@ async def cancel(ctx: Context, facts: Facts, wish: Cancellation, only: BookingRo
 def _refund_of(ctx: Context, facts: Facts, booking: BookingRow) -> int:
     slot = facts.slot(booking)
     paid = facts.paid(booking)
-    terms = rules.cancellation_terms(booking.status, facts.option(booking), slot.starts_at, slot.status, paid, ctx.now)
+    terms = amounts.cancellation_terms(
+        booking.status, facts.option(booking), slot.starts_at, slot.status, paid, ctx.now,
+        is_free=booking.moved_while_paying,
+    )  # fmt: skip
     return terms.refund.amount
 
 
@@ -158,7 +160,9 @@ async def abandon(ctx: Context, facts: Facts) -> None:
     if facts.order.status != "pending" or facts.order.pending_until is None or facts.order.pending_until > ctx.now:
         return
     move(facts, "abandon")
-    facts.order.pending_until = None
+    facts.order.pending_until, facts.order.status_reason = None, "payment_undecided"
+    for booking in facts.bookings:
+        booking.status_reason = "payment_undecided"
     await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
     await payments.give_up(ctx, [facts.order.id])
     await save(ctx, facts)

@@ -11,22 +11,32 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.bookings import rules
+from booking_api.bookings import amounts, rules
+from booking_api.bookings.details import missing_details
 from booking_api.bookings.operations.cancel import refund_whole
-from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.write import announce, mark_confirmed, move, save, save_all, save_items
+from booking_api.bookings.operations.facts import Facts, ends_at, is_moved, order_standing
+from booking_api.bookings.operations.refusing import Seen, require_order, require_version
+from booking_api.bookings.operations.write import (
+    announce,
+    mark_confirmed,
+    move,
+    save,
+    save_agreed,
+    save_all,
+    save_items,
+)
 from booking_api.bookings.refusals import DetailsMissing, HoldExpired, PriceChanged
 from booking_api.bookings.rules import Action
-from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing
+from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing, StatusReasonCode
 from booking_api.catalog.rules import admission_window, places
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, unprocessable
+from booking_api.core.errors import unprocessable
 from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.identity import operations as identity
 from booking_api.identity.schemas import Reachable
 from booking_api.inventory import operations as inventory
-from booking_api.inventory.schemas import ClaimRequest
+from booking_api.inventory.schemas import ClaimRequest, SlotRow
 from booking_api.passes import operations as passes
 from booking_api.passes.rules import says
 from booking_api.passes.schemas import PassRequest
@@ -45,13 +55,13 @@ Step = Literal["nothing", "ask again", "pay", "confirm"]
 """What is left to do: nothing any more; to ask what became of the payment; to open one; to confirm at once."""
 
 
-async def begin(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
+async def begin(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | None = None) -> UUID | None:
     """Confirms the locked order, or opens an intent and returns its id for the provider to be called.
 
-    Repeating it in the final state changes nothing. Raises `HoldExpired`, `DetailsMissing`, `PriceChanged`,
-    `Conflict` and `Unprocessable`.
+    Repeating it in the final state changes nothing. Raises `HoldExpired`, `SalesClosed`, `SlotChanged`,
+    `DetailsMissing`, `PriceChanged`, `VersionConflict`, `Conflict` and `Unprocessable`.
     """
-    match check(ctx, facts, wish):
+    match check(ctx, facts, wish, seen):
         case "nothing":
             return None
         case "ask again":
@@ -63,10 +73,10 @@ async def begin(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
             return None
 
 
-def check(ctx: Context, facts: Facts, wish: Confirmation) -> Step:
+def check(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | None = None) -> Step:
     """What confirming an order takes, as far as the order itself tells. Raises what `begin` does.
 
-    Nothing is read or written; the bookings get what the wish says of contact and payment.
+    Nothing is read or written; the bookings get what the wish says of contact, payment and the times agreed to.
     """
     order = facts.order
     if order.status == "confirmed":
@@ -74,19 +84,18 @@ def check(ctx: Context, facts: Facts, wish: Confirmation) -> Step:
     if order.status == "pending" or (ctx.resumes is not None and facts.paid_by_intent):
         # A repeat whose first answer was lost: what became of the payment meanwhile is the answer.
         return "ask again"
-    if order.status == "expired" or rules.has_ended(order, ctx.now):
-        raise HoldExpired
-    if order.status != "on_hold":
-        raise Conflict(f"An order that is {order.status} can't be confirmed.")
-    if ctx.resumes is not None and order.intent_id is not None:
+    if ctx.resumes is not None and order.intent_id is not None and order.status == "on_hold":
         # It was declined before the first try could say so; the card isn't tried once more.
         return "ask again"
-    price = rules.sum_prices([booking.price for booking in facts.bookings])
+    _agree(facts, wish)
+    require_order(ctx, facts, "confirm")
+    price = amounts.sum_prices([booking.price for booking in facts.bookings])
     if wish.expected_total is not None and wish.expected_total != price.total:
         raise PriceChanged(price=price)
     for booking in facts.bookings:
         booking.contact = wish.contact or booking.contact
     _require_details(facts, wish, price.total)
+    require_version(facts, seen)
     if price.total.amount > 0 and wish.payment is not None:
         if wish.payment.method != ON_SITE:
             return "pay"
@@ -94,18 +103,20 @@ def check(ctx: Context, facts: Facts, wish: Confirmation) -> Step:
     return "confirm"
 
 
-def payment_to_supersede(ctx: Context, facts: Facts, wish: Confirmation) -> UUID | None:
+def payment_to_supersede(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | None = None) -> UUID | None:
     """The open intent that this wish wants another payment instead of; None where it is a repeat, or none is open.
 
     The wish is looked at as if the order were on hold, so that nothing is given up for what can't be had. Raises
-    `DetailsMissing`, `PriceChanged` and `Unprocessable`.
+    `SalesClosed`, `SlotChanged`, `DetailsMissing`, `PriceChanged`, `VersionConflict` and `Unprocessable`.
     """
     order, intent, payment = facts.order, facts.intent, wish.payment
     if order.status != "pending" or intent is None or payment is None or ctx.resumes is not None:
         return None
     if intent.status == "succeeded" or payments.is_same_payment(ctx.vault, intent, payment):
         return None
-    price = rules.sum_prices([booking.price for booking in facts.bookings])
+    _agree(facts, wish)
+    require_order(ctx, facts, "confirm")
+    price = amounts.sum_prices([booking.price for booking in facts.bookings])
     if wish.expected_total is not None and wish.expected_total != price.total:
         raise PriceChanged(price=price)
     for booking in facts.bookings:
@@ -115,7 +126,34 @@ def payment_to_supersede(ctx: Context, facts: Facts, wish: Confirmation) -> UUID
         _check_on_site(facts)
     else:
         payments.check_payment(ctx, payment.method, payment.token, payment.return_url)
+    require_version(facts, seen)
     return intent.id
+
+
+def _agree(facts: Facts, wish: Confirmation) -> None:
+    """Notes the times that the caller agrees to, and with which of the slots those don't fit."""
+    named = {slot.slot_id: slot.starts_at for slot in wish.expected_slots or []}
+    if wish.expected_starts_at is not None:
+        if facts.of_several:
+            raise unprocessable("/expected_starts_at", "An order of several bookings needs `expected_slots`.")
+        named[facts.bookings[0].slot_id] = wish.expected_starts_at
+    for position, slot in enumerate(wish.expected_slots or []):
+        if slot.slot_id not in facts.slots:
+            raise unprocessable(f"/expected_slots/{position}/slot_id", "No booking of the order is on this slot.")
+    for booking in facts.bookings:
+        slot, expected = facts.slot(booking), named.get(booking.slot_id)
+        if expected is not None and expected != slot.starts_at:
+            facts.disputed.add(booking.id)
+        elif expected is not None and is_moved(booking, slot):
+            agree_to_slot(booking, slot)
+            facts.agreed.append(booking)
+
+
+def agree_to_slot(booking: BookingRow, slot: SlotRow) -> None:
+    """The customer agrees to the slot as it is now."""
+    booking.agreed_starts_at, booking.agreed_ends_at = slot.starts_at, slot.ends_at
+    booking.agreed_origin_id, booking.agreed_destination_id = slot.origin_id, slot.destination_id
+    booking.moved_while_paying = False
 
 
 async def known_contacts(ctx: Context, customer_ids: Collection[UUID]) -> dict[UUID, Contact]:
@@ -139,7 +177,9 @@ async def with_contacts(wishes: Sequence[tuple[Context, Facts, Confirmation]]) -
     known = await known_contacts(wishes[0][0], asking) if asking else {}
     return [
         Confirmation(
-            contact=contact or known.get(facts.order.customer_id), payment=wish.payment, expected_total=wish.expected_total
+            contact=contact or known.get(facts.order.customer_id), payment=wish.payment,
+            expected_total=wish.expected_total, expected_starts_at=wish.expected_starts_at,
+            expected_slots=wish.expected_slots,
         )
         for (_, facts, wish), contact in zip(wishes, given, strict=True)
     ]  # fmt: skip
@@ -159,6 +199,7 @@ async def confirm_now(orders: Sequence[Confirmed]) -> None:
     for one in orders:
         mark_confirmed(one.facts, "confirm", ctx.now)
     await save_all(ctx, [one.facts for one in orders])
+    await save_agreed(ctx, [booking for one in orders for booking in one.facts.agreed])
     await complete(orders)
 
 
@@ -171,7 +212,7 @@ def _require_details(facts: Facts, wish: Confirmation, total: Money) -> None:
     missing: list[Missing] = []
     for position, booking in enumerate(facts.bookings):
         at = f"/bookings/{position}" if facts.of_several else ""
-        found = rules.missing_details(booking, facts.items[booking.id], facts.definition(booking))
+        found = missing_details(booking, facts.items[booking.id], facts.definition(booking))
         missing += [Missing(at + one.pointer, one.code) for one in found]
     if total.amount > 0 and wish.payment is None:
         missing.append(Missing("/payment", "payment_required"))
@@ -182,7 +223,7 @@ def _require_details(facts: Facts, wish: Confirmation, total: Money) -> None:
 def _choose_on_site(facts: Facts) -> None:
     _check_on_site(facts)
     for booking in facts.bookings:
-        booking.price = rules.pay_on_site(booking.price)
+        booking.price = amounts.pay_on_site(booking.price)
 
 
 def _check_on_site(facts: Facts) -> None:
@@ -194,7 +235,7 @@ async def _open_intent(ctx: Context, facts: Facts, wish: Confirmation) -> UUID:
     """Commits to the payment before it is asked for: capacity is kept until `pending_until`."""
     assert wish.payment is not None
     order, payment = facts.order, wish.payment
-    amount = rules.sum_prices([booking.price for booking in facts.bookings]).due_now
+    amount = amounts.sum_prices([booking.price for booking in facts.bookings]).due_now
     intent = await payments.open_intent(ctx, order.id, amount, payment.method, payment.token, payment.return_url)
     facts.intent, order.intent_id = intent, intent.id
     order.pending_until = ctx.now + timedelta(seconds=ctx.settings.pending_seconds)
@@ -202,6 +243,7 @@ async def _open_intent(ctx: Context, facts: Facts, wish: Confirmation) -> UUID:
     if not await inventory.extend(ctx.db, ctx.org_id, [b.id for b in facts.bookings], order.pending_until):
         raise HoldExpired
     await save(ctx, facts)
+    await save_agreed(ctx, facts.agreed)
     return intent.id
 
 
@@ -209,7 +251,8 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
     """Brings the locked order to where its payment says. Safe to repeat, and in any order of news.
 
     A payment that succeeded after the places were given back takes them again if there is room, and is refunded if
-    not: never paid without a ticket.
+    not, as is one for a slot that was cancelled or is over: never paid without a ticket. A slot that moved meanwhile
+    is confirmed for its new time, and may be cancelled free of charge.
     """
     order = facts.order
     facts.intent = intent if order.intent_id in (None, intent.id) else facts.intent
@@ -217,7 +260,10 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
     match intent.status:
         case "succeeded" if is_current and order.status in {"pending", "on_hold"}:
             # On hold: declined first, then charged after all. The hold is still there, so the money is good.
-            if await _keep(ctx, [facts]):
+            if (reason := _reason_against(ctx, facts)) is not None:
+                await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
+                await _refuse_payment(ctx, facts, intent, reason)
+            elif await _keep(ctx, [facts]):
                 await _confirm_paid(ctx, facts, "settle")
             else:
                 move(facts, "abandon" if order.status == "pending" else "expire")
@@ -239,9 +285,22 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
             pass
 
 
+def _reason_against(ctx: Context, facts: Facts) -> StatusReasonCode | None:
+    """Why money that has arrived buys nothing any more."""
+    verdict = rules.judge_payment(order_standing(ctx, facts))
+    return None if verdict.is_allowed else rules.ENDED_REASONS[verdict.because[0]]
+
+
 async def _confirm_paid(ctx: Context, facts: Facts, action: Action) -> None:
     mark_confirmed(facts, action, ctx.now)
+    moved = [booking for booking in facts.bookings if is_moved(booking, facts.slot(booking))]
+    for booking in moved:
+        booking.moved_while_paying = True
+    for booking in facts.bookings:
+        booking.status_reason = None
+    facts.order.status_reason = None
     await save(ctx, facts)
+    await save_agreed(ctx, moved)
     await complete([Confirmed(ctx, facts)])
 
 
@@ -264,8 +323,9 @@ async def _decline(ctx: Context, facts: Facts) -> None:
 
 
 async def _keep_hold(ctx: Context, facts: Facts, action: Action) -> None:
+    """The hold goes on for a while, but not beyond the end of its slots."""
     order = facts.order
-    order.expires_at = max(order.expires_at or ctx.now, ctx.now + rules.RETRY_AFTER_DECLINE)
+    order.expires_at = min(max(order.expires_at or ctx.now, ctx.now + rules.RETRY_AFTER_DECLINE), ends_at(facts))
     order.pending_until = None
     move(facts, action)
     if not await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], order.expires_at):
@@ -274,19 +334,28 @@ async def _keep_hold(ctx: Context, facts: Facts, action: Action) -> None:
 
 
 async def _retake_or_refund(ctx: Context, facts: Facts, intent: Intent) -> None:
+    if (reason := _reason_against(ctx, facts)) is not None:
+        await _refuse_payment(ctx, facts, intent, reason)
+        return
     claims = [_claim(facts, booking) for booking in facts.bookings]
     outcomes = await inventory.take(ctx.db, ctx.org_id, claims, ctx.now)
-    departed = any(facts.slot(booking).starts_at <= ctx.now for booking in facts.bookings)
-    if all(outcome.ok for outcome in outcomes) and not departed:
+    if all(outcome.ok for outcome in outcomes):
         await _confirm_paid(ctx, facts, "retake")
         return
     await inventory.give_back(ctx.db, ctx.org_id, [outcome.claim_id for outcome in outcomes if outcome.ok])
+    await _refuse_payment(ctx, facts, intent, "no_room")
+
+
+async def _refuse_payment(ctx: Context, facts: Facts, intent: Intent, reason: StatusReasonCode) -> None:
+    """Gives the whole payment back and says why. The order holds no places any more."""
     move(facts, "refuse")
-    await refund_whole(ctx, facts, intent, "no_room")
+    await refund_whole(ctx, facts, intent, reason)
+    order = facts.order
+    order.expires_at, order.pending_until, order.status_reason = None, None, reason
     for booking in facts.bookings:
-        booking.refund_amount = booking.price.due_now.amount
+        booking.refund_amount, booking.status_reason = booking.price.due_now.amount, reason
     await save(ctx, facts)
-    await announce(ctx, "booking.rejected", facts.bookings, reason="no_room")
+    await announce(ctx, "booking.rejected", facts.bookings, reason=reason)
 
 
 def _claim(facts: Facts, booking: BookingRow) -> ClaimRequest:

@@ -9,16 +9,18 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.bookings import rules
-from booking_api.bookings.refusals import PriceChanged, SalesClosed
+from booking_api.bookings import amounts, details, rules
+from booking_api.bookings.operations.refusing import Wanted, sales_closed
+from booking_api.bookings.refusals import PriceChanged
 from booking_api.bookings.schemas import BookingRow, Contact, ItemRow, NewBookingOfOrder, NewItem, NewOrder, OrderRow
 from booking_api.catalog.operations import Version
-from booking_api.catalog.rules import PartyNotAllowed, check_party, places, quote, sales_close_at
+from booking_api.catalog.rules import PartyNotAllowed, check_party, places, quote
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, Quote
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.errors import FieldError, pointer_to, unprocessable
 from booking_api.core.ids import new_code, new_id
+from booking_api.inventory.rules import slot_over_at
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
 
 REFERENCE_LENGTH = 8
@@ -84,9 +86,10 @@ class Offers:
 
 
 def draft_order(
-    ctx: Context, wanted: NewOrder, customer_id: UUID, contact: Contact | None, offers: Offers
+    ctx: Context, wanted: NewOrder, customer_id: UUID, contact: Contact | None, offers: Offers, *, is_short: bool
 ) -> OrderDraft:
-    """Checks a wish against the rules of its products and prices it.
+    """Checks a wish against the rules of its products and prices it. `is_short`: the request has the only booking's
+    fields as its own. No hold outlives the slots that it is on.
 
     Raises `SalesClosed`, `PartyNotAllowed`, `PriceChanged` and `Unprocessable` with a pointer to the field.
     """
@@ -94,21 +97,27 @@ def draft_order(
         id=wanted.id or new_id(),
         customer_id=customer_id,
         status="on_hold",
-        expires_at=ctx.now + timedelta(seconds=ctx.settings.hold_seconds),
+        expires_at=None,
         hold_limit_at=ctx.now + timedelta(seconds=ctx.settings.hold_limit_seconds),
         pending_until=None,
         intent_id=None,
         channel=ctx.caller.channel,
         created_at=ctx.now,
         updated_at=ctx.now,
+        version=1,
+        status_reason=None,
     )
     drafts: list[Draft] = []
     for position, wish in enumerate(wanted.bookings):
-        at = f"/bookings/{position}" if len(wanted.bookings) > 1 else ""
+        at = "" if is_short else f"/bookings/{position}"
         drafts.append(_draft(ctx, wish, order, position, contact, offers, at))
     if len({draft.definition.currency for draft in drafts}) > 1:
         raise unprocessable("/bookings", "The bookings of one order must be in one currency.")
-    price = rules.sum_prices([draft.booking.price for draft in drafts])
+    order.expires_at = min(
+        ctx.now + timedelta(seconds=ctx.settings.hold_seconds),
+        *(slot_over_at(draft.slot, draft.option) for draft in drafts),
+    )
+    price = amounts.sum_prices([draft.booking.price for draft in drafts])
     if wanted.expected_total is not None and wanted.expected_total != price.total:
         raise PriceChanged(price=price)
     return OrderDraft(order, drafts)
@@ -130,11 +139,10 @@ def _draft(
     option = definition.option(wish.option_id)
     if option is None:
         raise unprocessable(f"{at}/option_id", "The slot's product has no such option.")
-    if not slot.on_sale or slot.status != "open":
-        raise SalesClosed("The slot is not on sale.")
-    if sales_close_at(option, slot.starts_at, slot.booking_closes_at) <= ctx.now:
-        raise SalesClosed("The sales of this option have ended.")
     units = [_unit_id(definition, item, f"{at}/items/{index}") for index, item in enumerate(wish.items)]
+    verdict = rules.judge_hold(rules.condition_of(slot, option, ctx.now))
+    if not verdict.is_allowed:
+        raise sales_closed(verdict.because[0], Wanted(slot, option.id, Counter(units)), at)
     party = _party(ctx, slot, definition, option, units, at)
     check_answers(definition, wish.answers, "booking", f"{at}/answers")
     price = party.quote.price
@@ -162,6 +170,12 @@ def _draft(
         updated_at=ctx.now,
         confirmed_at=None,
         erased_at=None,
+        agreed_starts_at=slot.starts_at,
+        agreed_ends_at=slot.ends_at,
+        agreed_origin_id=slot.origin_id,
+        agreed_destination_id=slot.destination_id,
+        moved_while_paying=False,
+        status_reason=None,
     )
     items = _items(definition, wish.items, units, booking, party, at)
     return Draft(slot, definition, option, party, booking, items, at)
@@ -183,7 +197,7 @@ def _party(
         codes = {unit.id: unit.code for unit in definition.units}
         party = Party(
             counts, places(definition, counts), quote(definition, option.id, counts, slot.local_date, ctx.languages),
-            rules.companions([codes[unit] for unit in units], definition),
+            details.companions([codes[unit] for unit in units], definition),
         )  # fmt: skip
         parties.put(key, party)
     return party
@@ -235,5 +249,5 @@ def _given(answers: dict[str, Any] | None) -> dict[str, Any] | None:
 def check_answers(definition: ProductDefinition, answers: dict[str, Any] | None, per: str, at: str) -> None:
     """Raises `Unprocessable` for the first answer that doesn't fit its question."""
     for code, value in (answers or {}).items():
-        if (wrong := rules.check_answer(definition, code, value, per)) is not None:
+        if (wrong := details.check_answer(definition, code, value, per)) is not None:
             raise unprocessable(at + pointer_to(code), wrong)

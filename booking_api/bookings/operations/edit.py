@@ -7,34 +7,31 @@ from uuid import UUID
 
 from msgspec import UnsetType
 
-from booking_api.bookings import rules
+from booking_api.bookings.details import missing_details
 from booking_api.bookings.operations.confirm import issue_passes
 from booking_api.bookings.operations.drafting import check_answers
-from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.operations.facts import Facts, ends_at
 from booking_api.bookings.operations.hold import check_seats
+from booking_api.bookings.operations.refusing import Seen, require_booking, require_order, require_version
 from booking_api.bookings.operations.write import announce, save, save_items
 from booking_api.bookings.refusals import HoldExpired
 from booking_api.bookings.schemas import BookingEdit, BookingRow, Contact, ItemEdit, ItemRow, OnSitePayment, Status
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, VersionConflict, unprocessable
+from booking_api.core.errors import Conflict, unprocessable
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import SeatWish
 from booking_api.payments import operations as payments
 
 
 async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingEdit, expected: int | None) -> None:
-    """Changes details of a booking on hold or confirmed, until its slot begins.
+    """Changes details of a booking on hold or confirmed, for as long as the law allows it.
 
     What is as it was already changes nothing, whatever version the caller expects. No pass is issued anew, because
-    none of this is in it. Raises `VersionConflict`, `HoldExpired`, `Conflict`, `SeatTaken` and `Unprocessable`.
+    none of this is in it. Raises `VersionConflict`, `HoldExpired`, `NotChangeable`, `Conflict`, `SeatTaken` and
+    `Unprocessable`.
     """
-    status = rules.shown_status(facts.order, booking.status, ctx.now)
-    if status == "expired":
-        raise HoldExpired
-    if status not in {"on_hold", "confirmed"}:
-        raise Conflict(f"A booking that is {status} can't be changed.")
-    if facts.slot(booking).starts_at <= ctx.now:
-        raise Conflict("The slot has begun.")
+    require_booking(ctx, facts, booking, "edit")
+    status = booking.status
     before = _Details.of(booking, facts.items[booking.id])
     _edit_booking(facts, booking, change, status)
     if not isinstance(change.items, UnsetType):
@@ -42,14 +39,16 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     after = _Details.of(booking, facts.items[booking.id])
     if after == before:
         return
-    if expected is not None and expected != booking.version:
-        raise VersionConflict
+    changed = [item for item in facts.items[booking.id] if after.items[item.id] != before.items[item.id]]
+    reseated = [item for item in changed if item.seat != before.items[item.id].seat]
+    if reseated and facts.slot(booking).seat_layout_id is not None:
+        require_booking(ctx, facts, booking, "choose_seat")
+    require_version(facts, None if expected is None else Seen(expected, booking.id))
     if status == "confirmed":
-        missing = rules.missing_details(booking, facts.items[booking.id], facts.definition(booking))
+        missing = missing_details(booking, facts.items[booking.id], facts.definition(booking))
         if missing:
             raise unprocessable(missing[0].pointer, "A confirmed booking needs this.")
-    changed = [item for item in facts.items[booking.id] if after.items[item.id] != before.items[item.id]]
-    await _move_seats(ctx, facts, booking, [item for item in changed if item.seat != before.items[item.id].seat])
+    await _move_seats(ctx, facts, booking, reseated)
     await save_items(ctx, changed)
     await save(ctx, facts, [booking])
     if status == "confirmed":
@@ -134,16 +133,19 @@ async def _move_seats(ctx: Context, facts: Facts, booking: BookingRow, moved: Se
         await inventory.take_seats(ctx.db, ctx.org_id, slot.id, booking.id, wishes)
 
 
-async def extend(ctx: Context, facts: Facts) -> None:
-    """Gives a hold its full time again, up to its limit. Raises `HoldExpired` and `Conflict`."""
+async def extend(ctx: Context, facts: Facts, seen: Seen | None = None) -> None:
+    """Gives a hold its full time again, up to its limit and to the end of its slots.
+
+    Raises `HoldExpired`, `SalesClosed`, `VersionConflict` and `Conflict`.
+    """
+    if not require_order(ctx, facts, "extend"):
+        return
     order = facts.order
-    if order.status == "expired" or rules.has_ended(order, ctx.now):
-        raise HoldExpired
-    if order.status != "on_hold" or order.expires_at is None:
-        raise Conflict(f"An order that is {order.status} can't be extended.")
-    until = min(ctx.now + timedelta(seconds=ctx.settings.hold_seconds), order.hold_limit_at)
+    assert order.expires_at is not None
+    until = min(ctx.now + timedelta(seconds=ctx.settings.hold_seconds), order.hold_limit_at, ends_at(facts))
     if until <= order.expires_at:
         return
+    require_version(facts, seen)
     order.expires_at = until
     if not await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], until):
         raise HoldExpired
@@ -168,9 +170,20 @@ async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, paymen
 async def follow_slot(ctx: Context, facts: Facts, slot_id: UUID) -> None:
     """Tells the locked order's customers that a slot changed: a new version, and new passes where they moved."""
     moved = [booking for booking in facts.live if booking.slot_id == slot_id]
+    if not moved:
+        return
+    await _shorten(ctx, facts)
     for booking in moved:
         if booking.status == "confirmed":
             await issue_passes(ctx, [(facts, booking)])
         booking.visit_ends_at = facts.slot(booking).ends_at
     await save(ctx, facts, moved)
     await announce(ctx, "booking.changed", moved)
+
+
+async def _shorten(ctx: Context, facts: Facts) -> None:
+    """Ends a hold with its slots where they are over earlier now."""
+    order, until = facts.order, ends_at(facts)
+    if order.status == "on_hold" and order.expires_at is not None and until < order.expires_at:
+        order.expires_at = until
+        await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], until)

@@ -3,14 +3,27 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from booking_api.bookings import queries, rules
+from booking_api.bookings import amounts, queries, rules
+from booking_api.bookings.details import missing_details
 from booking_api.bookings.refusals import UseOrder
-from booking_api.bookings.schemas import Booking, BookingItem, BookingRow, ItemRow, Order, OrderRow, Status
+from booking_api.bookings.rules import Asker, BookingStanding, OrderStanding
+from booking_api.bookings.schemas import (
+    Booking,
+    BookingItem,
+    BookingRow,
+    ItemRow,
+    Order,
+    OrderRow,
+    Status,
+    StatusReason,
+    StatusReasonCode,
+)
 from booking_api.catalog import operations as catalog
 from booking_api.catalog.answers import option_brief, product_brief
 from booking_api.catalog.operations import Version
@@ -23,7 +36,7 @@ from booking_api.feedback import operations as feedback
 from booking_api.feedback.operations import Occasion
 from booking_api.feedback.schemas import FeedbackPrompt
 from booking_api.inventory import queries as inventory_queries
-from booking_api.inventory.rules import slot_answer
+from booking_api.inventory.rules import slot_answer, slot_over_at
 from booking_api.inventory.schemas import SlotRow
 from booking_api.passes import operations as passes
 from booking_api.passes.schemas import PassRow
@@ -45,6 +58,10 @@ class Facts:
     passes: dict[UUID, PassRow] = dataclasses.field(default_factory=dict)
     """By item."""
     intent: Intent | None = None
+    agreed: list[BookingRow] = dataclasses.field(default_factory=list)
+    """Those of the bookings whose customer agrees, in this operation, to another time or place than before."""
+    disputed: set[UUID] = dataclasses.field(default_factory=set)
+    """Those of the bookings whose slot isn't when the caller of this operation says."""
     settled: dict[UUID, int] = dataclasses.field(default_factory=dict)
     """Paid on site by booking, in minor units."""
     refunds: list[RefundFact] = dataclasses.field(default_factory=list)
@@ -166,16 +183,76 @@ async def load_order_of(ctx: Context, booking_id: UUID, *, lock: bool = False) -
     return await load_order(ctx, found[0].order_id, lock=lock)
 
 
+# standing ---------------------------------------------------------------------------------------------------------
+
+
+def asker_of(ctx: Context) -> Asker:
+    """For whom the law is asked. An app asks for the customer whom it makes."""
+    match ctx.caller.kind:
+        case "staff":
+            return "manager" if ctx.caller.has_role("manager") else "agent"
+        case "key" | "system":
+            return ctx.caller.kind
+        case _:
+            return "customer"
+
+
+def is_moved(booking: BookingRow, slot: SlotRow) -> bool:
+    """Whether a slot isn't at the time and place any more that its customer agreed to."""
+    return booking.agreed_starts_at is not None and (
+        booking.agreed_starts_at, booking.agreed_ends_at, booking.agreed_origin_id, booking.agreed_destination_id
+    ) != (slot.starts_at, slot.ends_at, slot.origin_id, slot.destination_id)  # fmt: skip
+
+
+def ends_at(facts: Facts) -> datetime:
+    """When the first of an order's slots is over: no hold outlives that."""
+    return min(slot_over_at(facts.slot(booking), facts.option(booking)) for booking in facts.bookings)
+
+
+def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStanding:
+    """What the law looks at of a booking at this moment."""
+    slot = facts.slot(booking)
+    return BookingStanding(
+        status=rules.shown_status(facts.order, booking.status, ctx.now),
+        condition=rules.condition_of(slot, facts.option(booking), ctx.now),
+        begun=slot.starts_at <= ctx.now,
+        moved=booking.id in facts.disputed or is_moved(booking, slot),
+        seated=slot.seat_layout_id is not None,
+    )
+
+
+def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
+    """What the law looks at of an order at this moment. Its bookings stand in their order."""
+    order = facts.order
+    return OrderStanding(
+        status=rules.shown_status(order, order.status, ctx.now),
+        bookings=[standing_of(ctx, facts, booking) for booking in facts.bookings],
+        asker=asker_of(ctx),
+        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, ends_at(facts)),
+    )
+
+
 # answers ----------------------------------------------------------------------------------------------------------
 
 
-def show_booking(ctx: Context, facts: Facts, booking: BookingRow, prompt: FeedbackPrompt | None = None) -> Booking:
-    """A booking as its reader sees it at this moment."""
+def status_reason(ctx: Context, code: StatusReasonCode | None) -> StatusReason | None:
+    return None if code is None else StatusReason(code, pick(rules.STATUS_REASONS[code], ctx.languages))
+
+
+def show_booking(
+    ctx: Context, facts: Facts, booking: BookingRow, prompt: FeedbackPrompt | None = None,
+    standing: OrderStanding | None = None,
+) -> Booking:  # fmt: skip
+    """A booking as its reader sees it at this moment. `standing`, the order's, spares finding it out again."""
+    standing = standing or order_standing(ctx, facts)
+    own = standing.bookings[facts.bookings.index(booking)]
     order, definition, option, slot = facts.order, facts.definition(booking), facts.option(booking), facts.slot(booking)
     items = facts.items[booking.id]
     status = rules.shown_status(order, booking.status, ctx.now)
     paid = facts.paid(booking)
-    terms = rules.cancellation_terms(status, option, slot.starts_at, slot.status, paid, ctx.now)
+    terms = amounts.cancellation_terms(
+        status, option, slot.starts_at, slot.status, paid, ctx.now, is_free=booking.moved_while_paying
+    )
     open_hold = status == "on_hold"
     companions = definition.units
     settled = facts.settled.get(booking.id, 0)
@@ -188,6 +265,7 @@ def show_booking(ctx: Context, facts: Facts, booking: BookingRow, prompt: Feedba
         reference=booking.reference,
         order_id=booking.order_id,
         status=status,
+        status_reason=status_reason(ctx, booking.status_reason),
         version=booking.version,
         updated_at=booking.updated_at,
         expires_at=order.expires_at if open_hold else None,
@@ -225,15 +303,8 @@ def show_booking(ctx: Context, facts: Facts, booking: BookingRow, prompt: Feedba
             methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),
         cancellation=terms,
-        missing=rules.missing_details(booking, items, definition) if open_hold else [],
-        available_actions=rules.booking_actions(
-            status,
-            of_several=facts.of_several,
-            can_extend=_can_extend(order),
-            can_cancel=rules.may_cancel(status, slot.starts_at, slot.status, ctx.now),
-            has_seats=slot.seat_layout_id is not None,
-            started=slot.starts_at <= ctx.now,
-        ),
+        missing=missing_details(booking, items, definition, is_moved=own.moved) if open_hold else [],
+        available_actions=rules.booking_actions(standing, own),
         feedback_prompt=prompt,
     )
 
@@ -245,21 +316,17 @@ def methods_for(ctx: Context, facts: Facts) -> list[PaymentMethod] | None:
     return payments.offered(ctx, on_site=all(facts.definition(booking).on_site_payment for booking in facts.bookings))
 
 
-def _can_extend(order: OrderRow) -> bool:
-    return order.expires_at is not None and order.expires_at < order.hold_limit_at
-
-
 def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None) -> Order:
     """An order as its reader sees it. A due prompt rides in its first booking."""
     order = facts.order
     status: Status = rules.shown_status(order, order.status, ctx.now)
-    price = rules.sum_prices([booking.price for booking in facts.bookings])
-    can_cancel = any(
-        rules.may_cancel(b.status, facts.slot(b).starts_at, facts.slot(b).status, ctx.now) for b in facts.bookings
-    )
+    price = amounts.sum_prices([booking.price for booking in facts.bookings])
+    standing = order_standing(ctx, facts)
     return Order(
         id=order.id,
         status=status,
+        status_reason=status_reason(ctx, order.status_reason),
+        version=order.version,
         expires_at=order.expires_at if status == "on_hold" else None,
         pending_until=order.pending_until if status == "pending" else None,
         price=price,
@@ -274,10 +341,10 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
             methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),
         bookings=[
-            show_booking(ctx, facts, booking, prompt if index == 0 else None)
+            show_booking(ctx, facts, booking, prompt if index == 0 else None, standing)
             for index, booking in enumerate(facts.bookings)
         ],
-        available_actions=rules.order_actions(status, can_extend=_can_extend(order), can_cancel=can_cancel),
+        available_actions=rules.order_actions(standing),
     )
 
 
@@ -322,7 +389,7 @@ async def present(shown: Sequence[tuple[Context, Facts, Show]]) -> list[Order | 
 def _occasion(ctx: Context, facts: Facts, booking: BookingRow) -> Occasion | None:
     status = rules.shown_status(facts.order, booking.status, ctx.now)
     items = facts.items[booking.id]
-    missing = bool(rules.missing_details(booking, items, facts.definition(booking)))
+    missing = bool(missing_details(booking, items, facts.definition(booking)))
     step = rules.feedback_step(status, details_missing=missing, visit_over=facts.slot(booking).ends_at <= ctx.now)
     if step is None:
         return None

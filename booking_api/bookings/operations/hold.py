@@ -11,18 +11,18 @@ from booking_api.bookings import queries
 from booking_api.bookings.operations.confirm import Confirmed, check, complete, known_contacts
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.operations.refusing import Wanted
 from booking_api.bookings.operations.write import mark_confirmed
 from booking_api.bookings.refusals import SoldOut
 from booking_api.bookings.schemas import Confirmation, Contact, NewOrder
 from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.db import columns
-from booking_api.core.errors import DomainError, unprocessable
+from booking_api.core.errors import DomainError, FieldError, unprocessable
 from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_code
 from booking_api.inventory import operations as inventory
 from booking_api.inventory import queries as inventory_queries
-from booking_api.inventory import search
 from booking_api.inventory.schemas import SeatWish, SlotRow
 
 
@@ -40,6 +40,8 @@ class Wish(NamedTuple):
     ctx: Context
     wanted: NewOrder
     customer_id: UUID
+    is_short: bool = False
+    """Whether the request has the fields of its only booking as its own, as pointers into it show."""
 
 
 class Drafted(NamedTuple):
@@ -52,11 +54,16 @@ class Drafted(NamedTuple):
     """Whether it is confirmed in the same breath, because that was wished and nothing is to be paid now."""
 
 
-async def sold_out(ctx: Context, no_room: NoRoom) -> SoldOut:
-    """The refusal, with alternatives that have room now."""
+def sold_out(no_room: NoRoom) -> SoldOut:
+    """The refusal, about the booking that found no room. Its alternatives are added by `with_alternatives`."""
     draft = no_room.draft
-    others = await search.alternatives(ctx, draft.slot, draft.option.id, draft.counts)
-    return SoldOut(f"There are not {draft.places} places left.", alternatives=others)
+    detail = f"There are not {draft.places} places left."
+    errors = [FieldError(draft.pointer, detail)] if draft.pointer else None
+    refusal = SoldOut(detail, errors=errors, slot_id=str(draft.slot.id))
+    if draft.pointer:
+        refusal.members["pointer"] = draft.pointer
+    refusal.wanted = Wanted(draft.slot, draft.option.id, draft.counts)
+    return refusal
 
 
 async def place_hold(wish: Wish) -> Facts:
@@ -101,7 +108,7 @@ async def draft_holds(wishes: Sequence[Wish]) -> list[Drafted | DomainError]:
 def _draft(wish: Wish, offers: Offers, contacts: Mapping[UUID, Contact]) -> Drafted:
     ctx, wanted = wish.ctx, wish.wanted
     contact = wanted.contact or contacts.get(wish.customer_id)
-    draft = draft_order(ctx, wanted, wish.customer_id, contact, offers)
+    draft = draft_order(ctx, wanted, wish.customer_id, contact, offers, is_short=wish.is_short)
     facts = _facts(draft)
     if not wanted.confirm or check(ctx, facts, Confirmation(contact=contact, payment=wanted.payment)) != "confirm":
         return Drafted(ctx, draft, facts, is_confirmed=False)
@@ -180,7 +187,8 @@ async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
     new_bookings = [
         (b.id, b.order_id, b.position, b.customer_id, b.reference, new_code(REFERENCE_LENGTH), b.slot_id, b.product_id,
          b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel,
-         b.visit_ends_at, b.created_at, b.confirmed_at)
+         b.visit_ends_at, b.created_at, b.confirmed_at, b.agreed_starts_at, b.agreed_ends_at, b.agreed_origin_id,
+         b.agreed_destination_id)
         for b in bookings.values()
     ]  # fmt: skip
     new_items = [
@@ -190,7 +198,7 @@ async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
         for i in draft.items
     ]  # fmt: skip
     for inserted in await queries.insert_orders(
-        ctx.db, ctx.org_id, columns(new_orders, 7), columns(new_bookings, 20), columns(new_items, 11)
+        ctx.db, ctx.org_id, columns(new_orders, 7), columns(new_bookings, 24), columns(new_items, 11)
     ):
         bookings[inserted.id].reference = inserted.reference
     for draft in drafts:

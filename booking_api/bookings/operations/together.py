@@ -14,13 +14,14 @@ from booking_api.bookings import queries
 from booking_api.bookings.operations.confirm import Confirmed, check, confirm_now, with_contacts
 from booking_api.bookings.operations.facts import Facts, Show, load, may_see, present
 from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
+from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.repeat import id_key
 from booking_api.bookings.refusals import UseOrder
 from booking_api.bookings.schemas import Confirmation, NewOrder, OrderRow
 from booking_api.core.context import Context
 from booking_api.core.errors import DomainError, NotFound
 from booking_api.core.ids import new_id
-from booking_api.core.replies import Reply
+from booking_api.core.replies import Reply, version_etag
 from booking_api.core.secrets import fingerprint
 from booking_api.core.together import Turn
 
@@ -69,7 +70,7 @@ async def hold_together(turns: Sequence[Turn[HoldWish]]) -> None:
 def _wish(turn: Turn[HoldWish]) -> Wish:
     caller = turn.ctx.caller
     customer_id = caller.subject_id if caller.is_customer else None
-    return Wish(turn.ctx, turn.wish.wanted, customer_id or new_id())
+    return Wish(turn.ctx, turn.wish.wanted, customer_id or new_id(), is_short=True)
 
 
 def _has_seats(facts: Facts) -> bool:
@@ -83,6 +84,7 @@ class ConfirmWish(NamedTuple):
     booking_id: UUID | None
     wanted: Confirmation
     show: Show
+    seen: Seen | None
 
 
 async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
@@ -93,7 +95,7 @@ async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
     now: list[Confirmed] = []
     for (turn, facts), wish in zip(locked, wishes, strict=True):
         try:
-            step = check(turn.ctx, facts, wish)
+            step = check(turn.ctx, facts, wish, turn.wish.seen)
         except DomainError as refusal:
             turn.outcome = refusal
             continue
@@ -105,7 +107,7 @@ async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
     await confirm_now(now)
     answers = await present([(turn.ctx, facts, turn.wish.show) for turn, facts in done])
     for (turn, _), answer in zip(done, answers, strict=True):
-        turn.outcome = Reply(answer)
+        turn.outcome = Reply(answer, headers={"ETag": version_etag(answer.version)})
 
 
 async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> list[tuple[Turn[ConfirmWish], Facts]]:

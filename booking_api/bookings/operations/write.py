@@ -46,15 +46,38 @@ async def save_all(ctx: Context, many: Sequence[Facts]) -> None:
 
 
 async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingRow]) -> None:
-    orders = [(o.id, o.status, o.expires_at, o.pending_until, o.intent_id) for o in (facts.order for facts in many)]
+    orders = [
+        (o.id, o.status, o.expires_at, o.pending_until, o.intent_id, o.status_reason)
+        for o in (facts.order for facts in many)
+    ]
     bookings = [
-        (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at)
+        (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at,
+         b.status_reason)
         for b in changed
     ]  # fmt: skip
-    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 5), columns(bookings, 9), ctx.now)
+    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 6), columns(bookings, 10), ctx.now)
+    for facts in many:
+        facts.order.version += 1
     for booking in changed:
         booking.version += 1
         booking.updated_at = ctx.now
+
+
+async def save_agreed(ctx: Context, bookings: Sequence[BookingRow]) -> None:
+    """Writes what these bookings' customers have agreed to. Who changes that saves the order as well."""
+    if bookings:
+        rows = [
+            (
+                b.id,
+                b.agreed_starts_at,
+                b.agreed_ends_at,
+                b.agreed_origin_id,
+                b.agreed_destination_id,
+                b.moved_while_paying,
+            )
+            for b in bookings
+        ]
+        await queries.update_agreed(ctx.db, ctx.org_id, columns(rows, 6))
 
 
 async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:

@@ -1,0 +1,177 @@
+"""From the law's verdict to the refusal that says so, with what else could be booked."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple, assert_never
+from uuid import UUID
+
+from booking_api.bookings.operations.facts import Facts, order_standing
+from booking_api.bookings.refusals import (
+    HoldExpired,
+    NotCancellable,
+    NotChangeable,
+    SalesClosed,
+    SlotChanged,
+    SoldOut,
+    UseOrder,
+)
+from booking_api.bookings.rules import (
+    BookingVerb,
+    OrderStanding,
+    OrderVerb,
+    Verdict,
+    judge_booking,
+    judge_order,
+    judge_payment,
+)
+from booking_api.bookings.schemas import BookingRow, ChangedSlot
+from booking_api.core.context import Context
+from booking_api.core.errors import Conflict, DomainError, FieldError, Forbidden, VersionConflict
+from booking_api.inventory import search
+from booking_api.inventory.rules import slot_answer
+from booking_api.inventory.schemas import SlotRow
+
+
+class Wanted(NamedTuple):
+    """What somebody wanted of a slot and can't have: what alternatives are looked for by."""
+
+    slot: SlotRow
+    option_id: UUID
+    counts: Mapping[UUID, int]
+    """Items by unit."""
+
+
+SALES_CLOSED = {
+    "cancelled": "The slot was cancelled.",
+    "departed": "It has departed.",
+    "gate_closed": "The gate has closed.",
+    "closed": "The slot was closed to new bookings.",
+    "withdrawn": "The product is not on sale any more.",
+    "sales_over": "The sales of this option have ended.",
+}
+NOT_CANCELLABLE = {
+    "cancelled": "The slot was cancelled.",
+    "departed": "It has departed.",
+    "gate_closed": "The gate has closed.",
+    "begun": "It has begun.",
+    "payment_in_progress": "A payment is under way.",
+    "expired": "The hold has ended; there is nothing to cancel.",
+    "rejected": "The order was rejected; there is nothing to cancel.",
+}
+
+
+def sales_closed(why: str, wanted: Wanted, pointer: str = "", booking_id: UUID | None = None) -> SalesClosed:
+    """The refusal about a slot on which nothing is sold. Its alternatives are added once nothing is locked any more."""
+    detail = SALES_CLOSED[why]
+    errors = [FieldError(pointer, detail)] if pointer else None
+    refusal = SalesClosed(detail, errors=errors, because=why, slot_id=str(wanted.slot.id))
+    if pointer:
+        refusal.members["pointer"] = pointer
+    if booking_id is not None:
+        refusal.members["booking_id"] = str(booking_id)
+    refusal.wanted = wanted
+    return refusal
+
+
+async def with_alternatives(ctx: Context, refusal: SalesClosed | SoldOut) -> SalesClosed | SoldOut:
+    """The refusal with what has room now. Asked for once nothing is locked any more."""
+    if isinstance(wanted := refusal.wanted, Wanted) and "alternatives" not in refusal.members:
+        refusal.members["alternatives"] = await search.alternatives(ctx, wanted.slot, wanted.option_id, wanted.counts)
+    return refusal
+
+
+def require_order(ctx: Context, facts: Facts, verb: OrderVerb) -> bool:
+    """Whether there is anything left to do. Raises the refusal of the law."""
+    order = order_standing(ctx, facts)
+    return _require(facts, order, judge_order(verb, order))
+
+
+def require_booking(ctx: Context, facts: Facts, booking: BookingRow, verb: BookingVerb) -> bool:
+    """Whether there is anything left to do. Raises the refusal of the law."""
+    order = order_standing(ctx, facts)
+    return _require(facts, order, judge_booking(verb, order, order.bookings[facts.bookings.index(booking)]))
+
+
+def _require(facts: Facts, order: OrderStanding, verdict: Verdict) -> bool:
+    if verdict.outcome == "refused":
+        raise refusal_of(facts, order, verdict)
+    return verdict.is_allowed
+
+
+def refusal_of(facts: Facts, order: OrderStanding, verdict: Verdict) -> DomainError:
+    """The refusal that a verdict names, about the booking that stands in the way."""
+    because = verdict.because
+    match verdict.code:
+        case "sales_closed":
+            return sales_closed_of(facts, verdict)
+        case "slot_changed":
+            pairs = zip(facts.bookings, order.bookings, strict=True)
+            return slot_changed(facts, [booking for booking, standing in pairs if standing.moved])
+        case "hold_expired":
+            return HoldExpired()
+        case "not_cancellable":
+            return NotCancellable(NOT_CANCELLABLE[because[0]], because=list(because))
+        case "not_changeable":
+            return NotChangeable(because=list(because))
+        case "use_order":
+            return UseOrder(order_id=str(facts.order.id))
+        case "forbidden":
+            return Forbidden()
+        case "conflict":
+            return Conflict(f"This isn't possible with an order that is {because[0]}.")
+        case None:
+            raise AssertionError("only refusals are asked for")
+        case never:
+            assert_never(never)
+
+
+def sales_closed_of(facts: Facts, verdict: Verdict) -> SalesClosed:
+    assert verdict.position is not None
+    booking = facts.bookings[verdict.position]
+    pointer = f"/bookings/{booking.position}" if facts.of_several else ""
+    return sales_closed(verdict.because[0], wanted_of(facts, booking), pointer, booking.id)
+
+
+def wanted_of(facts: Facts, booking: BookingRow) -> Wanted:
+    counts = Counter(item.unit_id for item in facts.items[booking.id])
+    return Wanted(facts.slot(booking), booking.option_id, counts)
+
+
+def slot_changed(facts: Facts, changed: list[BookingRow]) -> SlotChanged:
+    """The refusal that shows the slots of these bookings as they are now."""
+    return SlotChanged(
+        slots=[
+            ChangedSlot(b.id, slot_answer(facts.slot(b), facts.definition(b), facts.option(b))) for b in changed
+        ]
+    )  # fmt: skip
+
+
+def refunded_instead(ctx: Context, facts: Facts) -> SalesClosed | SoldOut | None:
+    """What whoever is confirming is told when the money came too late and goes back; None where it didn't."""
+    if facts.order.status != "rejected" or not any(booking.refund_amount for booking in facts.bookings):
+        return None
+    verdict = judge_payment(order_standing(ctx, facts))
+    if verdict.is_allowed:
+        refusal: SalesClosed | SoldOut = SoldOut("There was no room any more; the payment is given back.")
+        refusal.wanted = wanted_of(facts, facts.bookings[0])
+    else:
+        refusal = sales_closed_of(facts, verdict)
+    refusal.members["order_id"] = str(facts.order.id)
+    return refusal
+
+
+class Seen(NamedTuple):
+    """The version that a caller has seen, of an order or of one booking: `If-Match`."""
+
+    version: int
+    booking_id: UUID | None = None
+
+
+def require_version(facts: Facts, seen: Seen | None) -> None:
+    """Raises `VersionConflict` where something changed since. Asked last: a request that would be refused anyway, or
+    whose final state is reached, is answered before (RFC 9110 §13.1.1, §13.2.1)."""
+    if seen is None:
+        return
+    version = facts.order.version if seen.booking_id is None else facts.booking(seen.booking_id).version
+    if seen.version != version:
+        raise VersionConflict
