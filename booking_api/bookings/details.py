@@ -8,6 +8,7 @@ from booking_api.bookings.schemas import BookingRow, Contact, ItemRow, Missing
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.errors import pointer_to
 from booking_api.core.text.cleaning import clean_text, is_visible
+from booking_api.core.text.folding import words_of
 
 
 def missing_details(
@@ -39,6 +40,11 @@ def missing_of_contact(contact: Contact | None) -> list[Missing]:
     if not contact.email and not contact.phone:
         missing.append(Missing("/contact/email", "address_required"))
     return missing
+
+
+def contact_words(contact: Contact | None) -> str | None:
+    """The words that a booking is found by at the gate: those of its contact's name."""
+    return None if contact is None else words_of(contact.name)
 
 
 def _answered(answers: Mapping[str, object] | None, code: str) -> bool:

@@ -165,7 +165,8 @@ async def insert_orders(
           insert into booking (
             org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at,
-            confirmed_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, changed_xid
+            confirmed_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, changed_xid,
+            name_words
           )
           select $1, b.id, b.order_id, b.position, b.customer_id,
             case when exists (select from booking t where t.org_id = $1 and t.reference = b.reference)
@@ -173,27 +174,31 @@ async def insert_orders(
             b.slot_id, b.product_id, b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price,
             b.total, b.channel, b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at, b.agreed_starts_at,
             b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
-            pg_current_xact_id()::text::bigint
+            pg_current_xact_id()::text::bigint, array_to_tsvector(string_to_array(b.words, ' '))
           from unnest(
             $9::uuid[], $10::uuid[], $11::int[], $12::uuid[], $13::text[], $14::text[], $15::uuid[], $16::uuid[],
             $17::int[], $18::uuid[], $19::text[], $20::int[], $21::jsonb[], $22::jsonb[], $23::jsonb[], $24::bigint[],
             $25::text[], $26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[],
-            $30::timestamptz[], $31::uuid[], $32::uuid[]
+            $30::timestamptz[], $31::uuid[], $32::uuid[], $33::text[]
           ) as b (
             id, order_id, position, customer_id, reference, spare, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at,
-            agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id
+            agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, words
           )
           returning id, reference
         ), itemised as (
           insert into item (
-            org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
+            org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id,
+            name_words
           )
-          select $1, i.*
+          select $1, i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
+            i.companion_item_id, array_to_tsvector(string_to_array(i.words, ' '))
           from unnest(
-            $33::uuid[], $34::uuid[], $35::uuid[], $36::int[], $37::uuid[], $38::text[], $39::text[], $40::jsonb[],
-            $41::text[], $42::bigint[], $43::uuid[]
-          ) as i
+            $34::uuid[], $35::uuid[], $36::uuid[], $37::int[], $38::uuid[], $39::text[], $40::text[], $41::jsonb[],
+            $42::text[], $43::bigint[], $44::uuid[], $45::text[]
+          ) as i (
+            id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id, words
+          )
         )
         select id, reference from booked
         """,
@@ -307,17 +312,18 @@ async def update_orders(
           update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
             cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
             visit_ends_at = c.visit_ends_at, status_reason = c.status_reason, version = booking.version + 1,
-            updated_at = $18, changed_xid = pg_current_xact_id()::text::bigint
+            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $19, changed_xid = pg_current_xact_id()::text::bigint
           from unnest(
             $8::uuid[], $9::text[], $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::text[], $14::bigint[],
-            $15::timestamptz[], $16::timestamptz[], $17::text[]
+            $15::timestamptz[], $16::timestamptz[], $17::text[], $18::text[]
           ) as c (
-            id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at, status_reason
+            id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at, status_reason,
+            words
           )
           where booking.org_id = $1 and booking.id = c.id
         )
         update booking_order set status = c.status, expires_at = c.expires_at, pending_until = c.pending_until,
-          intent_id = c.intent_id, status_reason = c.status_reason, version = booking_order.version + 1, updated_at = $18
+          intent_id = c.intent_id, status_reason = c.status_reason, version = booking_order.version + 1, updated_at = $19
         from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[], $7::text[])
           as c (id, status, expires_at, pending_until, intent_id, status_reason)
         where booking_order.org_id = $1 and booking_order.id = c.id
@@ -349,8 +355,10 @@ async def update_items(db: Connection, org_id: UUID, item_columns: list[list[Any
     await execute(
         db,
         """
-        update item set name = c.name, seat = c.seat, answers = c.answers, status = c.status
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) as c (id, name, seat, answers, status)
+        update item set name = c.name, seat = c.seat, answers = c.answers, status = c.status,
+          name_words = array_to_tsvector(string_to_array(c.words, ' '))
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[])
+          as c (id, name, seat, answers, status, words)
         where item.org_id = $1 and item.id = c.id
         """,
         org_id,

@@ -26,7 +26,7 @@ async def erase_bookings(
           select id from booking where org_id = $1 and visit_ends_at < $2 and erased_at is null
           order by visit_ends_at limit $4 for update skip locked
         )
-        update booking set contact = null, answers = null, erased_at = $3, version = booking.version + 1,
+        update booking set contact = null, name_words = null, answers = null, erased_at = $3, version = booking.version + 1,
           updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
         from due where booking.org_id = $1 and booking.id = due.id
         returning booking.id, booking.customer_id
@@ -61,7 +61,7 @@ async def list_idle_customers(db: Connection, org_id: UUID, customer_ids: Sequen
 async def erase_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> None:
     await execute(
         db,
-        "update item set name = null, answers = null where org_id = $1 and booking_id = any($2::uuid[])",
+        "update item set name = null, name_words = null, answers = null where org_id = $1 and booking_id = any($2::uuid[])",
         org_id,
         booking_ids,
     )

@@ -17,15 +17,17 @@ from booking_api.catalog.schemas import (
 )
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
-from booking_api.core.db import Connection
+from booking_api.core.db import Connection, columns
 from booking_api.core.errors import FieldError, NotFound, Unprocessable
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.text.folding import fold_beginning, search_query, words_of
 
 DEFINITIONS = "catalog.definitions"
 CACHED_DEFINITIONS = 4_096
 PLACES = "catalog.places"
 CACHED_PLACES = 4_096
 PLACE_SECONDS = 60.0
+FOLDED_AT_ONCE = 500
 Version = tuple[UUID, int]
 
 
@@ -95,10 +97,38 @@ async def _look_up_places(ctx: Context, references: Mapping[str, str]) -> list[P
     return places
 
 
+async def fold_places(db: Connection, org_id: UUID) -> int:
+    """Writes the words of places that were saved by a program that knew of none; how many there were."""
+    done = 0
+    while rows := await queries.list_unfolded_places(db, org_id, FOLDED_AT_ONCE):
+        folded = [(row.id, row.name, fold_beginning(row.name), words_of(row.code, row.name)) for row in rows]
+        folded_now = await queries.fold_places(db, org_id, columns(folded, 4))
+        done += folded_now
+        if len(rows) < FOLDED_AT_ONCE or not folded_now:
+            break
+    return done
+
+
+async def fold_products(db: Connection, org_id: UUID) -> int:
+    """The same for products."""
+    done = 0
+    while rows := await queries.list_unfolded_products(db, org_id, FOLDED_AT_ONCE):
+        folded = [(row.id, row.version, words_of(row.code, *row.titles.values())) for row in rows]
+        folded_now = await queries.fold_products(db, org_id, columns(folded, 3))
+        done += folded_now
+        if len(rows) < FOLDED_AT_ONCE or not folded_now:
+            break
+    return done
+
+
 async def list_places(ctx: Context, query: PlacesQuery) -> PlacePage:
-    """Places by part of their code or name, those first that were most likely meant."""
+    """Places by the beginnings of words of their code or name, those first that were most likely meant."""
     rank, code = read_cursor(query.cursor, tuple[int, str]) if query.cursor else (-1, "")
-    rows = await queries.search_places(ctx.db, ctx.org_id, query.q or "", rank, code, query.limit + 1)
+    asked = queries.Asked()
+    if query.q:
+        await fold_places(ctx.db, ctx.org_id)
+        asked = queries.Asked(query.q, fold_beginning(query.q), search_query(query.q))
+    rows = await queries.search_places(ctx.db, ctx.org_id, asked, rank, code, query.limit + 1)
     page = rows[: query.limit]
     more = len(rows) > query.limit
     return PlacePage(
@@ -112,13 +142,18 @@ async def list_products(ctx: Context, query: ProductsQuery) -> ProductPage:
     named = {name: given for name in ("origin", "destination") if (given := getattr(query, name)) is not None}
     places = dict(zip(named, await find_places(ctx, **named), strict=True)) if named else {}
     origin, destination = places.get("origin"), places.get("destination")
+    asked = None if query.q is None else search_query(query.q)
+    if query.q is not None:
+        if asked is None:
+            return ProductPage(items=[])
+        await fold_products(ctx.db, ctx.org_id)
     rows = await queries.find_products(
         ctx.db,
         ctx.org_id,
         query.kind,
         origin.id if origin else None,
         destination.id if destination else None,
-        query.q,
+        asked,
         read_cursor(query.cursor, tuple[str])[0] if query.cursor else "",
         query.limit + 1,
     )

@@ -1,12 +1,13 @@
 """All SQL of the catalogue's read side."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.catalog.schemas import Kind, Place, ProductDefinition
-from booking_api.core.db import Connection, fetch_all, fetch_one
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 
 
 class VersionRow(msgspec.Struct, frozen=True):
@@ -63,11 +64,11 @@ async def find_products(
     kind: Kind | None,
     origin_id: UUID | None,
     destination_id: UUID | None,
-    text: str | None,
+    asked: str | None,
     after_code: str,
     limit: int,
 ) -> list[ProductRow]:
-    """Products on sale in order of their codes. `text` is part of a code or of a title in any language."""
+    """Products on sale in order of their codes. `asked` is a query of words of a code or of titles in any language."""
     return await fetch_all(
         db,
         ProductRow,
@@ -79,13 +80,7 @@ async def find_products(
           and ($2::text is null or p.kind = $2)
           and ($3::uuid is null or p.origin_id = $3)
           and ($4::uuid is null or p.destination_id = $4)
-          and (
-            $5::text is null or strpos(lower(p.code), lower($5)) > 0
-            or exists (
-              select from jsonb_each_text(v.definition -> 'title') as t (language, title)
-              where strpos(lower(t.title), lower($5)) > 0
-            )
-          )
+          and ($5::text is null or p.words @@ $5::text::tsquery)
         order by p.code
         limit $7
         """,
@@ -93,7 +88,7 @@ async def find_products(
         kind,
         origin_id,
         destination_id,
-        text,
+        asked,
         after_code,
         limit,
     )
@@ -115,10 +110,22 @@ async def find_places(db: Connection, org_id: UUID, ids: Sequence[UUID], codes: 
     )
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What places are looked for by: all, by words, or by signs that no word has."""
+
+    text: str = ""
+    """As it was typed; empty: all places."""
+    folded: str = ""
+    words: str | None = None
+    """A query of text search."""
+
+
 async def search_places(
-    db: Connection, org_id: UUID, text: str, after_rank: int, after_code: str, limit: int
+    db: Connection, org_id: UUID, asked: Asked, after_rank: int, after_code: str, limit: int
 ) -> list[RankedPlace]:
-    """Places whose code or name contains the text, those first that were most likely meant; all for an empty text."""
+    """Places by words of their code or name, those first that were most likely meant; all for an empty text."""
+    if asked.words is None:
+        return await _search_places_literally(db, org_id, asked.text, after_rank, after_code, limit)
     return await fetch_all(
         db,
         RankedPlace,
@@ -127,22 +134,101 @@ async def search_places(
         from (
           select p.id, p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address,
                  case
-                   when $2 = '' then 0
                    when lower(p.code) = lower($2) then 0
-                   when strpos(lower(p.code), lower($2)) = 1 then 1
-                   when strpos(lower(p.name), lower($2)) = 1 then 2
+                   when starts_with(lower(p.code), lower($2)) then 1
+                   when starts_with(p.name_folded, $3) then 2
                    else 3
                  end as rank
           from place p
-          where p.org_id = $1 and (strpos(lower(p.code), lower($2)) > 0 or strpos(lower(p.name), lower($2)) > 0)
+          where p.org_id = $1 and p.words @@ $4::text::tsquery
         ) found
-        where (found.rank, found.code) > ($3::int, $4::text)
+        where (found.rank, found.code) > ($5::int, $6::text)
         order by found.rank, found.code
-        limit $5
+        limit $7
+        """,
+        org_id, asked.text, asked.folded, asked.words, after_rank, after_code, limit,
+    )  # fmt: skip
+
+
+async def _search_places_literally(
+    db: Connection, org_id: UUID, text: str, after_rank: int, after_code: str, limit: int
+) -> list[RankedPlace]:
+    return await fetch_all(
+        db,
+        RankedPlace,
+        """
+        select p.id, p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address, 0 as rank
+        from place p
+        where p.org_id = $1 and strpos(p.name, $2) > 0 and (0, p.code) > ($3::int, $4::text)
+        order by p.code limit $5
+        """,
+        org_id, text, after_rank, after_code, limit,
+    )  # fmt: skip
+
+
+# the words of what was written without them ------------------------------------------------------------------------
+
+
+class UnfoldedPlace(msgspec.Struct, frozen=True):
+    id: UUID
+    code: str
+    name: str
+
+
+class UnfoldedProduct(msgspec.Struct, frozen=True):
+    id: UUID
+    version: int
+    code: str
+    titles: dict[str, str]
+
+
+async def list_unfolded_places(db: Connection, org_id: UUID, limit: int) -> list[UnfoldedPlace]:
+    return await fetch_all(
+        db,
+        UnfoldedPlace,
+        "select id, code, name from place where org_id = $1 and words is null limit $2",
+        org_id,
+        limit,
+    )
+
+
+async def list_unfolded_products(db: Connection, org_id: UUID, limit: int) -> list[UnfoldedProduct]:
+    return await fetch_all(
+        db,
+        UnfoldedProduct,
+        """
+        select p.id, p.version, p.code, v.definition -> 'title' as titles
+        from product p join product_version v on v.org_id = $1 and v.product_id = p.id and v.version = p.version
+        where p.org_id = $1 and p.words is null limit $2
         """,
         org_id,
-        text,
-        after_rank,
-        after_code,
         limit,
+    )
+
+
+async def fold_places(db: Connection, org_id: UUID, place_columns: list[list[Any]]) -> int:
+    """Writes the words of places that are still called so; how many there were."""
+    return await execute(
+        db,
+        """
+        update place set name_folded = given.name_folded, words = array_to_tsvector(string_to_array(given.words, ' '))
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) as given (id, name, name_folded, words)
+        where place.org_id = $1 and place.id = given.id and place.name = given.name and place.words is null
+        """,
+        org_id,
+        *place_columns,
+    )
+
+
+async def fold_products(db: Connection, org_id: UUID, product_columns: list[list[Any]]) -> int:
+    """Writes the words of products that still have this version on sale; how many there were."""
+    return await execute(
+        db,
+        """
+        update product set words = array_to_tsvector(string_to_array(given.words, ' '))
+        from unnest($2::uuid[], $3::int[], $4::text[]) as given (id, version, words)
+        where product.org_id = $1 and product.id = given.id and product.version = given.version and product.words is null
+        """,
+        org_id,
+        *product_columns,
     )

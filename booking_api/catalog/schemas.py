@@ -393,14 +393,24 @@ PlaceReference = Annotated[str, fields.code(64, examples=["JFK"])]
 
 
 class PlacesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    q: Annotated[SearchText | None, msgspec.Meta(description="Part of the code or name, in any case.")] = None
+    q: Annotated[
+        SearchText | None,
+        msgspec.Meta(
+            description="The beginnings of words of the code or name; case, marks and how they are written don't matter."
+        ),
+    ] = None
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 class ProductsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Annotated[Kind | None, msgspec.Meta(description="Only products of this kind.")] = None
-    q: Annotated[SearchText | None, msgspec.Meta(description="Part of the code or title, in any case.")] = None
+    q: Annotated[
+        SearchText | None,
+        msgspec.Meta(
+            description="The beginnings of words of the code or title; case, marks and how they are written don't matter."
+        ),
+    ] = None
     origin: Annotated[PlaceReference | None, msgspec.Meta(description="Id or code of the origin.")] = None
     destination: Annotated[PlaceReference | None, msgspec.Meta(description="Id or code of the destination.")] = None
     limit: Limit = 50

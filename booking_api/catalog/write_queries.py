@@ -27,15 +27,20 @@ async def upsert_places(db: Connection, org_id: UUID, place_columns: list[list[A
     return await execute(
         db,
         """
-        insert into place (org_id, id, code, name, time_zone, latitude, longitude, address, updated_at)
-        select $1, given.*, $9
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[], $8::text[])
-          as given (id, code, name, time_zone, latitude, longitude, address)
+        insert into place (
+          org_id, id, code, name, time_zone, latitude, longitude, address, updated_at, name_folded, words
+        )
+        select $1, given.id, given.code, given.name, given.time_zone, given.latitude, given.longitude, given.address, $11,
+          given.name_folded, array_to_tsvector(string_to_array(given.words, ' '))
+        from unnest(
+          $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[], $8::text[], $9::text[], $10::text[]
+        ) as given (id, code, name, time_zone, latitude, longitude, address, name_folded, words)
         order by given.code
         on conflict (org_id, code) do update
         set name = excluded.name, time_zone = excluded.time_zone, latitude = coalesce(excluded.latitude, place.latitude),
             longitude = coalesce(excluded.longitude, place.longitude),
-            address = coalesce(excluded.address, place.address), updated_at = excluded.updated_at
+            address = coalesce(excluded.address, place.address), updated_at = excluded.updated_at,
+            name_folded = excluded.name_folded, words = excluded.words
         where (place.name, place.time_zone, place.latitude, place.longitude, place.address) is distinct from
               (excluded.name, excluded.time_zone, coalesce(excluded.latitude, place.latitude),
                coalesce(excluded.longitude, place.longitude), coalesce(excluded.address, place.address))
@@ -170,14 +175,19 @@ async def upsert_products(db: Connection, org_id: UUID, product_columns: list[li
     await execute(
         db,
         """
-        insert into product (org_id, id, code, kind, version, origin_id, destination_id, venue_id, on_sale, updated_at)
-        select $1, given.*, $10
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[], $9::bool[])
-          as given (id, code, kind, version, origin_id, destination_id, venue_id, on_sale)
+        insert into product (
+          org_id, id, code, kind, version, origin_id, destination_id, venue_id, on_sale, updated_at, words
+        )
+        select $1, given.id, given.code, given.kind, given.version, given.origin_id, given.destination_id, given.venue_id,
+          given.on_sale, $11, array_to_tsvector(string_to_array(given.words, ' '))
+        from unnest(
+          $2::uuid[], $3::text[], $4::text[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[], $9::bool[], $10::text[]
+        ) as given (id, code, kind, version, origin_id, destination_id, venue_id, on_sale, words)
         order by given.id
         on conflict (org_id, id) do update
         set version = excluded.version, origin_id = excluded.origin_id, destination_id = excluded.destination_id,
-            venue_id = excluded.venue_id, on_sale = excluded.on_sale, updated_at = excluded.updated_at
+            venue_id = excluded.venue_id, on_sale = excluded.on_sale, updated_at = excluded.updated_at,
+            words = excluded.words
         """,
         org_id,
         *product_columns,

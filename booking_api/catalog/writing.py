@@ -22,6 +22,7 @@ from booking_api.catalog.schemas import (
 from booking_api.catalog.write_schemas import NewLayout, NewPlace, NewProduct, SavedLayouts, SavedProduct
 from booking_api.core.db import Connection, columns
 from booking_api.core.ids import new_id
+from booking_api.core.text.folding import fold_beginning, words_of
 
 Coded = TypeVar("Coded", OptionDefinition, UnitDefinition, QuestionDefinition)
 
@@ -37,8 +38,11 @@ async def save_places(
     """Writes places: all of them by code as they are now, how many are new, how many changed. Codes must differ."""
     codes = [place.code for place in places]
     before = {place.code for place in await queries.find_places_by_code(db, org_id, codes)}
-    rows = [(new_id(), p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address) for p in places]
-    touched = await queries.upsert_places(db, org_id, columns(rows, 7), now)
+    rows = [
+        (new_id(), p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address, fold_beginning(p.name), words_of(p.code, p.name))
+        for p in places
+    ]  # fmt: skip
+    touched = await queries.upsert_places(db, org_id, columns(rows, 9), now)
     if touched:
         await queries.mark_everything(db, org_id, now)
     after = {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
@@ -127,11 +131,12 @@ async def save_products(
             rows.append((
                 definition.id, definition.code, definition.kind, version, _place_id(definition.origin),
                 _place_id(definition.destination), _place_id(definition.venue), on_sale,
+                words_of(definition.code, *definition.title.values()),
             ))  # fmt: skip
         if not same:
             versions.append((definition.id, version, definition))
     if rows:
-        await queries.upsert_products(db, org_id, columns(rows, 8), now)
+        await queries.upsert_products(db, org_id, columns(rows, 9), now)
     if versions:
         ids, numbers, definitions = columns(versions, 3)
         await queries.insert_versions(db, org_id, ids, numbers, definitions, now)

@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from booking_api.bookings.operations import names
 from booking_api.catalog import operations as catalog
-from booking_api.checkin import answers, queries, rules
+from booking_api.checkin import answers, queries
 from booking_api.checkin.schemas import (
     GateSlot,
     GateSlotPage,
@@ -18,6 +19,7 @@ from booking_api.core.context import Context
 from booking_api.core.errors import invalid
 from booking_api.core.ids import read_code
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.text.folding import search_query
 from booking_api.core.texts import pick
 from booking_api.inventory.rules import local
 
@@ -37,12 +39,12 @@ async def look_up(ctx: Context, query: LookupQuery) -> LookupPage:
         return LookupPage(items=await _load(ctx, [item.id for item in found]))
     if query.name is None or query.slot_id is None:
         raise invalid("/query/reference", "Look up either by `reference` or by `name` and `slot_id`.")
-    if len(query.name.strip()) < 2:
-        raise invalid("/query/name", "A name to look for has at least two letters.")
+    asked = search_query(query.name)
+    if asked is None:
+        return LookupPage(items=[])
+    await names.fold_slot(ctx.db, ctx.org_id, query.slot_id)
     (after,) = read_cursor(query.cursor, tuple[UUID]) if query.cursor is not None else (NIL,)
-    found = await queries.find_items_by_name(
-        ctx.db, ctx.org_id, query.slot_id, rules.like_pattern(query.name), after, query.limit + 1
-    )
+    found = await queries.find_items_by_name(ctx.db, ctx.org_id, query.slot_id, asked, after, query.limit + 1)
     booking_ids = sorted({item.booking_id for item in found})
     page = booking_ids[: query.limit]
     return LookupPage(

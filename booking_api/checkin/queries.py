@@ -222,9 +222,9 @@ async def find_items_by_reference(db: Connection, org_id: UUID, reference: str) 
 
 
 async def find_items_by_name(
-    db: Connection, org_id: UUID, slot_id: UUID, pattern: str, after: UUID, limit: int
+    db: Connection, org_id: UUID, slot_id: UUID, asked: str, after: UUID, limit: int
 ) -> list[FoundItem]:
-    """The items of up to `limit` bookings of a slot, after the booking `after`, whose contact or items match."""
+    """The items of up to `limit` bookings of a slot, after the booking `after`, whose contact or items are asked for."""
     return await fetch_all(
         db,
         FoundItem,
@@ -233,15 +233,17 @@ async def find_items_by_name(
         from (
           select b.id from booking b
           where b.org_id = $1 and b.slot_id = $2 and b.id > $4 and b.status in ('confirmed', 'cancelled')
-            and (b.contact->>'name' ilike $3
-                 or exists (select 1 from item n where n.org_id = $1 and n.booking_id = b.id and n.name ilike $3))
+            and (b.name_words @@ $3::text::tsquery
+                 or exists (
+                   select 1 from item n where n.org_id = $1 and n.booking_id = b.id and n.name_words @@ $3::text::tsquery
+                 ))
           order by b.id limit $5
         ) found
         join item i on i.org_id = $1 and i.booking_id = found.id
         """,
         org_id,
         slot_id,
-        pattern,
+        asked,
         after,
         limit,
     )

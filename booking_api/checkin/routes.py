@@ -93,8 +93,9 @@ async def undo_scan(request: Request, nonce: str) -> Response[bytes]:
 async def look_up_bookings(request: Request) -> Response[bytes]:
     """Look up bookings at the gate.
 
-    By `reference`, as it is read aloud, or by part of the `name` of the contact or of a traveller on one `slot_id`. An
-    item found here is let through by scanning its `item_id`.
+    By `reference`, as it is read aloud, or by the beginnings of words of the `name` of the contact or of a traveller
+    on one `slot_id`: case, marks, apostrophes, blanks and the order of words don't matter, and one character is enough.
+    An item found here is let through by scanning its `item_id`.
     """
     query = read_query(request, LookupQuery)
     async with reading(request) as ctx:

@@ -121,12 +121,6 @@ def is_nonce(text: str) -> bool:
     return re.search(NONCE_PATTERN, text) is not None and not text.endswith("\n")
 
 
-def like_pattern(text: str) -> str:
-    """A pattern for `ilike` that finds the text anywhere; its own wildcards are letters like others."""
-    escaped = text.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
 # sentences --------------------------------------------------------------------------------------------------------
 
 REASONS: dict[str, dict[str, str]] = {

@@ -65,7 +65,7 @@ class NewScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class LookupQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """By `reference`, or by part of a `name` on one `slot_id`."""
+    """By `reference`, or by the beginnings of words of a `name` on one `slot_id`."""
 
     reference: Annotated[str, fields.code(20, examples=["7K3QX9AB"])] | None = None
     name: Annotated[str, fields.line(200, min_length=1, examples=["Lovelace"])] | None = None

@@ -76,10 +76,12 @@ def worker() -> None:
 
 
 def migrate() -> None:
-    """Brings the database's schema up to date. May be repeated, and run by several at once."""
+    """Brings the database's schema up to date, and what is in it. May be repeated, and run by several at once."""
     from booking_api import migrate as migrations
+    from booking_api.core.db import prepare_connection
     from booking_api.core.process import connect
     from booking_api.core.settings import load_settings
+    from booking_api.upkeep.folding import fold_names
 
     settings = load_settings()
 
@@ -88,6 +90,16 @@ def migrate() -> None:
 
     run(check)
     migrations.migrate(settings.database_url)
+
+    async def fold() -> None:
+        db = await connect(settings, name="booking-api-migrate")
+        try:
+            await prepare_connection(db)
+            await fold_names(db)
+        finally:
+            await db.close()
+
+    run(fold)
     note("The schema is up to date.")
 
 

@@ -26,6 +26,7 @@ from booking_api.core.headers import header, url_of_host
 from booking_api.core.log import log
 from booking_api.core.replies import JSON, PROBLEM, Replayed, Reply, runtime_of
 from booking_api.core.runtime import acquire
+from booking_api.core.sameness import is_same_request, request_fingerprint
 from booking_api.core.secrets import fingerprint
 from booking_api.core.texts import languages_of
 
@@ -79,7 +80,7 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
     """A context in one transaction that commits before the answer is sent.
 
     With an `Idempotency-Key`, entering raises `Replayed` with the stored answer, `IdempotencyMismatch` for another
-    body, and `IdempotencyInProgress` while a twin is under way; leaving stores `ctx.reply` in the same transaction.
+    request (`core.sameness` says which ones are the same), and `IdempotencyInProgress` while a twin is under way; leaving stores `ctx.reply` in the same transaction.
     An exception rolls everything back and stores nothing, so that a refusal may be tried again.
 
     A request in two transactions with a network call between them sets `ctx.begun` in the first to what it made;
@@ -120,7 +121,7 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
         lock = twin_lock(ctx.org_id, ctx.caller.credential_id, self.key_hash)
         found = await queries.find_answer(ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, lock)
         if found.body is not None and found.status is not None:
-            if found.fingerprint != self.digest:
+            if found.fingerprint != self.digest and not await self._said_the_same(found.fingerprint):
                 raise IdempotencyMismatch
             if found.status == UNFINISHED:
                 ctx.resumes = UUID(bytes=found.body)
@@ -131,6 +132,11 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
             raise Replayed(reply)
         if not found.locked:
             raise IdempotencyInProgress(retry_after_seconds=1)
+
+    async def _said_the_same(self, stored: bytes | None) -> bool:
+        return stored is not None and is_same_request(
+            stored, self.request.scope["query_string"], await self.request.body()
+        )
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -175,7 +181,8 @@ async def read_key(request: Request[Any, Any, Any], key: str, caller: Caller) ->
     """A valid key's digest, scoped to method and path, and the fingerprint of its request. Raises `Invalid`."""
     _check_idempotency_key(key, caller)
     target = f"{request.method} {request.scope['path']}\0{key}"
-    return hashlib.sha256(target.encode()).digest(), fingerprint(request.scope["query_string"], await request.body())
+    said = request_fingerprint(request.scope["query_string"], await request.body())
+    return hashlib.sha256(target.encode()).digest(), said
 
 
 def twin_lock(org_id: UUID, credential_id: UUID, key_hash: bytes) -> int:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from booking_api.core.context import Caller, Context, Restriction
 from booking_api.core.secrets import Vault
+from booking_api.core.text.addresses import email_key, phone_key
 
 AddressKind = Literal["email", "phone"]
 PURPOSE = "session addresses"
@@ -19,9 +20,7 @@ MARK_BYTES, DIGEST_BYTES = 4, 16
 
 def canonical(kind: AddressKind, address: str) -> str:
     """The form in which addresses are compared, however they are written."""
-    if kind == "email":
-        return address.strip().casefold()
-    return "".join(character for character in address if character.isdigit())
+    return email_key(address) if kind == "email" else phone_key(address, None).lstrip("+")
 
 
 def digests(vault: Vault, org_id: UUID, kind: AddressKind, address: str) -> list[bytes]:

@@ -1,10 +1,14 @@
 """Places and products over HTTP."""
 
+from datetime import UTC, datetime
+
 import httpx
 import msgspec
 import pytest
 
 from booking_api.catalog.schemas import Media, PriceRule
+from booking_api.catalog.write_schemas import NewPlace
+from booking_api.catalog.writing import save_places
 from booking_api.core.ids import new_id
 from booking_api.core.paging import write_cursor
 from booking_api.core.runtime import Runtime
@@ -59,6 +63,33 @@ async def test_places_by_code_and_name(api: httpx.AsyncClient, world: World):
     for text in ("%", "_", "\\", "100%_\\"):
         assert await codes(api, "/v1/places", world.app, q=text) == ["XYZ"]
     assert await codes(api, "/v1/places", world.app, q="'; drop table place") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("Zurich", ["ZRH"]), ("zuerich", ["ZRH"]), ("ZÜRICH", ["ZRH"]), ("Zu\u0308ri", ["ZRH"]), ("flughafen zürich", ["ZRH"]), ("z", ["ZRH"]), ("kobenhavn", ["CPH"]),
+        ("Koebenhavn", ["CPH"]), ("coeur", ["CDA"]), ("Cœur d'Alene", ["CDA"]), ("dalene", ["CDA"]), ("北", ["PEK"]), ("首都", ["PEK"]), ("Sao Paulo", ["GRU"]),
+        ("łódź", ["LCJ"]), ("lodz", ["LCJ"]), ("ＺＲＨ", ["ZRH"]), ("zrh", ["ZRH"]), ("ürich", []), ("saint-etienne", ["EBU"]), ("saint etienne", ["EBU"]),
+    ],
+)  # fmt: skip
+async def test_places_are_found_however_they_are_written(api: httpx.AsyncClient, world: World, asked, found):
+    named = [
+        ("ZRH", "Flughafen Zürich"), ("CPH", "København"), ("CDA", "Cœur d’Alene"), ("PEK", "北京首都"), ("GRU", "São Paulo"), ("LCJ", "Łódź"),
+        ("EBU", "Saint‑Étienne"),
+    ]  # fmt: skip
+    new = [NewPlace(code=code, name=name, time_zone="Europe/Zurich") for code, name in named]
+    async with world.runtime.pool.acquire() as db, db.transaction():
+        await save_places(db, world.org.org_id, new, datetime.now(UTC))
+    assert await codes(api, "/v1/places", world.app, q=asked) == found
+
+
+async def test_a_place_that_is_called_otherwise_is_found_otherwise(api: httpx.AsyncClient, world: World):
+    async with world.runtime.pool.acquire() as db, db.transaction():
+        for name in ("Zürich", "Genève"):
+            await save_places(db, world.org.org_id, [NewPlace(code="AB1", name=name, time_zone="Europe/Zurich")], datetime.now(UTC))  # fmt: skip
+    assert await codes(api, "/v1/places", world.app, q="zurich") == []
+    assert await codes(api, "/v1/places", world.app, q="geneve") == ["AB1"]
 
 
 async def test_a_place_with_its_position(api: httpx.AsyncClient, world: World):

@@ -107,13 +107,6 @@ def test_texts_exist_in_both_languages_with_the_same_places(texts):
     assert places[0] == places[1]
 
 
-@given(st.text())
-def test_like_pattern_has_no_wildcard_of_the_user(text):
-    inner = rules.like_pattern(text)[1:-1]
-    assert inner.replace("\\\\", "").replace("\\%", "").replace("\\_", "").count("%") == 0
-    assert inner.replace("\\\\", "").replace("\\%", "").replace("\\_", "").count("_") == 0
-
-
 def test_what_is_not_known_is_as_if_it_were_in_order():
     for now in (rules.BEGINNING, NOW, rules.END - timedelta(microseconds=1)):
         assert rules.judge(Facts(direction="entry", now=now)) == rules.Judgement("admitted", True)

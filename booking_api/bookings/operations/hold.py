@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import queries
+from booking_api.bookings.details import contact_words
 from booking_api.bookings.operations.confirm import Confirmed, check, complete, known_contacts
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
@@ -21,6 +22,7 @@ from booking_api.core.db import columns
 from booking_api.core.errors import DomainError, FieldError, unprocessable
 from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_code
+from booking_api.core.text.folding import words_of
 from booking_api.inventory import operations as inventory
 from booking_api.inventory import queries as inventory_queries
 from booking_api.inventory.schemas import SeatWish, SlotRow
@@ -188,17 +190,17 @@ async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
         (b.id, b.order_id, b.position, b.customer_id, b.reference, new_code(REFERENCE_LENGTH), b.slot_id, b.product_id,
          b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel,
          b.visit_ends_at, b.created_at, b.confirmed_at, b.agreed_starts_at, b.agreed_ends_at, b.agreed_origin_id,
-         b.agreed_destination_id)
+         b.agreed_destination_id, contact_words(b.contact))
         for b in bookings.values()
     ]  # fmt: skip
     new_items = [
         (i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
-         i.companion_item_id)
+         i.companion_item_id, words_of(i.name))
         for draft in drafts
         for i in draft.items
     ]  # fmt: skip
     for inserted in await queries.insert_orders(
-        ctx.db, ctx.org_id, columns(new_orders, 7), columns(new_bookings, 24), columns(new_items, 11)
+        ctx.db, ctx.org_id, columns(new_orders, 7), columns(new_bookings, 25), columns(new_items, 12)
     ):
         bookings[inserted.id].reference = inserted.reference
     for draft in drafts:

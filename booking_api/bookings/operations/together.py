@@ -22,7 +22,7 @@ from booking_api.core.context import Context
 from booking_api.core.errors import DomainError, NotFound
 from booking_api.core.ids import new_id
 from booking_api.core.replies import Reply, version_etag
-from booking_api.core.secrets import fingerprint
+from booking_api.core.sameness import body_fingerprint
 from booking_api.core.together import Turn
 
 
@@ -63,7 +63,7 @@ async def hold_together(turns: Sequence[Turn[HoldWish]]) -> None:
         turn.outcome = turn.wish.reply(turn.ctx, facts, answer)
         if turn.ctx.caller.kind == "app" and (booking_id := turn.wish.booking_id) is not None:
             # As `repeat.remember_id` does.
-            made = fingerprint(turn.wish.body)
+            made = body_fingerprint(turn.wish.body)
             turn.notes.append((id_key(booking_id), made, turn.outcome.status, b"", facts.order.customer_id))
 
 

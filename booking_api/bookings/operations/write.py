@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from booking_api.bookings import queries
+from booking_api.bookings.details import contact_words
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.rules import Action, next_status
 from booking_api.bookings.schemas import BookingRow, ItemRow
@@ -13,6 +14,7 @@ from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.errors import Conflict
 from booking_api.core.events import Event, publish
+from booking_api.core.text.folding import words_of
 
 
 def move(facts: Facts, action: Action) -> None:
@@ -52,10 +54,10 @@ async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingR
     ]
     bookings = [
         (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at,
-         b.status_reason)
+         b.status_reason, contact_words(b.contact))
         for b in changed
     ]  # fmt: skip
-    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 6), columns(bookings, 10), ctx.now)
+    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 6), columns(bookings, 11), ctx.now)
     for facts in many:
         facts.order.version += 1
     for booking in changed:
@@ -82,8 +84,8 @@ async def save_agreed(ctx: Context, bookings: Sequence[BookingRow]) -> None:
 
 async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:
     if items:
-        rows = [(item.id, item.name, item.seat, item.answers, item.status) for item in items]
-        await queries.update_items(ctx.db, ctx.org_id, columns(rows, 5))
+        rows = [(item.id, item.name, item.seat, item.answers, item.status, words_of(item.name)) for item in items]
+        await queries.update_items(ctx.db, ctx.org_id, columns(rows, 6))
 
 
 async def announce(ctx: Context, event_type: str, bookings: Sequence[BookingRow], **data: Any) -> None:

@@ -81,10 +81,11 @@ def _read_domain(domain: str) -> str:
 
 def same_email(one: str, other: str) -> bool:
     """Whether two addresses reach one mailbox, as far as can be told: case doesn't count, nor how the domain is written."""
-    return _email_key(one) == _email_key(other)
+    return email_key(one) == email_key(other)
 
 
-def _email_key(text: str) -> str:
+def email_key(text: str) -> str:
+    """The same for addresses that reach one mailbox."""
     try:
         address = read_email(text)
     except Unreadable:  # Kept from a time when addresses were only matched.
@@ -131,10 +132,11 @@ def _attempts(typed: str, country: str | None) -> list[tuple[str, str | None]]:
 
 def same_phone(one: str, other: str, country: str | None) -> bool:
     """Whether two numbers are one, whichever of them was kept from a time when numbers weren't parsed."""
-    return bool(key := _phone_key(one, country)) and key == _phone_key(other, country)
+    return bool(key := phone_key(one, country)) and key == phone_key(other, country)
 
 
-def _phone_key(text: str, country: str | None) -> str:
+def phone_key(text: str, country: str | None) -> str:
+    """The same for numbers that are one: E.164, or the digits of what can't be read. Empty where there are none."""
     try:
         return read_phone(text, country)
     except Unreadable:

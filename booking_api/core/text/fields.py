@@ -95,6 +95,8 @@ class Unfit(Exception):
 Apply = Callable[[Any, str | None], Any]
 """A value as it is meant, and whether it is the same object; the second argument is the organisation's country."""
 
+_PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
+
 _known: dict[Any, Apply | None] = {}
 
 
@@ -150,9 +152,12 @@ def _text_rule(rule: Rule, pattern: re.Pattern[str] | None, *, nullable: bool) -
     if kind == "token" and pattern is None:
         return None
 
+    is_plain = _PLAIN.fullmatch if kind in {"line", "text", "code"} and pattern is None else _never
+    longest = 1_000_000 if limit is None else limit
+
     def apply(value: Any, country: str | None) -> Any:
-        if type(value) is not str:
-            return value
+        if type(value) is not str or (len(value) <= longest and is_plain(value)):
+            return value  # As most are written.
         try:
             found = _treat(kind, value, country)
         except Unreadable as error:
@@ -178,10 +183,10 @@ def _treat(kind: Kind, value: str, country: str | None) -> str:
             return clean_text(value)
         case "scan":
             return read_scan(value)
-        case "email" | "phone" | "sought_phone" if not is_visible(clean_line(value)):
-            return ""
         case "email":
-            return read_email(value)
+            return _or_nothing(read_email, value)
+        case "phone" | "sought_phone" if not is_visible(clean_line(value)):
+            return ""
         case "phone":
             return read_phone(value, country)
         case "sought_phone":
@@ -193,6 +198,19 @@ def _treat(kind: Kind, value: str, country: str | None) -> str:
                 return clean_line(value)
         case _:
             return value
+
+
+def _or_nothing(read: Callable[[str], str], value: str) -> str:
+    try:
+        return read(value)
+    except Unreadable:
+        if is_visible(clean_line(value)):
+            raise
+        return ""
+
+
+def _never(_value: str) -> None:
+    return None
 
 
 def _union_rule(info: types.UnionType) -> Apply | None:

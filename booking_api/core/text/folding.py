@@ -123,9 +123,9 @@ def fold(text: str) -> str:
     return " ".join(sorted(words))
 
 
-def fold_code(text: str) -> str:
-    """The comparison form of a code or of the beginning of one: as `fold`, with the order and without blanks."""
-    return "".join(plain for group in _groups(text) for plain, _ in group)
+def fold_beginning(text: str) -> str:
+    """The comparison form of how a name begins: as `fold`, in the order of the words."""
+    return " ".join(_contract(expanded) for group in _groups(text, apostrophe="") for _, expanded in group)
 
 
 def search_words(text: str) -> list[str]:
@@ -169,6 +169,16 @@ def _is_written_together(word: str) -> bool:
         or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"
         for character in word
     )  # fmt: skip
+
+
+def words_of(*texts: str | None) -> str | None:
+    """The words of these texts as they are handed to the database, parted by blanks; None where there is no text."""
+    given = [text for text in texts if text is not None]
+    if not given:
+        return None
+    if len(given) == 1:
+        return " ".join(search_words(given[0]))
+    return " ".join(sorted({word for text in given for word in search_words(text)}))
 
 
 def search_query(text: str) -> str | None:
