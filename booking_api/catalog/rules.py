@@ -59,8 +59,11 @@ def check_party(definition: ProductDefinition, counts: Mapping[UUID, int]) -> li
             needed = definition.unit_by_code(unit.requires.unit)
             present = 0 if needed is None else counts.get(needed.id, 0)
             if present * unit.requires.per < count:
+                per, host = unit.requires.per, unit.requires.unit
                 broken.append(
-                    f"Every {unit.requires.per} of the unit {unit.code} need one {unit.requires.unit} with them."
+                    f"Each of the unit {unit.code} needs one {host} with it."
+                    if per == 1
+                    else f"Every {per} of the unit {unit.code} need one {host} with them."
                 )
     return broken
 

@@ -24,7 +24,8 @@ from booking_api.core.errors import (
 )
 from booking_api.core.log import log
 from booking_api.core.replies import PROBLEM, BytesResponse, Replayed, Reply, encode, send
-from booking_api.core.transactions import base_url_of, make_context
+from booking_api.core.transactions import base_url_of, language_of, make_context
+from booking_api.core.translations import translate
 
 
 class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -82,25 +83,25 @@ def to_domain_error(error: BaseException) -> DomainError:
             return Internal()
 
 
-def problem_body(error: DomainError, base_url: str, request_id: str) -> bytes:
-    """The problem document of a refusal, its own members last."""
+def problem_body(error: DomainError, base_url: str, request_id: str, language: str) -> bytes:
+    """The problem document of a refusal in one of our languages, its own members last."""
     problem = {
         "type": f"{base_url}/problems/{quote(error.code)}",
-        "title": error.title,
+        "title": translate(error.title, language),
         "status": error.status,
-        "detail": error.detail,
+        "detail": translate(error.detail, language),
         "code": error.code,
         "request_id": request_id,
         "retryable": error.retryable,
     }
     if error.errors:
-        problem["errors"] = error.errors
+        problem["errors"] = [FieldError(one.pointer, translate(one.detail, language)) for one in error.errors]
     return encode({**problem, **error.members})
 
 
 def problem_reply(ctx: Context, error: DomainError) -> Reply:
     """A refusal that changed something and must be kept, such as a declined payment."""
-    reply = Reply(problem_body(error, ctx.base_url, ctx.request_id), error.status, media_type=PROBLEM)
+    reply = Reply(problem_body(error, ctx.base_url, ctx.request_id, ctx.language), error.status, media_type=PROBLEM)
     if error.retry_after_seconds is not None:
         reply.headers["Retry-After"] = str(error.retry_after_seconds)
     return reply
@@ -116,7 +117,8 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         ctx.reply = reply
         return send(request, ctx)
     refusal = to_domain_error(error)
-    headers = {"Cache-Control": "no-store"}
+    language = language_of(request)
+    headers = {"Cache-Control": "no-store", "Content-Language": language}
     if refusal.retry_after_seconds is not None:
         headers["Retry-After"] = str(refusal.retry_after_seconds)
     if refusal.status == 401:
@@ -125,5 +127,5 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}", come_back="{come_back}"'
     if isinstance(error, HTTPException) and error.status_code == 405 and error.headers:
         headers["Allow"] = error.headers.get("allow", "")
-    body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""))
+    body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""), language)
     return BytesResponse(body, refusal.status, headers, PROBLEM)

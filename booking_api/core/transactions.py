@@ -44,6 +44,13 @@ def base_url_of(request: Request[Any, Any, Any]) -> str:
     )
 
 
+def language_of(request: Request[Any, Any, Any]) -> str:
+    """The language of ours that the caller reads: as they ask, else their organisation's."""
+    auth: tuple[Organisation, Caller] | None = request.scope.get("auth")
+    asked = (header(request.scope, b"accept-language") or "")[:500]
+    return languages_of(asked, "en" if auth is None else auth[0].locale)[0]
+
+
 def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
     auth: tuple[Organisation, Caller] | None = request.scope.get("auth")
     if auth is None:

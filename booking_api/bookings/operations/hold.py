@@ -59,7 +59,7 @@ class Drafted(NamedTuple):
 def sold_out(no_room: NoRoom) -> SoldOut:
     """The refusal, about the booking that found no room. Its alternatives are added by `with_alternatives`."""
     draft = no_room.draft
-    detail = f"There are not {draft.places} places left."
+    detail = "There is no place left." if draft.places == 1 else f"There are not {draft.places} places left."
     errors = [FieldError(draft.pointer, detail)] if draft.pointer else None
     refusal = SoldOut(detail, errors=errors, slot_id=str(draft.slot.id))
     if draft.pointer:
