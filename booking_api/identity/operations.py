@@ -20,7 +20,7 @@ from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.settings import Settings
 from booking_api.core.standards import canonical_language, find_zone, is_currency
 from booking_api.core.text.addresses import Unreadable, countries, read_email
-from booking_api.core.text.cleaning import clean_line
+from booking_api.core.text.cleaning import clean_line, is_visible
 from booking_api.identity import queries, session_life_queries, session_queries, signing_queries, tokens
 from booking_api.identity.schemas import (
     SCOPES,
@@ -90,13 +90,21 @@ async def add_organisation(db: Connection, new: NewOrganisation, now: datetime) 
             f"{new.locale!r} is not a language tag (BCP 47) of a known language and region, such as en or de-AT.",
         )
     org = Organisation(
-        new_id(), new.name, new.time_zone, new.currency, locale, new.live, new.retention_days,
+        new_id(), check_name(new.name), new.time_zone, new.currency, locale, new.live, new.retention_days,
         check_country(new.country),
     )  # fmt: skip
     await queries.insert_organisation(db, org, now)
     _, publishable = await add_key(db, org, "publishable", "First app", now)
     _, secret = await add_key(db, org, "secret", "First integration", now, channel="partner", scopes=SCOPES)
     return NewKeys(org.org_id, publishable, secret)
+
+
+def check_name(name: str) -> str:
+    """The name of an organisation or of a person, cleaned. Raises `Unprocessable` where nothing of it is to be seen."""
+    cleaned = clean_line(name)
+    if not is_visible(cleaned):
+        raise unprocessable("/name", "This has no character that can be seen.")
+    return cleaned
 
 
 def check_country(country: str | None) -> str | None:
@@ -109,7 +117,7 @@ def check_country(country: str | None) -> str | None:
 async def add_staff(db: Connection, org: Organisation, name: str, email: str, role: Role, now: datetime) -> StaffRow:
     """Adds a member of staff. Raises `EmailTaken` where the address belongs to one who isn't revoked, and
     `Unprocessable` for what is no mail address."""
-    row = StaffRow(new_id(), clean_line(name), staff_address(email), role, now, None, None)
+    row = StaffRow(new_id(), check_name(name), staff_address(email), role, now, None, None)
     if not await queries.insert_staff(db, org.org_id, row):
         raise EmailTaken
     return row

@@ -61,7 +61,15 @@ the server leaves out what it doesn't have rather than sending `null`, unless th
 
 **Clocks.** Phones are wrong about the time. Every answer has a fresh `Date`: count down from `expires_at` minus `Date`.
 
-**Languages.** `Accept-Language` chooses, `Content-Language` says which it was.
+**Languages.** `Accept-Language` chooses, `Content-Language` says which it was, of refusals too.
+
+**Texts** are cleaned on entry: NFC, trimmed, without controls and without what nobody sees; what is left without a
+visible character is missing. Limits count what people see: a family emoji is one. Names are found by the beginnings of
+their words; case, marks, apostrophes, blanks and the order of words don't matter, and Müller, Mueller and Muller are
+one. Phone numbers are kept as E.164, and domains of mail addresses as ASCII.
+
+**Repeats.** A key or an id belongs to what was said with it, not to its bytes: the order of members, white space and
+escapes don't count. A member that is absent is another thing than one that is `null`.
 
 **Lists** are `{"items": […], "next_cursor"?}`. Send `next_cursor` back as `cursor` for the next page; `limit` is 1 to
 200, by default 50.

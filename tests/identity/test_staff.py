@@ -223,3 +223,18 @@ async def test_the_last_use_is_noted_once_a_minute(api, world):
 
 def test_the_caller_of_a_job_is_not_a_member_of_staff():
     assert not Caller(kind="system", credential_id=new_id()).has_role("agent")
+
+
+@pytest.mark.parametrize("email", ["BEN@Example.ORG\n", " ben@example.org.", "b\u200ben@ex\u00adample.org", "mailto:ben@example.org", "ｂｅｎ＠example.org"])  # fmt: skip
+async def test_an_address_is_one_however_it_is_written(api, world, email):
+    first = await add(api, world.owner, name="Ben\u00a0 Beck\n", email="ben@example.org")
+    assert (first.status_code, first.json()["name"], first.json()["email"]) == (201, "Ben Beck", "ben@example.org")
+    again = await add(api, world.owner, email=email)
+    assert (again.status_code, again.json()["code"]) == (409, "email_taken")
+
+
+async def test_a_name_that_nobody_sees_changes_nothing(api, world):
+    member = (await add(api, world.owner)).json()
+    for name in ("\u3164", " \u200b"):
+        refused = await api.patch(f"/v1/staff/{member['id']}", json={"name": name}, headers=world.owner)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/name")

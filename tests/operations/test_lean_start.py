@@ -24,7 +24,9 @@ def loaded() -> set[str]:
     return loaded_by(LOAD)
 
 
-@pytest.mark.parametrize("package", ["pydantic", "PIL", "qrcode", "markdown_it", "httpx", "pgqueuer", "typer", "faker"])
+@pytest.mark.parametrize(
+    "package", ["pydantic", "PIL", "qrcode", "markdown_it", "httpx", "pgqueuer", "typer", "faker", "phonenumbers"]
+)
 def test_the_application_does_without(loaded, package):
     assert "litestar" in loaded
     assert package not in loaded
