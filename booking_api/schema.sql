@@ -147,7 +147,9 @@ CREATE TABLE public.booking (
     agreed_destination_id uuid,
     moved_while_paying boolean DEFAULT false NOT NULL,
     status_reason text,
-    CONSTRAINT booking_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
+    name_words tsvector,
+    CONSTRAINT booking_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text]))),
+    CONSTRAINT booking_words_are_of_a_contact CHECK (((name_words IS NULL) OR (contact IS NOT NULL)))
 )
 WITH (fillfactor='60', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
 
@@ -293,7 +295,9 @@ CREATE TABLE public.item (
     status text NOT NULL,
     amount bigint NOT NULL,
     companion_item_id uuid,
-    CONSTRAINT item_status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'cancelled'::text])))
+    name_words tsvector,
+    CONSTRAINT item_status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'cancelled'::text]))),
+    CONSTRAINT item_words_are_of_a_name CHECK (((name_words IS NULL) OR (name IS NOT NULL)))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
 
@@ -304,6 +308,11 @@ CREATE TABLE public.mailbox (
     subject text NOT NULL,
     body text NOT NULL,
     created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.name_folding (
+    org_id uuid NOT NULL,
+    folded_to uuid NOT NULL
 );
 
 CREATE TABLE public.organisation (
@@ -462,7 +471,9 @@ CREATE TABLE public.place (
     latitude double precision,
     longitude double precision,
     address text,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    name_folded text,
+    words tsvector
 );
 
 CREATE TABLE public.product (
@@ -476,6 +487,7 @@ CREATE TABLE public.product (
     venue_id uuid,
     on_sale boolean NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    words tsvector,
     CONSTRAINT product_kind_is_known CHECK ((kind = ANY (ARRAY['departure'::text, 'entry'::text, 'appointment'::text])))
 );
 
@@ -792,6 +804,9 @@ ALTER TABLE ONLY public.item
 ALTER TABLE ONLY public.mailbox
     ADD CONSTRAINT mailbox_pkey PRIMARY KEY (org_id, id);
 
+ALTER TABLE ONLY public.name_folding
+    ADD CONSTRAINT name_folding_pkey PRIMARY KEY (org_id);
+
 ALTER TABLE ONLY public.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (org_id);
 
@@ -974,6 +989,14 @@ CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON public.pgqueuer_statisti
 CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::public.pgqueuer_status, 'picked'::public.pgqueuer_status])) AND (dedupe_key IS NOT NULL));
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
+
+CREATE INDEX place_unfolded ON public.place USING btree (org_id) WHERE (words IS NULL);
+
+CREATE INDEX place_words ON public.place USING gin (words);
+
+CREATE INDEX product_unfolded ON public.product USING btree (org_id) WHERE (words IS NULL);
+
+CREATE INDEX product_words ON public.product USING gin (words);
 
 CREATE INDEX refund_created ON public.refund USING btree (org_id, created_at, id);
 

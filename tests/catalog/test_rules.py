@@ -279,7 +279,7 @@ def test_a_party_is_fine_exactly_when_its_rules_hold(counts: dict[UUID, int]):
 def test_each_broken_rule_is_named():
     assert check_party(FLIGHT, {}) == ["A party has at least one member."]
     assert check_party(FLIGHT, party(FLIGHT, adult=0)) == ["A party has at least one member."]
-    assert check_party(FLIGHT, party(FLIGHT, infant=1)) == ["Every 1 of the unit infant need one adult with them."]
+    assert check_party(FLIGHT, party(FLIGHT, infant=1)) == ["Each of the unit infant needs one adult with it."]
     assert check_party(FLIGHT, party(FLIGHT, adult=1, infant=2)) != []
     assert check_party(FLIGHT, party(FLIGHT, adult=10)) == ["At most 9 of the unit adult can be booked together."]
     assert check_party(CONSULTANT, party(CONSULTANT, adult=2)) != []
