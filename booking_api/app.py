@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from litestar import Litestar
@@ -18,9 +19,10 @@ from booking_api.core.http import options_handlers
 from booking_api.core.inputs import ApiRequest
 from booking_api.core.log import configure_logging
 from booking_api.core.middleware import compressed, observe
-from booking_api.core.problems import answer_exception
+from booking_api.core.problems import answer_exception, refuse_unrouted
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
+from booking_api.core.side_door import open_side_door
 from booking_api.feedback import routes as feedback
 from booking_api.identity import audit_routes, session_routes
 from booking_api.identity import routes as identity
@@ -78,7 +80,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
         async with open_runtime(settings) as runtime:
             app.state.runtime = runtime
             asyncio.get_running_loop().add_signal_handler(CLOSING, runtime.closing.set)
-            yield
+            async with AsyncExitStack() as opened:
+                if settings.metrics_port:
+                    answer = partial(upkeep.answer_aside, runtime)
+                    opened.push_async_exit(
+                        await open_side_door(settings.host, settings.metrics_port, answer, shared=True)
+                    )
+                yield
 
     app = LeanLitestar(
         route_handlers=[*options_handlers(found), *found],
@@ -92,5 +100,5 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
     )
     # Outside of Litestar's routing, so that an unknown path too has a request id, a log line and its metrics.
-    app.asgi_handler = observe(app.asgi_handler, compressed(app.asgi_handler))
+    app.asgi_handler = observe(app.asgi_handler, compressed(app.asgi_handler), refuse_unrouted)
     return app

@@ -6,7 +6,11 @@ import os
 import resource
 import shutil
 import signal
+import socket
+import sys
 import tempfile
+import threading
+import time
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing import active_children, parent_process
@@ -15,10 +19,10 @@ from typing import Any
 
 import psutil
 
-from booking_api.core.log import configure_logging
-from booking_api.core.process import end_with_parent
+from booking_api.core.log import configure_logging, log
+from booking_api.core.process import StartFailed, end_with_parent
 from booking_api.core.runtime import CLOSING
-from booking_api.core.settings import Settings
+from booking_api.core.settings import Settings, load_settings
 from booking_api.starting import check_address, check_database, check_mail, check_secret
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -26,6 +30,10 @@ METRICS_PREFIX = "booking-api-metrics."
 CONNECTIONS_EACH = 8_000
 """Of one process; the next ones wait unheard. More than may wait for the database and watch a booking together, so that
 those are told to come again (503), and than phones keep open without a word: by default a thousand made it mute."""
+MOST_HEAD_BYTES = 64 * 1024
+"""What a connection may buffer; a longer head is answered 431 by the server itself, without a body. From half of it on
+the application refuses it with a problem document."""
+LISTENING_SECONDS = 30.0
 MALLOC_SETTINGS = "_RJEM_MALLOC_CONF"
 GIVE_BACK = "dirty_decay_ms:50,muzzy_decay_ms:0"
 """Granian's own allocator (jemalloc) gives back at once what a rush of requests needed, instead of keeping it for ten
@@ -51,13 +59,46 @@ def make_app() -> Any:
     signal.signal(CLOSING, signal.SIG_IGN)
     from booking_api.app import create_app
 
-    app = create_app()
+    settings = load_settings()
+    if sys.platform == "linux":
+        threading.Thread(target=_bound_unread, args=(settings.port, settings.unread_seconds), daemon=True).start()
+    app = create_app(settings)
     # What lives as long as the process isn't looked at again: the collector goes through what requests leave behind.
     gc.freeze()
     # A batch of requests makes thousands of objects, and nearly all of them go when it ends: looked for every 700, as
     # Python does by itself, garbage costs a twentieth of a hold.
     gc.set_threshold(10_000, 20, 20)
     return app
+
+
+def _bound_unread(port: int, seconds: int) -> None:
+    """Lets the kernel give up on a client that doesn't read or acknowledge what was sent, once this process listens.
+
+    The HTTP server waits for such a client without end and has no setting for it. Connections inherit this from the
+    socket that they were accepted by, which the server makes only after the application is there.
+    """
+    deadline = time.monotonic() + LISTENING_SECONDS
+    while not _bound_listeners(port, seconds):
+        if time.monotonic() > deadline:
+            log.warning("serving.unread_unbounded", port=port)
+            return
+        time.sleep(0.02)
+
+
+def _bound_listeners(port: int, seconds: int) -> int:
+    """Sets the time-out of the sockets of this process that listen on the port; how many there are (Linux)."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if not str(link.readlink()).startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(link.name))) as copy:
+                # Nothing here may touch whether it blocks: that is shared with the server's own handle of the socket.
+                listens = copy.family in {socket.AF_INET, socket.AF_INET6} and copy.getsockname()[1] == port
+                if listens and copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    copy.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1_000)
+                    found += 1
+    return found
 
 
 def _announce_the_end() -> None:
@@ -87,12 +128,19 @@ def serve(settings: Settings) -> None:
     gc.disable()
     os.environ.setdefault(MALLOC_SETTINGS, GIVE_BACK)
     from granian import Granian
-    from granian.constants import Interfaces, Loops
+    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.http import HTTP1Settings
 
     configure_logging(settings)
     check_secret(settings)
     check_mail(settings)
     check_address(settings.host, settings.port)
+    if settings.metrics_port:
+        if settings.metrics_port == settings.port:
+            raise StartFailed("BOOKING_METRICS_PORT and BOOKING_PORT are the same; one of them has to be another one.")
+        check_address(settings.host, settings.metrics_port)
+    # What was said on the command line holds for the processes that are forked, too.
+    os.environ |= {"BOOKING_HOST": settings.host, "BOOKING_PORT": str(settings.port)}
     asyncio.run(check_database(settings))
     _allow_connections()
     metrics_folder = _share_metrics(settings.workers)
@@ -111,6 +159,11 @@ def serve(settings: Settings) -> None:
             workers=settings.workers,
             loop=Loops.auto,
             websockets=False,
+            # Guessing the version costs nothing but has no time-out: a connection that says nothing would stay for ever.
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(settings.idle_seconds * 1_000), max_buffer_size=MOST_HEAD_BYTES
+            ),
             respawn_failed_workers=True,
             workers_kill_timeout=settings.shutdown_seconds,
             backpressure=CONNECTIONS_EACH,

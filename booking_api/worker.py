@@ -35,6 +35,7 @@ from booking_api.core.process import connect
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
+from booking_api.core.side_door import Answer, open_side_door
 from booking_api.identity import jobs as identity
 from booking_api.inventory import jobs as inventory
 from booking_api.lifetime import open_runtime
@@ -211,19 +212,12 @@ async def run_heartbeat(runtime: Runtime, worker_id: UUID, stop: asyncio.Event) 
     clock = asyncio.get_running_loop().time
     beaten_at = clock()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, TimeoutError, asyncio.LimitOverrunError, asyncio.IncompleteReadError):
-            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-            status = b"200 OK" if clock() - beaten_at < UNHEALTHY_SECONDS else b"503 Service Unavailable"
-            writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            await writer.drain()
-        writer.close()
+    async def answer(_method: str, _target: str) -> Answer:
+        return Answer(200 if clock() - beaten_at < UNHEALTHY_SECONDS else 503)
 
     async with AsyncExitStack() as stack:
         if runtime.settings.worker_port:
-            stack.push_async_exit(
-                await asyncio.start_server(answer, runtime.settings.host, runtime.settings.worker_port)
-            )
+            stack.push_async_exit(await open_side_door(runtime.settings.host, runtime.settings.worker_port, answer))
         while not stop.is_set():
             try:
                 now = utc_now()

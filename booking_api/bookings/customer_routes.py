@@ -21,7 +21,7 @@ from booking_api.bookings.routes import TAG
 from booking_api.bookings.rules import FINAL
 from booking_api.bookings.schemas import Booking, BookingList, BookingsQuery, ResumeCode, SyncPage, SyncQuery
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, NotFound, Overloaded
+from booking_api.core.errors import Conflict, NotFound, Overloaded, RateLimited
 from booking_api.core.http import Access, Binary, endpoint
 from booking_api.core.inputs import read_query
 from booking_api.core.log import log
@@ -116,13 +116,19 @@ async def stream_booking(request: Request[Any, Any, Any], booking_id: UUID) -> R
     Sends the whole booking now and at each change, comments as heartbeats, and ends at a final state or after a
     quarter of an hour. Nothing may depend on it: a backgrounded app just GETs.
     """
-    watch_of(runtime_of(request)).check_room()
+    watch_of(runtime_of(request)).check_room(_owner(request))
     async with reading(request) as ctx:
         facts = await load_order_of(ctx, booking_id)
         first = show_booking(ctx, facts, facts.booking(booking_id))
     events = _events(request, booking_id, first)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Stream(events, media_type="text/event-stream", headers=headers)
+
+
+def _owner(request: Request[Any, Any, Any]) -> UUID:
+    """Whose event streams are counted together: a person's on all their devices, or those of a key."""
+    caller = request.scope["auth"][1]
+    return caller.subject_id or caller.credential_id
 
 
 def _event(booking: Booking) -> bytes:
@@ -137,8 +143,8 @@ async def _events(request: Request[Any, Any, Any], booking_id: UUID, booking: Bo
     ends_at = loop.time() + LONGEST_STREAM_SECONDS
     # As when its time is over, the stream ends where one too many was opened or the database fails: an answer that
     # has begun can't become another one. The app opens a new one, and is told there what is the matter.
-    with suppress(Overloaded):
-        async with watch_of(runtime).on(org.org_id, booking_id, booking.version) as changed:
+    with suppress(Overloaded, RateLimited):
+        async with watch_of(runtime).on(org.org_id, booking_id, booking.version, _owner(request)) as changed:
             while booking.status not in FINAL and loop.time() < ends_at:
                 try:
                     await asyncio.wait_for(changed.wait(), timeout=HEARTBEAT_SECONDS)

@@ -74,6 +74,24 @@ class TooLarge(DomainError):
     explanation = "A body may have 256 KiB."
 
 
+class BodyTimedOut(DomainError):
+    code, status, title = "body_timed_out", 408, "The request body did not come in time"
+    explanation = "Nothing was changed. Send the request again with the same idempotency key or id."
+    retryable = True
+
+
+class UriTooLong(DomainError):
+    code, status, title = "uri_too_long", 414, "The URL is too long"
+    explanation = "Path and query together may have 8 KiB."
+
+
+class HeadersTooLarge(DomainError):
+    code, status, title = "headers_too_large", 431, "The request has too many headers, or too large ones"
+    explanation = (
+        "A request may have 64 header lines with 32 KiB in all. Delete the cookies of this site, if it has any."
+    )
+
+
 class UnsupportedMediaType(DomainError):
     code, status, title = "unsupported_media_type", 415, "The request body must be application/json"
 

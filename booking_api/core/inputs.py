@@ -1,5 +1,6 @@
 """How a request is read: its JSON body and its query string, as Structs, with a pointer to whatever doesn't fit."""
 
+import asyncio
 import math
 import re
 from datetime import datetime
@@ -11,10 +12,10 @@ from litestar.exceptions import ClientException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty
 
-from booking_api.core.errors import FieldError, Invalid, UnsupportedMediaType, invalid, pointer_to
+from booking_api.core.errors import BodyTimedOut, FieldError, Invalid, UnsupportedMediaType, invalid, pointer_to
 from booking_api.core.headers import header, read_head
 from booking_api.core.misfits import describe_malformed, describe_misfit
-from booking_api.core.replies import JSON
+from booking_api.core.replies import JSON, runtime_of
 from booking_api.core.text.fields import Unfit, apply_rules
 
 T = TypeVar("T")
@@ -27,12 +28,17 @@ class ApiRequest(Request[Any, Any, Any]):
     """A request that reads its body without a chain of generators: nearly always it comes in one piece."""
 
     async def body(self) -> bytes:
-        """The body. Raises 413 beyond the limit, whether that is announced or not."""
+        """The body. Raises 413 beyond the limit, whether that is announced or not, and 408 where it takes too long."""
         if self._body is not Empty:
             return cast("bytes", self._body)
         state = self._connection_state
         if state.body is Empty:
-            state.body = await self._read_whole()
+            try:
+                # For all of it: a body that comes byte by byte would never be late.
+                async with asyncio.timeout(runtime_of(self).settings.body_seconds):
+                    state.body = await self._read_whole()
+            except TimeoutError:
+                raise BodyTimedOut from None
         self._body = state.body
         return cast("bytes", state.body)
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from litestar.config.compression import CompressionConfig
@@ -10,7 +10,8 @@ from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
-from booking_api.core.headers import read_head
+from booking_api.core.errors import DomainError, HeadersTooLarge, UriTooLong
+from booking_api.core.headers import check_head, choose_encoding, read_head
 from booking_api.core.ids import new_request_id
 from booking_api.core.log import CALLER, REQUEST_ID, log_request
 
@@ -29,13 +30,33 @@ _meters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 """What counts a method, path template and status: there are as many as there are operations and their answers."""
 
 
+ENCODED = "encoded"
+"""Set in a request's scope where its answer is compressed already."""
+
+
+class Compression(CompressionMiddleware):
+    """Litestar's, choosing as RFC 9110 says, and leaving alone what is compressed already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        encoding = choose_encoding(read_head(scope)[b"accept-encoding"].decode("latin-1"))
+        if encoding is None:
+            await self.app(scope, receive, send)
+            return
+        compress = self.create_compression_send_wrapper(send=send, compression_encoding=encoding, scope=scope)
+
+        def send_encoded(message: Message) -> Awaitable[None]:
+            return send(message) if ENCODED in scope else compress(message)
+
+        await self.app(scope, receive, send_encoded)
+
+
 def compressed(app: ASGIApp) -> ASGIApp:
     """The application for clients that accept a compression."""
-    return CompressionMiddleware(app, COMPRESSION)
+    return Compression(app, COMPRESSION)
 
 
-def observe(app: ASGIApp, compressed: ASGIApp) -> ASGIApp:
-    """Pure ASGI, because it runs on every hot path."""
+def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive, Send, DomainError], Any]) -> ASGIApp:
+    """Pure ASGI, because it runs on every hot path. `refuse` answers what is refused before it is routed."""
 
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,7 +80,10 @@ def observe(app: ASGIApp, compressed: ASGIApp) -> ASGIApp:
             return send(message)
 
         try:
+            check_head(scope)
             await (compressed if b"accept-encoding" in head else app)(scope, receive, send_with_headers)
+        except (UriTooLong, HeadersTooLarge) as error:
+            await refuse(scope, receive, send_with_headers, error)
         finally:
             seconds = time.perf_counter() - began
             path = scope.get("path_template") or "unknown"

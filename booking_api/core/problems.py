@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.types import Receive, Scope, Send
 
 from booking_api.core.context import Context
 from booking_api.core.errors import (
@@ -22,6 +23,7 @@ from booking_api.core.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from booking_api.core.headers import header, url_of_host
 from booking_api.core.log import log
 from booking_api.core.replies import PROBLEM, BytesResponse, Replayed, Reply, encode, send
 from booking_api.core.transactions import base_url_of, language_of, make_context
@@ -97,6 +99,15 @@ def problem_body(error: DomainError, base_url: str, request_id: str, language: s
     if error.errors:
         problem["errors"] = [FieldError(one.pointer, translate(one.detail, language)) for one in error.errors]
     return encode({**problem, **error.members})
+
+
+async def refuse_unrouted(scope: Scope, receive: Receive, send: Send, error: DomainError) -> None:
+    """Answers a request that no operation was looked for."""
+    settings = scope["litestar_app"].state.settings
+    host = header(scope, b"host") or ""
+    base_url = settings.base_url.rstrip("/") or url_of_host(scope["scheme"], host, f"{settings.host}:{settings.port}")
+    body = problem_body(error, base_url, scope.get("request_id", ""))  # type: ignore[arg-type]
+    await BytesResponse(body, error.status, {"Cache-Control": "no-store"}, PROBLEM)(scope, receive, send)
 
 
 def problem_reply(ctx: Context, error: DomainError) -> Reply:

@@ -23,6 +23,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    metrics_port: int = 0
+    """A port of its own for `/metrics`, on the same address; the public one then has no such page. 0: the public one."""
+    idle_seconds: float = 30.0
+    """How long a connection may say nothing, or take for the head of a request, before it is closed. More than the proxy
+    in front keeps its connections, or now and then it sends a request into one that is just being closed."""
+    body_seconds: float = 30.0
+    """How long a request's body may take."""
+    unread_seconds: int = 60
+    """How long a client may leave unread or unacknowledged what was sent to it (Linux)."""
+    streams_per_customer: int = 10
+    """Event streams of one customer, member of staff or key in one process."""
     worker_port: int = 0
     """Where a worker answers a health check with 200 while it reaches the database. 0: nowhere."""
     pool_size: int = 8
@@ -75,6 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_rate_limit_per_minute: int = 60_000
     address_rate_limit_per_minute: int = 6_000
     """For one address under a publishable key. High, because an airport's Wi-Fi shares one address."""
+    anonymous_rate_limit_per_minute: int = 6_000
+    """Calls of one address that need no credential: health, pages, keys, pictures of passes; each probe by itself."""
+    webhook_rate_limit_per_minute: int = 60_000
+    """Webhooks from one address. As high as the payments of a rush, whose provider sends them all."""
     secret_key_rate_limit_per_minute: int = 0
     """For one secret key; 0 sets no limit, here and in the other limits."""
     failure_rate_limit_per_minute: int = 100

@@ -12,13 +12,14 @@ import msgspec
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
-from booking_api.core.errors import Conflict, NotFound, unprocessable
+from booking_api.core.errors import Conflict, NotFound
 from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules
+from booking_api.feedback.answers import attributed, written
 from booking_api.feedback.queries import AskOf
 from booking_api.feedback.schemas import (
     AlreadyAnswered,
@@ -40,6 +41,7 @@ from booking_api.feedback.schemas import (
 )
 
 PROMPTS = "feedback.prompts"
+VISIT = "visit"
 CACHED_ORGANISATIONS = 4_096
 TRUSTED_SECONDS = 5.0
 """How long a process goes by the prompts it has read; a change made by itself counts at once."""
@@ -197,6 +199,12 @@ async def _ask(
 ) -> dict[int, FeedbackPrompt]:
     """What is asked on each occasion that something is asked on, by the occasion's place."""
     addressed = {place: due for place, one in occasions.items() if (due := _addressed(prompts, one))}
+    visits = {place: one.booking_id for place, one in occasions.items() if one.step == VISIT and place in addressed}
+    if about := [booking_id for booking_id in visits.values() if booking_id is not None]:
+        made = {row.id for row in await queries.find_visits_made(ctx.db, ctx.org_id, about, ctx.now)}
+        addressed = {
+            place: due for place, due in addressed.items() if visits.get(place) is None or visits[place] in made
+        }
     if not addressed:
         return {}
     history = await _latest_asks(ctx, {occasions[place].customer_id for place in addressed})
@@ -258,17 +266,22 @@ def _shown(ctx: Context, asked_id: UUID, prompt: PromptRow) -> FeedbackPrompt:
 
 
 async def find_due(ctx: Context, query: DueQuery) -> FeedbackPrompt | None:
-    """What to ask the calling customer at a step. Raises `Unprocessable` for a booking that isn't theirs."""
+    """What to ask the calling customer at a step. Raises `NotFound` for a booking that isn't theirs."""
     customer_id = ctx.caller.subject_id
     if customer_id is None:
         return None
-    product_id = None
-    if query.booking_id is not None:
-        subject = await queries.find_subject(ctx.db, ctx.org_id, query.booking_id, customer_id)
+    product_id, booking_id = None, query.booking_id
+    if booking_id is None and query.step == VISIT:
+        # About which visit the app doesn't say: about the last one that was made, and where there was none, about none.
+        booking_id = await queries.find_latest_visit(ctx.db, ctx.org_id, customer_id, ctx.now)
+        if booking_id is None:
+            return None
+    if booking_id is not None:
+        subject = await queries.find_subject(ctx.db, ctx.org_id, booking_id, customer_id)
         if subject is None:
-            raise unprocessable("/query/booking_id", "There is no such booking of yours.")
+            raise NotFound("There is no such booking of yours.")
         product_id = subject.product_id
-    return await due_prompt(ctx, query.step, customer_id, query.booking_id, product_id, ctx.caller.channel)
+    return await due_prompt(ctx, query.step, customer_id, booking_id, product_id, ctx.caller.channel)
 
 
 # answers ----------------------------------------------------------------------------------------------------------
@@ -299,11 +312,11 @@ def feedback_answer(ctx: Context, row: FeedbackRow) -> Feedback:
 async def give_feedback(ctx: Context, new: NewFeedback) -> tuple[FeedbackRow, bool]:
     """Stores feedback, and whether it is new: the same answer to the same prompt again is the stored one.
 
-    Raises `Unprocessable` for a score, booking, product or prompt that doesn't fit, and `AlreadyAnswered`. A low
-    score publishes `feedback.low`.
+    Raises `NotFound` for a booking, product or prompt that isn't the caller's, `Unprocessable` for what doesn't fit
+    together, and `AlreadyAnswered`. A low score publishes `feedback.low`.
     """
     rules.check_answer(new.kind, new.score, new.text)
-    row = await _attributed(ctx, new)
+    row = await attributed(ctx, new)
     if not await queries.insert_feedback(ctx.db, ctx.org_id, row):
         earlier = await queries.find_answer(ctx.db, ctx.org_id, row.asked_id) if row.asked_id else None
         if earlier is None:
@@ -314,45 +327,6 @@ async def give_feedback(ctx: Context, new: NewFeedback) -> tuple[FeedbackRow, bo
     if rules.is_low(row.kind, row.score):
         await _publish_low(ctx, row)
     return row, True
-
-
-async def _attributed(ctx: Context, new: NewFeedback) -> FeedbackRow:
-    """The feedback with whom and what it is about, each of which must be the caller's or the organisation's own."""
-    caller = ctx.caller
-    customer_id = caller.subject_id if caller.is_customer else None
-    booking_id, product_id, channel, retention_from = new.booking_id, new.product_id, caller.channel, ctx.now
-    if new.prompt_id is not None:
-        asked = await queries.find_asked(ctx.db, ctx.org_id, new.prompt_id, customer_id) if customer_id else None
-        if asked is None:
-            raise unprocessable("/prompt_id", "You were asked no such prompt.")
-        for pointer, given, wanted in (("/step", new.step, asked.step), ("/kind", new.kind, asked.kind)):
-            if given != wanted:
-                raise unprocessable(pointer, f"The prompt asked about {wanted}.")
-        if asked.booking_id is not None and booking_id not in (None, asked.booking_id):
-            raise unprocessable("/booking_id", "The prompt asked about another booking.")
-        booking_id = booking_id or asked.booking_id
-        product_id = product_id or asked.product_id
-    if booking_id is not None:
-        # A secret key speaks for the organisation's customers; an app without a customer owns no booking.
-        may_own = customer_id is not None or caller.kind == "key"
-        subject = await queries.find_subject(ctx.db, ctx.org_id, booking_id, customer_id) if may_own else None
-        if subject is None:
-            raise unprocessable("/booking_id", "There is no such booking of yours.")
-        if product_id not in (None, subject.product_id):
-            raise unprocessable("/product_id", "The booking is of another product.")
-        customer_id, product_id, retention_from = subject.customer_id, subject.product_id, subject.visit_ends_at
-    elif product_id is not None and not await queries.product_exists(ctx.db, ctx.org_id, product_id):
-        raise unprocessable("/product_id", "There is no such product.")
-    return FeedbackRow(
-        id=new_id(), customer_id=customer_id, asked_id=new.prompt_id, step=new.step, kind=new.kind, score=new.score,
-        text=_written(new.text), booking_id=booking_id, product_id=product_id, channel=channel,
-        retention_from=retention_from, created_at=ctx.now, edited_at=None, erased_at=None,
-    )  # fmt: skip
-
-
-def _written(text: str | None) -> str | None:
-    """A text of blanks alone says nothing."""
-    return text if text and text.strip() else None
 
 
 async def change_feedback(ctx: Context, feedback_id: UUID, change: FeedbackChange) -> FeedbackRow:
@@ -366,7 +340,7 @@ async def change_feedback(ctx: Context, feedback_id: UUID, change: FeedbackChang
     if row is None:
         raise NotFound
     score = row.score if change.score is msgspec.UNSET else change.score
-    text = row.text if change.text is msgspec.UNSET else _written(change.text)
+    text = row.text if change.text is msgspec.UNSET else written(change.text)
     if (score, text) == (row.score, row.text):
         return row
     if ctx.now >= row.created_at + rules.EDITABLE:

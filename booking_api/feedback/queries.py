@@ -212,6 +212,54 @@ async def find_subject(db: Connection, org_id: UUID, booking_id: UUID, customer_
     )
 
 
+class VisitMade(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def find_visits_made(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: datetime) -> list[VisitMade]:
+    """Those of the bookings whose visit took place and is over: somebody of them was admitted, or nobody of the whole
+    slot was, because nobody scans there.
+
+    Reads upwards and aside, into the tables of `bookings` and `passes`: who was there isn't feedback's own knowledge.
+    """
+    return await fetch_all(
+        db,
+        VisitMade,
+        """
+        select b.id from booking b join slot s on s.org_id = $1 and s.id = b.slot_id
+        where b.org_id = $1 and b.id = any($2::uuid[]) and b.status = 'confirmed' and b.visit_ends_at <= $3
+          and s.status <> 'cancelled'
+          and (exists (select 1 from item i join attendance a on a.org_id = $1 and a.item_id = i.id
+                       where i.org_id = $1 and i.booking_id = b.id)
+            or not exists (select 1 from attendance a where a.org_id = $1 and a.slot_id = b.slot_id))
+        """,
+        org_id,
+        booking_ids,
+        now,
+    )
+
+
+async def find_latest_visit(db: Connection, org_id: UUID, customer_id: UUID, now: datetime) -> UUID | None:
+    """The booking of this customer whose visit, made as `find_visits_made` says, ended last; of their latest twenty."""
+    return await fetch_value(
+        db,
+        """
+        select b.id from (select id, slot_id, visit_ends_at from booking
+                          where org_id = $1 and customer_id = $2 and status = 'confirmed' and visit_ends_at <= $3
+                          order by id desc limit 20) b
+        join slot s on s.org_id = $1 and s.id = b.slot_id
+        where s.status <> 'cancelled'
+          and (exists (select 1 from item i join attendance a on a.org_id = $1 and a.item_id = i.id
+                       where i.org_id = $1 and i.booking_id = b.id)
+            or not exists (select 1 from attendance a where a.org_id = $1 and a.slot_id = b.slot_id))
+        order by b.visit_ends_at desc, b.id desc limit 1
+        """,
+        org_id,
+        customer_id,
+        now,
+    )
+
+
 async def product_exists(db: Connection, org_id: UUID, product_id: UUID) -> bool:
     return await fetch_value(
         db, "select exists (select 1 from product where org_id = $1 and id = $2)", org_id, product_id

@@ -36,7 +36,7 @@ READS = Access(staff="manager", scope="feedback:read")
 
 @endpoint(
     "POST", "/v1/feedback", tag="Feedback", access=Access(app=True, customer=True, scope="feedback:write"),
-    body=NewFeedback, answers={201: Feedback, 200: Feedback}, errors=(Unprocessable, AlreadyAnswered),
+    body=NewFeedback, answers={201: Feedback, 200: Feedback}, errors=(NotFound, Unprocessable, AlreadyAnswered),
     answer_descriptions={201: "Stored.", 200: "The same answer to this prompt was stored before; this is it."},
 )  # fmt: skip
 async def give_feedback(request: Request) -> Response[bytes]:
@@ -71,7 +71,7 @@ async def edit_feedback(request: Request, feedback_id: UUID) -> Response[bytes]:
 
 @endpoint(
     "GET", "/v1/feedback/prompt", tag="Feedback", access=Access(customer=True), query=DueQuery,
-    answers={200: FeedbackPrompt, 204: None}, errors=(Unprocessable,),
+    answers={200: FeedbackPrompt, 204: None}, errors=(NotFound,),
     answer_descriptions={200: "A question to ask now.", 204: "Nothing is to be asked now."},
 )  # fmt: skip
 async def get_due_prompt(request: Request) -> Response[bytes]:

@@ -67,14 +67,15 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     """Litestar guard. Sets `scope["auth"]`. Raises `Unauthenticated`, `TokenExpired`, `TokenRevoked`, `Forbidden`,
     `RateLimited`."""
     described: Endpoint | None = handler.opt.get("endpoint")
-    if described is None or described.access.is_public:
+    if described is None:
         return
-    given = header(connection.scope, b"authorization")
-    if given is None:
-        if described.access.anonymous:
-            return
-        raise Unauthenticated
     runtime: Runtime = connection.app.state.runtime
+    given = header(connection.scope, b"authorization")
+    if described.access.is_public or (given is None and described.access.anonymous):
+        limiting.check_anonymous(runtime, connection.scope, described.path, described.method)
+        return
+    if given is None:
+        raise Unauthenticated
     scheme, _, credential = given.partition(" ")
     try:
         if scheme.lower() != "bearer" or not credential:

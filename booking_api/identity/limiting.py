@@ -14,6 +14,7 @@ from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 
 LIMITS = "identity.limits"
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 RECOVERIES_EACH = 3
 RECOVERY_WINDOW_SECONDS = 600.0
 """So often a client asks for one booking under one address in this time. Nobody else's asking counts against it; how
@@ -31,6 +32,8 @@ class Limits:
     failure: Limiter | None
     code: Limiter | None
     recovery: Limiter | None
+    anonymous: Limiter | None
+    webhook: Limiter | None
 
 
 def _limiter(name: str, quota: int) -> Limiter | None:
@@ -45,6 +48,8 @@ def _make_limits(settings: Settings) -> Limits:
         address=_limiter("address", settings.address_rate_limit_per_minute),
         failure=_limiter("failures", settings.failure_rate_limit_per_minute),
         code=_limiter("codes", settings.code_rate_limit_per_minute),
+        anonymous=_limiter("anonymous", settings.anonymous_rate_limit_per_minute),
+        webhook=_limiter("webhooks", settings.webhook_rate_limit_per_minute),
         recovery=Limiter(Policy("recoveries", RECOVERIES_EACH, RECOVERY_WINDOW_SECONDS)),
     )
 
@@ -109,6 +114,19 @@ def check_caller(runtime: Runtime, scope: Any, caller: Caller) -> None:
         if limits.key is not None and all(standing.allowed for standing in standings):
             standings.append(limits.key.take(caller.credential_id, clock))
     hold_to(scope, standings)
+
+
+def check_anonymous(runtime: Runtime, scope: Any, path: str, method: str) -> None:
+    """Counts a call without a credential, by address. Raises `RateLimited`.
+
+    What asks again and again whether the process lives is counted for itself: somebody who reads pages too fast behind
+    the same proxy must not make it look dead.
+    """
+    limits = limits_of(runtime)
+    limiter = limits.anonymous if method == "GET" else limits.webhook
+    if limiter is not None:
+        address = client_address(scope, runtime.settings.trusted_proxies)
+        hold_to(scope, [limiter.take((address, path) if path in PROBES else address, time.monotonic())])
 
 
 def is_guessing(runtime: Runtime, scope: Any) -> bool:

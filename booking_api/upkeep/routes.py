@@ -13,10 +13,11 @@ from prometheus_client.registry import Collector
 
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
-from booking_api.core.errors import Overloaded
+from booking_api.core.errors import NotFound, Overloaded
 from booking_api.core.http import Access, Binary, endpoint
 from booking_api.core.replies import encode, runtime_of
 from booking_api.core.runtime import Runtime, acquire
+from booking_api.core.side_door import Answer
 from booking_api.upkeep import queries
 from booking_api.upkeep.operations import schema_is_current
 from booking_api.upkeep.schemas import Health, Readiness
@@ -71,25 +72,43 @@ async def look(runtime: Runtime) -> Readiness:
     )  # fmt: skip
 
 
+METRICS_PATH = b"/metrics"
 METRICS_TEXT = Binary(CONTENT_TYPE_LATEST.partition(";")[0], "Prometheus' text format.", is_text=True)
 
 
-@endpoint("GET", "/metrics", tag=TAG, access=ANYBODY, answers={200: METRICS_TEXT})
+@endpoint("GET", "/metrics", tag=TAG, access=ANYBODY, answers={200: METRICS_TEXT}, errors=(NotFound,))
 async def get_metrics(request: Request) -> Response[bytes]:
     """Metrics for Prometheus.
 
     Requests and durations of all processes of this server together, and the state of the installation: workers,
-    waiting events, jobs. Reachable without a credential; let your proxy keep it from the public.
+    waiting events, jobs. Reachable without a credential, at exactly this path: let your proxy keep it from the public, or
+    give it a port of its own (`BOOKING_METRICS_PORT`), and it is no longer here.
     """
+    runtime = runtime_of(request)
+    if runtime.settings.metrics_port or request.scope["raw_path"] != METRICS_PATH:
+        # Not under any other spelling that is routed here, such as with a slash at its end: a proxy may not know it.
+        raise NotFound("There is nothing at this path.")
+    return Response(await metrics_text(runtime), headers=NO_STORE, media_type=CONTENT_TYPE_LATEST)
+
+
+async def metrics_text(runtime: Runtime) -> bytes:
     own = CollectorRegistry()
-    own.register(await _measure(runtime_of(request)))
+    own.register(await _measure(runtime))
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         counted = CollectorRegistry()
         multiprocess.MultiProcessCollector(counted)
     else:
         counted = REGISTRY
-    text = generate_latest(counted) + generate_latest(own)
-    return Response(text, headers=NO_STORE, media_type=CONTENT_TYPE_LATEST)
+    return generate_latest(counted) + generate_latest(own)
+
+
+async def answer_aside(runtime: Runtime, method: str, target: str) -> Answer:
+    """What the port of its own answers."""
+    if target.partition("?")[0].encode() != METRICS_PATH:
+        return Answer(404)
+    if method not in {"GET", "HEAD"}:
+        return Answer(405)
+    return Answer(200, CONTENT_TYPE_LATEST, await metrics_text(runtime))
 
 
 class Measured(Collector):

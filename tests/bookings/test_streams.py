@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from booking_api.bookings import customer_routes
 from booking_api.bookings.operations import watch
 from booking_api.bookings.operations.facts import load_order_of, show_booking
+from booking_api.core.errors import RateLimited
 from tests.bookings.journey import hold, owner_of, visit
 from tests.world import World
 
@@ -52,3 +54,29 @@ async def test_one_stream_too_many_is_told_so_before_it_begins(app, api, world: 
     assert answer.headers["retry-after"] == "5"
     # One that slipped in between ends, with what it has said already.
     assert [event async for event in await opened(app, world, held)] == []
+
+
+async def customer_of(world: World, held: dict[str, Any]) -> UUID:
+    async with world.runtime.pool.acquire() as db:
+        return await db.fetchval("select customer_id from booking where id = $1", UUID(held["id"]))
+
+
+async def test_one_customer_has_so_many_streams_and_others_have_theirs(app, api, world: World, held):
+    world.runtime.settings = msgspec.structs.replace(world.runtime.settings, streams_per_customer=2)
+    watching = watch.watch_of(world.runtime)
+    owner_id = await customer_of(world, held)
+    other = await hold(api, world.app, visit(world, "adult"))
+    async with watching.on(world.org.org_id, UUID(held["id"]), 1, owner_id):
+        async with watching.on(world.org.org_id, UUID(held["id"]), 1, owner_id):
+            refused = await api.get(f"/v1/bookings/{held['id']}/stream", headers=owner_of(held))
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+            assert refused.headers["retry-after"] == "5"
+            with pytest.raises(RateLimited):
+                async with watching.on(world.org.org_id, UUID(held["id"]), 1, owner_id):
+                    raise AssertionError("one too many")
+            watching.check_room(await customer_of(world, other))
+        watching.check_room(owner_id)
+        world.runtime.settings = msgspec.structs.replace(world.runtime.settings, streams_per_customer=1)
+        with pytest.raises(RateLimited):
+            watching.check_room(owner_id)
+    assert (watching.count, watching.of_owner) == (0, {})

@@ -197,3 +197,53 @@ class TestCodes:
 def test_where_a_request_came_from(client, forwarded, proxies, expected):
     headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     assert client_address({"client": client, "headers": headers}, proxies) == expected
+
+
+class TestAnonymous:
+    """What needs no credential is held to an address, except where a credential is given."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return with_limits(
+            settings, anonymous_rate_limit_per_minute=3, webhook_rate_limit_per_minute=2, trusted_proxies=1
+        )
+
+    @pytest.mark.parametrize(
+        "path", ["/docs", "/openapi.json", "/problems", "/problems/sold_out", "/.well-known/jwks.json"]
+    )
+    async def test_pages_and_keys(self, api, path):
+        for _ in range(3):
+            assert (await api.get(path)).status_code == 200
+        for other in ("/docs", "/openapi.json", "/problems/gone", "/.well-known/jwks.json", path):
+            assert_limited(await api.get(other), "anonymous")
+
+    async def test_each_probe_by_itself(self, api):
+        for path in ("/healthz", "/readyz", "/metrics"):
+            for _ in range(3):
+                assert (await api.get(path)).status_code == 200
+            assert_limited(await api.get(path), "anonymous")
+        assert (await api.get("/problems")).status_code == 200
+
+    async def test_webhooks_by_themselves(self, api):
+        for _ in range(2):
+            assert (await api.post("/v1/payments/webhooks/test", content=b"{}")).status_code != 429
+        assert_limited(await api.post("/v1/payments/webhooks/test", content=b"{}"), "webhooks")
+        assert (await api.get("/problems")).status_code == 200
+
+    async def test_another_address_and_a_credential_are_not_concerned(self, api, world):
+        for _ in range(4):
+            last = await api.get("/problems", headers={"X-Forwarded-For": "2001:db8:1:1::7"})
+        assert_limited(last, "anonymous")
+        assert_limited(await api.get("/problems", headers={"X-Forwarded-For": "2001:db8:1:1:ffff::"}), "anonymous")
+        assert (await api.get("/problems", headers={"X-Forwarded-For": "2001:db8:1:2::7"})).status_code == 200
+        assert (
+            await api.get("/v1/places", headers={**world.app, "X-Forwarded-For": "2001:db8:1:1::7"})
+        ).status_code == 200
+
+    async def test_zero_sets_no_limit(self, api, app, settings):
+        app.state.runtime.settings = with_limits(
+            settings, anonymous_rate_limit_per_minute=0, webhook_rate_limit_per_minute=0
+        )
+        for _ in range(10):
+            assert "ratelimit" not in (await api.get("/problems")).headers
+            assert (await api.post("/v1/payments/webhooks/test", content=b"{}")).status_code != 429

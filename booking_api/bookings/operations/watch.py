@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from booking_api.bookings import sync_queries
-from booking_api.core.errors import Overloaded
+from booking_api.core.errors import Overloaded, RateLimited
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
 
@@ -25,27 +25,35 @@ class Watch:
         self.signals: dict[Key, set[asyncio.Event]] = {}
         self.versions: dict[Key, int] = {}
         self.count = 0
+        self.of_owner: dict[UUID, int] = {}
+        """How many each customer, member of staff or key has open."""
         self.task: asyncio.Task[None] | None = None
 
-    def check_room(self) -> None:
-        """Raises `Overloaded` when as many event streams are open as there may be."""
+    def check_room(self, owner_id: UUID) -> None:
+        """Raises `Overloaded` when as many event streams are open as there may be, `RateLimited` for one owner's."""
+        if self.of_owner.get(owner_id, 0) >= self.runtime.settings.streams_per_customer:
+            raise RateLimited("You have too many event streams open.", retry_after_seconds=5)
         if self.count >= MAX_WATCHERS:
             raise Overloaded("Too many event streams are open.", retry_after_seconds=5)
 
     @asynccontextmanager
-    async def on(self, org_id: UUID, booking_id: UUID, version: int) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever the booking's version is another one. Raises `Overloaded` beyond the bound."""
-        self.check_room()
+    async def on(self, org_id: UUID, booking_id: UUID, version: int, owner_id: UUID) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever the booking's version is another one. Raises what `check_room` raises."""
+        self.check_room(owner_id)
         key, signal = (org_id, booking_id), asyncio.Event()
         self.signals.setdefault(key, set()).add(signal)
         self.versions[key] = min(version, self.versions.get(key, version))
         self.count += 1
+        self.of_owner[owner_id] = self.of_owner.get(owner_id, 0) + 1
         if self.task is None or self.task.done():
             self.task = asyncio.create_task(self._look())
         try:
             yield signal
         finally:
             self.count -= 1
+            self.of_owner[owner_id] -= 1
+            if not self.of_owner[owner_id]:
+                del self.of_owner[owner_id]
             self.signals[key].discard(signal)
             if not self.signals[key]:
                 del self.signals[key], self.versions[key]
