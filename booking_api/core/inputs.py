@@ -15,9 +15,11 @@ from litestar.types import Empty
 from booking_api.core.errors import BodyTimedOut, FieldError, Invalid, UnsupportedMediaType, invalid, pointer_to
 from booking_api.core.headers import header, read_head
 from booking_api.core.misfits import describe_malformed, describe_misfit
+from booking_api.core.patience import Patience
 from booking_api.core.replies import JSON, runtime_of
 from booking_api.core.text.fields import Unfit, apply_rules
 
+BODIES = "core.bodies"
 T = TypeVar("T")
 Query = TypeVar("Query", bound=msgspec.Struct)
 
@@ -33,14 +35,31 @@ class ApiRequest(Request[Any, Any, Any]):
             return cast("bytes", self._body)
         state = self._connection_state
         if state.body is Empty:
-            try:
-                # For all of it: a body that comes byte by byte would never be late.
-                async with asyncio.timeout(runtime_of(self).settings.body_seconds):
-                    state.body = await self._read_whole()
-            except TimeoutError:
-                raise BodyTimedOut from None
+            state.body = await self._read_in_time()
         self._body = state.body
         return cast("bytes", state.body)
+
+    async def _read_in_time(self) -> bytes:
+        """All of it within one time-out: a body that comes byte by byte would never be late."""
+        runtime = runtime_of(self)
+        patience: Patience | None = runtime.caches.get(BODIES)
+        if patience is None:
+            patience = runtime.caches[BODIES] = Patience(runtime.settings.body_seconds)
+        task = asyncio.current_task()
+        assert task is not None
+        patience.begin(task, asyncio.get_running_loop())
+        try:
+            body = await self._read_whole()
+        except asyncio.CancelledError:
+            if patience.end(task):
+                raise BodyTimedOut from None
+            raise
+        except BaseException:
+            patience.end(task)
+            raise
+        if patience.end(task):  # It was cancelled in the very moment in which the rest came.
+            raise BodyTimedOut
+        return body
 
     async def _read_whole(self) -> bytes:
         limit = self.route_handler.resolve_request_max_body_size() or math.inf
