@@ -10,9 +10,6 @@ import msgspec
 from booking_api.core.db import Connection, execute, fetch_all
 from booking_api.identity.schemas import SessionRow
 
-REMEMBERED_GENERATIONS = 8
-"""Of so many generations of refresh tokens it is kept when each was first used."""
-
 
 async def find_session_rows(db: Connection, org_id: UUID, session_ids: Sequence[UUID]) -> list[SessionRow]:
     """Those of the sessions that have a row."""
@@ -94,7 +91,10 @@ async def advance_session(
     db: Connection, org_id: UUID, session_id: UUID, subject_id: UUID, generation: int, kind: str, channel: str,
     device: str | None, now: datetime,
 ) -> bool:  # fmt: skip
-    """Moves a session to the generation of a refresh token; False if a later one was used, or it is revoked."""
+    """Moves a session to the generation of a refresh token; False if a later one was used, or it is revoked.
+
+    Of the latest eight generations it is kept when each was first used.
+    """
     return bool(
         await execute(
             db,
@@ -108,7 +108,7 @@ async def advance_session(
                   first_used_at = coalesce(session.first_used_at, excluded.first_used_at), kind = excluded.kind,
                   channel = coalesce(session.channel, excluded.channel), device = excluded.device,
                   advances = case when excluded.generation > session.generation
-                    then (excluded.advances || session.advances)[1:$9] else session.advances end
+                    then (excluded.advances || session.advances)[1:8] else session.advances end
               where session.revoked_at is null and session.generation <= excluded.generation
             """,
             org_id,
@@ -119,7 +119,6 @@ async def advance_session(
             channel,
             device,
             now,
-            REMEMBERED_GENERATIONS,
         )
     )
 
