@@ -10,11 +10,12 @@ import pytest
 from booking_api import worker
 from booking_api.bookings import jobs as bookings
 from booking_api.core.settings import Settings
+from booking_api.payments.jobs import execute_refunds
 from tests.bookings.journey import end_hold, taken
 from tests.faults import dying
 from tests.faults.books import left_over, wrongs
 from tests.faults.dying import Received
-from tests.faults.wishes import CARD, WISHES, Json, Shop
+from tests.faults.wishes import CARD, WISHES, Json, Shop, Wish
 from tests.payments.provider import WEBHOOK_SECRET, Provider
 from tests.processes import PATIENCE_SECONDS, environment
 from tests.world import World
@@ -44,14 +45,14 @@ async def let_time_pass(database_url: str) -> None:
         await db.close()
 
 
-async def finish(settings: Settings, provider: Provider) -> None:
-    """A fresh worker does all that there is to do."""
+async def finish(settings: Settings, provider: Provider, *, but: str = "") -> None:
+    """A fresh worker does all that there is to do, but what there is of this."""
     stop = asyncio.Event()
     await let_time_pass(settings.database_url)
     running = asyncio.create_task(worker.work(provider.runtime.settings, stop))
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while set(await left_over(settings.database_url)) - {"orders"}:
+            while set(await left_over(settings.database_url)) - {"orders", but}:
                 await asyncio.sleep(0.1)
                 await let_time_pass(settings.database_url)
     finally:
@@ -128,6 +129,76 @@ async def test_a_decline_that_nobody_heard_of(
     assert (order["status"], order["payment"]["status"]) == ("on_hold", "failed")
 
 
+SUPERSEDING = [
+    "the payment was called off", "the payment was superseded", "the intent was opened", "the intent was committed",
+    "the provider has charged", "the order was settled", "all was committed",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["phone", "worker"])
+@pytest.mark.parametrize(
+    ("old", "step"),
+    [
+        *(("tok_stuck", step) for step in SUPERSEDING),
+        # A payment that its provider has cancelled is declined, and nothing is superseded.
+        *(("tok_redirect", step) for step in SUPERSEDING if step != "the payment was superseded"),
+    ],
+)
+async def test_a_server_killed_while_one_payment_takes_the_place_of_another(
+    old: str, step: str, first: str, api: httpx.AsyncClient, world: World, provider: Provider, settings: Settings
+) -> None:
+    """The phone repeats what it asked for, and the old payment comes in the end if it can: one charge is kept."""
+    booking, owner = await Shop(api, world).held()
+    how = {**CARD, "payment": {"method": "test", "token": old}}
+    assert (await api.post(f"/v1/bookings/{booking['id']}/confirm", json=how, headers=owner)).status_code == 202
+    wish = Wish(f"/v1/bookings/{booking['id']}/confirm", owner, CARD, 200, "confirmed").with_key()
+    await dies(settings, provider, step, Received(wish.method, wish.path, wish.headers, wish.body))
+    if first == "worker":
+        await finish(settings, provider, but="payments" if old == "tok_stuck" else "")
+    answer = await wish.repeat(api)
+    assert (answer.status_code, answer.json()["status"]) == (200, "confirmed"), answer.text
+    books = provider.running.bank.books
+    if old == "tok_stuck":
+        books.settle(next(charge for charge in books.charges.values() if charge.token == old), None)
+    await provider.deliver(api, times=2)
+    await finish(settings, provider)
+    charges = await provider.charges()
+    kept = [charge for charge in charges if charge["status"] == "succeeded" and charge["refunded"] == 0]
+    assert len(kept) == 1
+    assert (await api.get(f"/v1/bookings/{booking['id']}", headers=owner)).json()["status"] == "confirmed"
+    assert await wrongs(settings.database_url, charges, await provider.refunds()) == []
+    assert await taken(world, world.tower_slots[0]) == (1, 1, 0)
+    assert (await wish.repeat(api)).json()["id"] == booking["id"]
+
+
+@pytest.mark.parametrize("approved", ["never", "before", "after"])
+@pytest.mark.parametrize("step", ["the cancellation was written", "all was committed"])
+async def test_a_server_killed_while_a_payment_under_way_is_cancelled(
+    step: str, approved: str, api: httpx.AsyncClient, world: World, provider: Provider, settings: Settings
+) -> None:
+    shop = Shop(api, world)
+    booking, owner = await shop.held()
+    how = {**CARD, "payment": {"method": "test", "token": "tok_redirect"}}
+    path = f"/v1/bookings/{booking['id']}"
+    url = (await api.post(f"{path}/confirm", json=how, headers=owner)).json()["payment"]["next_action"]["url"]
+    if approved == "before":
+        await provider.decide(url)
+    wish = Wish(f"{path}/cancel", owner, {}, 200, "cancelled").with_key()
+    await dies(settings, provider, step, Received(wish.method, wish.path, wish.headers, wish.body))
+    if approved == "after":
+        await provider.decide(url)
+    answer = await wish.repeat(api)
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled"), answer.text
+    await finish(settings, provider)
+    shown = (await api.get(path, headers=owner)).json()
+    paid = approved != "never"
+    assert (shown["status"], shown["payment"]["status"]) == ("cancelled", "refunded" if paid else "failed")
+    charges = await provider.charges()
+    assert [charge["refunded"] for charge in charges] == [1990 if paid else 0]
+    assert await wrongs(settings.database_url, charges, await provider.refunds()) == []
+    assert await taken(world, world.tower_slots[0]) == (0, 0, 0)
+
+
 # a worker ---------------------------------------------------------------------------------------------------------
 
 Ending = tuple[Json, str, int]
@@ -176,6 +247,16 @@ async def cancelled(shop: Shop, provider: Provider) -> Ending:
     return booking, "cancelled", booking["price"]["total"]["amount"]
 
 
+async def refund_tried_again(shop: Shop, provider: Provider) -> Ending:
+    """A first try to give money back has failed, and somebody asked for another one."""
+    booking, owner = await shop.confirmed({**CARD, "payment": {"method": "test", "token": "tok_refund_fails"}})
+    assert (await shop.api.post(f"/v1/bookings/{booking['id']}/cancel", headers=owner)).status_code == 200
+    assert await execute_refunds(shop.world.runtime) == 1
+    answer = await shop.api.post(f"/v1/refunds/{booking['id']}/retry", headers=shop.world.manager)
+    assert answer.status_code == 202, answer.text
+    return booking, "cancelled", booking["price"]["total"]["amount"]
+
+
 async def paid_too_late(shop: Shop, provider: Provider) -> Ending:
     """The payment succeeded after its order was given up, and there is no room any more."""
     booking = await second_step(shop)
@@ -206,6 +287,9 @@ async def ended_hold(shop: Shop, provider: Provider) -> Ending:
         (cancelled, "refunds were claimed"),
         (cancelled, "the provider has refunded"),
         (cancelled, "the refund was recorded"),
+        (refund_tried_again, "refunds were claimed"),
+        (refund_tried_again, "the provider has refunded"),
+        (refund_tried_again, "the refund was recorded"),
         (paid_too_late, "the order was settled"),
         (paid_too_late, "the provider has refunded"),
         (ended_hold, "places were given back"),
