@@ -31,6 +31,8 @@ CLOCKS_APART = timedelta(seconds=5)
 WORKER_SEEN_WITHIN = timedelta(seconds=30)
 RELAYED_WITHIN = timedelta(seconds=60)
 RECONCILED_WITHIN = timedelta(minutes=15)
+UNDECIDED_FOR = timedelta(days=1)
+"""How long a provider may leave open whether it has charged what it was asked to cancel."""
 LINGERING = timedelta(days=3)
 """How long a partition may be left over, because somebody reads it in a long transaction."""
 STATEMENT_SECONDS = 600.0
@@ -220,7 +222,7 @@ def data_checks(now: datetime) -> list[tuple[str, str, str, Check]]:
          lambda db: queries.suspects_orders(db, overdue, SHOWN + 1)),
         ("reconciliation", "Payments or refunds wait for somebody to look after them.",
          "Start the worker and look at its log. Refunds that failed are in `GET /v1/refunds?status=failed`, for staff.",
-         lambda db: queries.suspects_payments(db, overdue, SHOWN + 1)),
+         lambda db: queries.suspects_payments(db, overdue, now - UNDECIDED_FOR, SHOWN + 1)),
         ("passes", "People and their passes don't match.", REPORT_IT,
          lambda db: queries.suspects_passes(db, SHOWN + 1)),
     ]  # fmt: skip

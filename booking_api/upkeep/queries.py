@@ -263,8 +263,10 @@ async def suspects_passes(db: Connection, limit: int) -> list[Suspect]:
     )
 
 
-async def suspects_payments(db: Connection, due_before: datetime, limit: int) -> list[Suspect]:
-    """Payments and refunds that nobody has looked after since they were due."""
+async def suspects_payments(
+    db: Connection, due_before: datetime, given_up_before: datetime, limit: int
+) -> list[Suspect]:
+    """Payments and refunds that nobody has looked after since they were due, or that no look brings to an end."""
     return await fetch_all(
         db,
         Suspect,
@@ -275,14 +277,19 @@ async def suspects_payments(db: Connection, due_before: datetime, limit: int) ->
                  'it is ' || status || ' and should have been looked after since ' || next_check_at::text as found
           from payment_intent where next_check_at < $1
           union all
+          select org_id, 'payment ' || id::text,
+                 'its provider says ' || status || ' long after it was asked to cancel it, on ' || give_up_at::text
+          from payment_intent where next_check_at >= $1 and give_up_at < $2
+          union all
           select org_id, 'refund ' || id::text,
                  case when status = 'failed' then 'it failed, and waits to be tried again or settled on site'
                       else 'it should have been carried out since ' || next_check_at::text end
           from refund where status = 'failed' or next_check_at < $1
         ) wrong
-        order by org_id, subject limit $2
+        order by org_id, subject limit $3
         """,
         due_before,
+        given_up_before,
         limit,
     )
 

@@ -193,7 +193,7 @@ class Payments(Bookings):
         self.try_refunds_again()
         self.news(1)
         for booking in self.model.values():
-            if booking["status"] == "rejected" and booking["token"] == "tok_stuck":
+            if (booking["status"], booking.get("token"), booking.get("decided")) == ("rejected", "tok_stuck", None):
                 booking["status"] = "retaken or refunded"
         for key, booking in self.model.items():
             shown = self._shown(key)
