@@ -167,6 +167,11 @@ SENTENCES: Final = {
     "This item takes no seat.": "Dieser Platz hat keinen Sitz.",
     "This slot has no seats to choose.": "Bei diesem Termin sind keine Sitze zu wählen.",
     # catalogue and availability
+    "A cancelled slot has no delay.": "Ein abgesagter Termin hat keine Verspätung.",
+    "A slot can't be moved into the past.": "Ein Termin kann nicht in die Vergangenheit verlegt werden.",
+    "A slot ends at or after its start, and within 366 days.": "Ein Termin endet frühestens mit seinem Beginn und innerhalb von 366 Tagen.",
+    "An agent may change the delay of a slot and nothing else.": "Am Schalter lässt sich nur die Verspätung eines Termins ändern.",
+    "{} places are taken, more than that.": "{} Plätze sind vergeben, mehr als das.",
     "A range has at most {} days.": "Ein Zeitraum hat höchstens {} Tage.",
     "Give either a product_id or an origin and a destination.": "Geben Sie entweder eine product_id oder Start und Ziel an.",
     "The unit {} is named twice.": "Die Kategorie {} ist zweimal genannt.",
@@ -257,6 +262,10 @@ WORDS: Final = {
 }  # fmt: skip
 """What stands in a sentence's places and is a word rather than a value."""
 
+_KIND = re.compile(
+    "|".join(sorted((re.escape(word) for word in WORDS if " " in word or word == "null"), key=len, reverse=True))
+)
+_KINDS = re.compile(f"(?:{_KIND.pattern})(?: or (?:{_KIND.pattern}))*")
 _PLACE = re.compile(r"\{\d*\}")
 
 
@@ -293,5 +302,6 @@ def _word(value: str) -> str:
     """A value, or words joined by `or`, as they stand in a German sentence."""
     if value in WORDS:
         return WORDS[value]
-    words = value.split(" or ")
-    return " oder ".join(WORDS.get(word, word) for word in words) if len(words) > 1 and words[0] in WORDS else value
+    if not _KINDS.fullmatch(value):
+        return value
+    return _KIND.sub(lambda found: WORDS[found[0]], value).replace(" or ", " oder ")
