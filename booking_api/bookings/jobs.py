@@ -218,7 +218,8 @@ async def _erase(runtime: Runtime, db: Connection, org: Organisation) -> int:
         return 0
     now = utc_now()
     before = now - timedelta(days=days)
-    erased = await retention_queries.erase_bookings(db, org.org_id, before, now, BATCH)
+    orders = [row.id for row in await retention_queries.raise_orders_to_erase(db, org.org_id, before, BATCH)]
+    erased = await retention_queries.erase_bookings(db, org.org_id, orders, before, now)
     await retention_queries.erase_items(db, org.org_id, [row.id for row in erased])
     idle = await retention_queries.list_idle_customers(db, org.org_id, [row.customer_id for row in erased])
     await identity.forget_contacts(db, org.org_id, [row.customer_id for row in idle], now)

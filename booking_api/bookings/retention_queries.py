@@ -9,32 +9,59 @@ import msgspec
 from booking_api.core.db import Connection, execute, fetch_all
 
 
+class DueOrder(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def raise_orders_to_erase(db: Connection, org_id: UUID, visit_before: datetime, limit: int) -> list[DueOrder]:
+    """Locks orders with bookings whose visit ended before a moment, and raises their version as that of a booking is.
+
+    Orders are locked before their bookings, as by every verb; those that somebody works on are left for later.
+    """
+    return await fetch_all(
+        db,
+        DueOrder,
+        """
+        with due as materialized (
+          select o.id from booking_order o
+          where o.org_id = $1 and o.id in (
+            select b.order_id from booking b where b.org_id = $1 and b.visit_ends_at < $2 and b.erased_at is null
+            order by b.visit_ends_at limit $3
+          )
+          order by o.id for update skip locked
+        )
+        update booking_order set version = booking_order.version + 1
+        from due where booking_order.org_id = $1 and booking_order.id = due.id
+        returning booking_order.id
+        """,
+        org_id,
+        visit_before,
+        limit,
+    )
+
+
 class Erased(msgspec.Struct, frozen=True):
     id: UUID
     customer_id: UUID
 
 
 async def erase_bookings(
-    db: Connection, org_id: UUID, visit_before: datetime, now: datetime, limit: int
+    db: Connection, org_id: UUID, order_ids: Sequence[UUID], visit_before: datetime, now: datetime
 ) -> list[Erased]:
-    """Erases contact and answers of bookings whose visit ended before a moment."""
+    """Erases contact and answers of those bookings of these locked orders whose visit ended before a moment."""
     return await fetch_all(
         db,
         Erased,
         """
-        with due as materialized (
-          select id from booking where org_id = $1 and visit_ends_at < $2 and erased_at is null
-          order by visit_ends_at limit $4 for update skip locked
-        )
-        update booking set contact = null, name_words = null, answers = null, erased_at = $3, version = booking.version + 1,
-          updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
-        from due where booking.org_id = $1 and booking.id = due.id
-        returning booking.id, booking.customer_id
+        update booking set contact = null, name_words = null, answers = null, erased_at = $4,
+          version = booking.version + 1, updated_at = $4, changed_xid = pg_current_xact_id()::text::bigint
+        where org_id = $1 and order_id = any($2::uuid[]) and visit_ends_at < $3 and erased_at is null
+        returning id, customer_id
         """,
         org_id,
+        order_ids,
         visit_before,
         now,
-        limit,
     )
 
 

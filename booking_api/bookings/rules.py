@@ -185,7 +185,13 @@ def judge_hold(condition: Condition) -> Verdict:
 
 def judge_payment(order: OrderStanding) -> Verdict:
     """Whether money that has arrived may confirm the order, if there is room; else it goes back."""
-    return _ended(order) or ALLOWED
+    match order.status:
+        case "confirmed":
+            return REPEATED
+        case "cancelled":
+            return _refused("conflict", order.status)
+        case _:
+            return _ended(order) or ALLOWED
 
 
 def judge_order(verb: OrderVerb, order: OrderStanding) -> Verdict:

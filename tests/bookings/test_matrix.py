@@ -171,6 +171,7 @@ def test_the_table_is_whole():
     standings = (rules.BookingStanding, rules.OrderStanding)
     assert {f"{struct.__name__}.{name}" for struct in standings for name in struct.__struct_fields__} == set(FACTS)
     assert set(get_args(rules.Asker)) == {*ROLES, "key", "system"}
+    assert all(shown in globals() for shown in FACTS.values() if isinstance(shown, str))
     for condition in TABLE:
         assert set(read_rows(condition)) == set(STATES), condition
 
@@ -342,3 +343,70 @@ async def test_a_new_hold_is_asked_the_same(api: httpx.AsyncClient, world: World
         assert outcome_of(answer) == ("done" if HOLDS[condition] == "ok" else HOLDS[condition]), answer.text
         order = await api.post("/v1/orders", json={"bookings": [walk.wish(slot)]}, headers=headers)
         assert outcome_of(order) == outcome_of(answer), order.text
+
+
+SEVERAL = {
+    # What an order of two comes to when this happened to the slot of its second booking alone.
+    "open": ("done", "done"), "moved": ("done", "slot_changed"), "closed": ("sales_closed:closed", "done"),
+    "sales_over": ("sales_closed:sales_over", "done"), "withdrawn": ("sales_closed:withdrawn", "done"),
+    "cancelled": ("sales_closed:cancelled", "sales_closed:cancelled"),
+    "departed": ("sales_closed:departed", "sales_closed:departed"),
+    "gate_closed": ("sales_closed:gate_closed", "sales_closed:gate_closed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", SEVERAL)
+async def test_orders_of_several(api: httpx.AsyncClient, world: World, provider: Provider, condition: str):
+    walk = Walk(api, world, provider, condition)
+    slots = [await walk.open_slot(), await walk.open_slot()]
+    made = await api.post("/v1/orders", json={"bookings": [walk.wish(slot) for slot in slots]}, headers=world.app)
+    order, owner = made.json(), owner_of(made.json())
+    if condition in APPLY:
+        await APPLY[condition](world, slots[1])
+    url = f"/v1/orders/{order['id']}"
+    shown = (await api.get(url, headers=owner)).json()
+    extend, confirm = SEVERAL[condition]
+    works = [verb for verb, found in (("extend", extend), ("confirm", confirm)) if found in {"done", "slot_changed"}]
+    assert shown["available_actions"] == [*works, "cancel"]
+    for booking in shown["bookings"]:
+        assert not {"extend", "confirm", "cancel"} & set(booking["available_actions"])
+        for verb in ("extend", "confirm", "cancel"):
+            assert outcome_of(await walk.post(booking, verb, owner)) == "use_order"
+    answers = {
+        "extend": await api.post(f"{url}/extend", headers=owner),
+        "confirm": await api.post(
+            f"{url}/confirm", headers=owner, json={"contact": CONTACT, "payment": {"method": "on_site"}}
+        ),
+    }  # fmt: skip
+    assert {verb: outcome_of(answer) for verb, answer in answers.items()} == {"extend": extend, "confirm": confirm}
+    for body in (answer.json() for answer in answers.values()):
+        if body.get("code") == "sales_closed":
+            assert [error["pointer"] for error in body["errors"]] == [body["pointer"]] == ["/bookings/1"]
+            assert (body["booking_id"], body["slot_id"]) == (order["bookings"][1]["id"], str(slots[1]))
+    if confirm == "slot_changed":
+        assert [one["booking_id"] for one in answers["confirm"].json()["slots"]] == [order["bookings"][1]["id"]]
+    if confirm == "done":
+        assert answers["confirm"].json()["available_actions"] == ["cancel"]
+
+
+async def test_a_hold_at_its_limit(api: httpx.AsyncClient, world: World, provider: Provider):
+    walk = Walk(api, world, provider, "open")
+    held = await hold(api, world.app, walk.wish(await walk.open_slot()))
+    assert "extend" in (await walk.see(held, owner_of(held)))["available_actions"]
+    await conditions.run(
+        world, "update booking_order set hold_limit_at = expires_at where id = $1", UUID(held["order_id"])
+    )
+    shown = await walk.see(held, owner_of(held))
+    assert "extend" not in shown["available_actions"]
+    again = await walk.post(held, "extend", owner_of(held))
+    assert (again.status_code, again.json()["version"]) == (200, shown["version"])
+
+
+async def test_missing_details_do_not_unlist_confirm(api: httpx.AsyncClient, world: World, provider: Provider):
+    walk = Walk(api, world, provider, "open")
+    wish = walk.wish(await walk.open_slot())
+    del wish["items"][0]["name"]
+    held = await hold(api, world.app, wish)
+    assert {one["code"] for one in held["missing"]} == {"contact_required", "name_required"}
+    assert "confirm" in held["available_actions"]
+    assert outcome_of(await walk.ask(held, "confirm", owner_of(held))) == "details_missing"

@@ -257,6 +257,7 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
     order = facts.order
     facts.intent = intent if order.intent_id in (None, intent.id) else facts.intent
     is_current = order.intent_id == intent.id and intent.abandoned_at is None
+    paid_on_site = order.status == "confirmed" and not any(one.price.due_now.amount for one in facts.bookings)
     match intent.status:
         case "succeeded" if is_current and order.status in {"pending", "on_hold"}:
             # On hold: declined first, then charged after all. The hold is still there, so the money is good.
@@ -270,8 +271,8 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
                 await _retake_or_refund(ctx, facts, intent)
         case "succeeded" if is_current and order.status in {"expired", "rejected"} and not _was_refused(facts):
             await _retake_or_refund(ctx, facts, intent)
-        case "succeeded" if not is_current or (order.status == "cancelled" and not facts.was_confirmed):
-            # Another payment took its place, or the order was cancelled before it came.
+        case "succeeded" if not is_current or (order.status == "cancelled" and not facts.was_confirmed) or paid_on_site:
+            # Another payment took its place, after a decline also the one on site, or the order was cancelled before.
             before = len(facts.refunds)
             await refund_whole(ctx, facts, intent, "cancelled" if order.status == "cancelled" else "superseded")
             if len(facts.refunds) > before:
