@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
-from booking_api.bookings import change_routes, customer_routes
+from booking_api.bookings import change_routes, customer_routes, slot_routes
 from booking_api.bookings import routes as bookings
 from booking_api.catalog import routes as catalog
 from booking_api.checkin import routes as checkin
@@ -65,6 +65,7 @@ def handlers() -> list[Any]:
         *bookings.ROUTES,
         *change_routes.ROUTES,
         *customer_routes.ROUTES,
+        *slot_routes.ROUTES,
         *pages.ROUTES,
     ]
 

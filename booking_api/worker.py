@@ -56,6 +56,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     "refund.settled": (bookings.follow_refund,),
     "refund.failed": (bookings.follow_refund,),
     "refund.retried": (bookings.follow_refund,),
+    "slot.holds_unwanted": (bookings.release_holds,),
 }
 """Event type → who hears of it. A subscriber may hear of an event more than once."""
 

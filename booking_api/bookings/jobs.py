@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 from cryptography.fernet import InvalidToken
 
-from booking_api.bookings import queries, recovery, retention_queries
-from booking_api.bookings.operations import cancel, confirm, edit
+from booking_api.bookings import queries, recovery, retention_queries, slot_rules
+from booking_api.bookings.operations import cancel, confirm, edit, release
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.bookings.operations.write import announce, save
@@ -186,6 +186,8 @@ async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
 
     Raises the last failure once all others were reached, so that the job is tried again.
     """
+    if not slot_rules.concerns_bookings(event.data.get("changed")):
+        return
     after = UUID(int=0)
     failure: Exception | None = None
     async with acquire(runtime) as db:
@@ -205,6 +207,11 @@ async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
             after = found[-1].order_id
     if failure is not None:
         raise failure
+
+
+async def release_holds(runtime: Runtime, event: StoredEvent) -> None:
+    """Gives back what was held on a slot when its organiser didn't want it any more."""
+    await release.release_holds(runtime, event.org_id, event.subject_id, event.created_at)
 
 
 async def apply_retention(runtime: Runtime) -> int:

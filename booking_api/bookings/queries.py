@@ -288,6 +288,26 @@ async def list_orders_on_slot(
     )
 
 
+async def list_holds_on_slot(
+    db: Connection, org_id: UUID, slot_id: UUID, made_before: datetime, after: UUID, limit: int
+) -> list[OrderOnSlot]:
+    """Orders that hold places on a slot since before a moment, by id."""
+    return await fetch_all(
+        db,
+        OrderOnSlot,
+        """
+        select distinct order_id from booking
+        where org_id = $1 and slot_id = $2 and status = 'on_hold' and created_at <= $3 and order_id > $4
+        order by order_id limit $5
+        """,
+        org_id,
+        slot_id,
+        made_before,
+        after,
+        limit,
+    )
+
+
 async def list_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[ItemRow]:
     return await fetch_all(
         db,

@@ -132,7 +132,9 @@ async def _place(
         return await _place_once(request, wanted, show, booking_id, is_short=is_short)
     except (NoRoom, SeatTaken) as error:
         org = request.scope["auth"][0]
-        if not await end_holds_on(runtime_of(request), org.org_id, [booking.slot_id for booking in wanted.bookings]):
+        outdated = isinstance(error, NoRoom) and error.outdated
+        slots = [booking.slot_id for booking in wanted.bookings]
+        if not outdated and not await end_holds_on(runtime_of(request), org.org_id, slots):
             raise (sold_out(error) if isinstance(error, NoRoom) else error) from None
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name not in TRY_AGAIN:

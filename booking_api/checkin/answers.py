@@ -27,6 +27,7 @@ from booking_api.core.context import Context
 from booking_api.core.money import Money
 from booking_api.core.texts import pick
 from booking_api.inventory.rules import local
+from booking_api.inventory.schemas import expected_times
 
 NEVER_CONFIRMED = {"on_hold", "pending"}
 LOCATING = {"wrong_gate", "wrong_slot", "too_early", "expired"}
@@ -64,9 +65,10 @@ def facts_of(
     row: ItemFacts, definition: ProductDefinition, now: datetime, direction: Direction = "entry", *,
     gate: str | None = None, serving: UUID | None = None, known: bool = True, revoked: bool = False,
 ) -> Facts:  # fmt: skip
-    """What the verdict rests on. The window is the live slot's, so that a delay moves it for every pass."""
+    """What the verdict rests on. The window is the live slot's, so that a delay keeps the gate open for every pass."""
     admission = option_of(row, definition).admission
-    admit_from, admit_until = admission_window(admission, row.starts_at, row.ends_at)
+    expected = expected_times(row.starts_at, row.ends_at, row.estimated_starts_at, row.estimated_ends_at)
+    admit_from, admit_until = admission_window(admission, row.starts_at, row.ends_at, expected)
     status = row.booking_status
     return Facts(
         direction=direction, now=now,

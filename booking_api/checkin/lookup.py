@@ -21,7 +21,7 @@ from booking_api.core.ids import read_code
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.text.folding import search_query
 from booking_api.core.texts import pick
-from booking_api.inventory.rules import local
+from booking_api.inventory.rules import delay_answer, local
 
 BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=6)
@@ -89,7 +89,7 @@ async def list_slots(ctx: Context, query: GateSlotsQuery) -> GateSlotPage:
                 slot_id=row.id, product_id=row.product_id, status=row.status, gate=row.gate,
                 product=pick(definitions[row.product_id, row.product_version].title, ctx.languages),
                 starts_at=local(row.starts_at, row.time_zone), ends_at=local(row.ends_at, row.time_zone),
-                time_zone=row.time_zone, expected=row.expected, admitted=row.admitted, inside=row.inside,
+                time_zone=row.time_zone, delay=delay_answer(row.delay, row.time_zone, row.time_zone), expected=row.expected, admitted=row.admitted, inside=row.inside,
             )
             for row in page
         ],

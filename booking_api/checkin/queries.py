@@ -82,7 +82,8 @@ async def find_facts(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> 
             (select coalesce(sum(t.amount), 0)::bigint from settlement t
              where t.org_id = $1 and t.order_id = b.order_id and t.booking_id = b.id)
           else 0 end as settled,
-          s.id as slot_id, s.starts_at, s.ends_at, s.time_zone, s.status as slot_status, s.gate,
+          s.id as slot_id, s.starts_at, s.ends_at, s.estimated_starts_at, s.estimated_ends_at, s.time_zone,
+          s.status as slot_status, s.gate,
           p.issued_at as pass_issued_at, r.issued_before as revoked_before,
           coalesce(a.inside, false) as inside, coalesce(a.entries, 0) as entries, a.first_admitted_at,
           a.last_scan_nonce as last_nonce, l.received_at as last_at, l.direction as last_direction, l.gate as last_gate,
@@ -258,17 +259,23 @@ async def list_gate_slots(
         db,
         GateSlotRow,
         """
-        select s.id, s.product_id, s.product_version, s.starts_at, s.ends_at, s.time_zone, s.gate, s.status,
+        select s.id, s.product_id, s.product_version, s.starts_at, s.ends_at, s.time_zone, s.gate, s.delay, s.status,
           (select count(*)::int from booking b
              join item i on i.org_id = $1 and i.booking_id = b.id and i.status = 'active'
            where b.org_id = $1 and b.slot_id = s.id and b.status = 'confirmed') as expected,
           (select count(*)::int from attendance a where a.org_id = $1 and a.slot_id = s.id) as admitted,
           (select count(*)::int from attendance a where a.org_id = $1 and a.slot_id = s.id and a.inside) as inside
         from (
-          select f.id, f.product_id, p.version as product_version, f.starts_at, f.ends_at, f.time_zone, f.gate, f.status
+          select f.id, f.product_id, p.version as product_version, f.starts_at, f.ends_at, f.time_zone, f.gate, f.status,
+            case when f.estimated_starts_at is not null then jsonb_build_object(
+              'estimated_starts_at', f.estimated_starts_at, 'estimated_ends_at', f.estimated_ends_at,
+              'note', f.delay_note, 'updated_at', f.delay_updated_at
+            ) end as delay
           from slot f join product p on p.org_id = $1 and p.id = f.product_id
           where f.org_id = $1 and ($2::text is null or lower(f.gate) = lower($2))
-            and f.starts_at between $3 and $5 and f.ends_at >= $4 and (f.starts_at, f.id) > ($6, $7)
+            and f.starts_at between $3 and $5
+            and greatest(f.ends_at, coalesce(f.estimated_ends_at, f.ends_at + (f.estimated_starts_at - f.starts_at))) >= $4
+            and (f.starts_at, f.id) > ($6, $7)
           order by f.starts_at, f.id limit $8
         ) s
         order by s.starts_at, s.id

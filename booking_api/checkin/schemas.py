@@ -10,6 +10,7 @@ from msgspec import Meta
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
+from booking_api.inventory.schemas import Delay
 
 Direction = Literal["entry", "exit"]
 NONCE_PATTERN = r"^[A-Za-z0-9._~:\-]{1,128}$"
@@ -240,6 +241,7 @@ class GateSlot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ends_at: datetime
     time_zone: Annotated[str, Meta(examples=["America/New_York"])]
     gate: str | None = None
+    delay: Delay | None = None
     status: Annotated[str, Meta(description="x-extensible-enum: open, closed, cancelled")]
     expected: int
     """Items of confirmed bookings."""
@@ -278,6 +280,8 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
     slot_id: UUID
     starts_at: datetime
     ends_at: datetime
+    estimated_starts_at: datetime | None
+    estimated_ends_at: datetime | None
     time_zone: str
     slot_status: str
     gate: str | None
@@ -342,6 +346,7 @@ class GateSlotRow(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime
     time_zone: str
     gate: str | None
+    delay: Delay | None
     status: str
     expected: int
     admitted: int

@@ -29,6 +29,9 @@ class Organisation(msgspec.Struct, frozen=True):
     retention_days: int | None
     country: str | None = None
     """ISO 3166 alpha-2, as it was set."""
+    moved_later_minutes: int = 60
+    """A slot that moves later by more than this is another one than was booked, and the customer may choose."""
+    moved_earlier_minutes: int = 10
 
     @property
     def phone_country(self) -> str | None:

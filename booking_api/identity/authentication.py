@@ -173,6 +173,8 @@ async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
         found.live,
         found.retention_days,
         found.country,
+        found.moved_later_minutes,
+        found.moved_earlier_minutes,
     )
     kind = "app" if found.kind == "publishable" else "key"
     return org, Caller(kind=kind, credential_id=found.id, scopes=frozenset(found.scopes), channel=found.channel)
@@ -280,6 +282,8 @@ async def _look_up(
         first.live,
         first.retention_days,
         first.country,
+        first.moved_later_minutes,
+        first.moved_earlier_minutes,
     )
     sessions = {row.session_id: row for row in rows}
     members = {row.id: row for row in await session_queries.find_members(db, org_id, staff_ids)} if staff_ids else {}

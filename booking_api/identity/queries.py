@@ -29,7 +29,8 @@ async def find_organisation(db: Connection, org_id: UUID) -> Organisation | None
         db,
         Organisation,
         """
-        select org_id, name, time_zone, currency, locale, live, retention_days, country
+        select org_id, name, time_zone, currency, locale, live, retention_days, country, moved_later_minutes,
+          moved_earlier_minutes
         from organisation where org_id = $1
         """,
         org_id,
@@ -42,7 +43,8 @@ async def list_organisations(db: Connection) -> list[Organisation]:
         db,
         Organisation,
         """
-        select org_id, name, time_zone, currency, locale, live, retention_days, country
+        select org_id, name, time_zone, currency, locale, live, retention_days, country, moved_later_minutes,
+          moved_earlier_minutes
         from organisation order by created_at, org_id
         """,
     )
@@ -71,6 +73,8 @@ class FoundKey(msgspec.Struct, frozen=True):
     live: bool
     retention_days: int | None
     country: str | None
+    moved_later_minutes: int
+    moved_earlier_minutes: int
 
 
 async def find_keys_with_organisation(
@@ -82,7 +86,8 @@ async def find_keys_with_organisation(
         FoundKey,
         """
         select k.org_id, k.secret_hash, k.id, k.kind, k.channel, k.scopes, k.last_used_at, k.revoked_at,
-               o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days, o.country
+               o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days, o.country, o.moved_later_minutes,
+               o.moved_earlier_minutes
         from unnest($1::uuid[], $2::bytea[]) as w (org_id, secret_hash)
         join api_key k on k.org_id = w.org_id and k.secret_hash = w.secret_hash
         join organisation o on o.org_id = w.org_id

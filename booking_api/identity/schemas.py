@@ -22,6 +22,7 @@ one booking; a member of staff signs in."""
 
 SCOPES = (
     "catalog:read",
+    "catalogue:write",
     "bookings:read",
     "bookings:write",
     "scan",
@@ -35,8 +36,8 @@ SCOPES = (
 )
 """What a secret key may be allowed; `docs/` and the OpenAPI document explain each."""
 Scope = Literal[
-    "catalog:read", "bookings:read", "bookings:write", "scan", "scan:override", "gate:read", "feedback:read",
-    "feedback:write", "staff:write", "keys:write", "audit:read",
+    "catalog:read", "catalogue:write", "bookings:read", "bookings:write", "scan", "scan:override", "gate:read",
+    "feedback:read", "feedback:write", "staff:write", "keys:write", "audit:read",
 ]  # fmt: skip
 
 Email = Annotated[str, fields.email(examples=["ada@example.org"])]

@@ -24,6 +24,8 @@ class FoundSession(msgspec.Struct, frozen=True):
     live: bool
     retention_days: int | None
     country: str | None
+    moved_later_minutes: int
+    moved_earlier_minutes: int
     session_id: UUID | None
     used_at: datetime | None
     first_used_at: datetime | None
@@ -43,8 +45,9 @@ async def find_sessions(db: Connection, org_id: UUID, session_ids: Sequence[UUID
         db,
         FoundSession,
         """
-        select o.org_id, o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days,
-               o.country, s.id as session_id, s.last_used_at as used_at, s.first_used_at, s.revoked_at, s.address_digest,
+        select o.org_id, o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days, o.country,
+               o.moved_later_minutes, o.moved_earlier_minutes,
+               s.id as session_id, s.last_used_at as used_at, s.first_used_at, s.revoked_at, s.address_digest,
                s.booking_id, s.narrowed_at, s.others_ended_at
         from organisation o left join session s on s.org_id = $1 and s.id = any($2::uuid[])
         where o.org_id = $1

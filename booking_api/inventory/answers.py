@@ -42,6 +42,7 @@ def availability(slot: FoundSlot, terms: rules.Terms, now: float) -> Availabilit
         booking_closes_at=local(closes_at, zone),
         admit_from=local(admit_from, zone),
         admit_until=local(admit_until, zone),
+        delay=rules.delay_answer(rules.delay_of(slot), slot.time_zone, slot.end_time_zone) if slot.delay else None,
         held_by_you=slot.held or None,
         gate=slot.gate,
         resource=slot.resource,

@@ -122,7 +122,7 @@ async def _sum_up(
             if (product := sheet.products.get(product_id)) is not None
             for row in rules.offer_rows(product, sheet.wanted, day, day)
         ]
-        return await calendar_queries.sum_up(db, org_id, route, columns(rows, 7), holder_id, rules.LIMITED_SHARE, now)
+        return await calendar_queries.sum_up(db, org_id, route, columns(rows, 8), holder_id, rules.LIMITED_SHARE, now)
 
 
 async def _meet(

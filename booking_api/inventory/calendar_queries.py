@@ -126,7 +126,8 @@ async def sum_up(
 ) -> list[SumRow]:
     """The slots summed up by local date and product; the rank as `rules.slot_status`.
 
-    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes.
+    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes,
+    and after the end when it does at the latest. A delay moves all of these times.
     Slots are reached through those without an option, which say on which days a product is asked for. `offset 0` keeps
     the planner, which can't guess how many rows there are, on the index of products and dates.
     """
@@ -135,19 +136,25 @@ async def sum_up(
         SumRow,
         """
         with offer as (
-          select * from unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[], $9::int[], $10::int[])
-            as o (product_id, option_id, first_day, last_day, total, places, closes_minutes)
+          select *
+          from unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[], $9::int[], $10::int[], $11::int[])
+            as o (product_id, option_id, first_day, last_day, total, places, closes_minutes, gate_minutes)
         ), mine as (
           select distinct c.slot_id
           from claim c
-          where c.org_id = $1 and c.holder_id = $11 and c.places > 0 and (c.expires_at is null or c.expires_at > $13)
+          where c.org_id = $1 and c.holder_id = $12 and c.places > 0 and (c.expires_at is null or c.expires_at > $14)
         ), found as (
-          select s.*, p.on_sale and s.status = 'open' and s.booking_closes_at > $13 as for_sale
+          select s.*, s.booking_closes_at + s.late as sales_end_at,
+                 p.on_sale and s.status = 'open' and s.booking_closes_at + s.late > $14 as for_sale
           from offer o
           join product p on p.org_id = $1 and p.id = o.product_id
           cross join lateral (
-            select t.id, t.product_id, t.local_date, t.starts_at, t.capacity, t.capacity - t.taken as free, t.status,
-                   t.booking_closes_at
+            select t.id, t.product_id, t.local_date, t.capacity, t.capacity - t.taken as free, t.status,
+                   t.booking_closes_at, coalesce(t.estimated_starts_at, t.starts_at) as begins_at,
+                   coalesce(t.estimated_starts_at - t.starts_at, interval '0') as late,
+                   greatest(t.ends_at, coalesce(
+                     t.estimated_ends_at, t.ends_at + coalesce(t.estimated_starts_at - t.starts_at, interval '0')
+                   )) as finishes_at
             from slot t
             where t.org_id = $1 and t.product_id = o.product_id and t.local_date between o.first_day and o.last_day
               and ($2::uuid is null or t.origin_id = $2) and ($3::uuid is null or t.destination_id = $3)
@@ -155,35 +162,40 @@ async def sum_up(
           ) s
           where o.option_id is null
         ), offered as (
-          select s.id, s.product_id, s.local_date, s.starts_at, s.booking_closes_at, s.capacity, s.free, s.status,
-                 mine.slot_id is not null as held, o.total, o.places,
-                 s.starts_at - make_interval(mins => o.closes_minutes) as closes_at,
-                 coalesce(s.for_sale and s.starts_at - make_interval(mins => o.closes_minutes) > $13, false) as open,
+          select s.id, s.product_id, s.local_date, s.begins_at, s.sales_end_at, s.capacity, s.free, s.status,
+                 mine.slot_id is not null as held, o.total, o.places, c.closes_at,
+                 coalesce(s.for_sale and c.closes_at > $14, false) as open,
                  least(s.free, coalesce(q.capacity - q.taken, s.free)) as room
           from found s
           left join mine on mine.slot_id = s.id
           left join offer o on o.option_id is not null and o.product_id = s.product_id
             and s.local_date between o.first_day and o.last_day
+          cross join lateral (
+            select case when o.option_id is not null then least(
+              s.begins_at - make_interval(mins => o.closes_minutes),
+              s.finishes_at + make_interval(mins => o.gate_minutes)
+            ) end as closes_at
+          ) c
           left join quota q on q.org_id = $1 and q.slot_id = s.id and q.option_id = o.option_id
         ), summed as (
-          select d.product_id, d.local_date, d.status, d.capacity, d.free, d.held, d.starts_at >= $13 as upcoming,
+          select d.product_id, d.local_date, d.status, d.capacity, d.free, d.held, d.begins_at >= $14 as upcoming,
                  bool_or(d.open) as on_offer,
                  max(d.room) filter (where d.open and d.room >= d.places) as room,
                  min(d.total) filter (where d.open and d.room >= d.places) as total,
                  least(
-                   min(d.starts_at) filter (where d.starts_at >= $13) + interval '1 microsecond',
-                   min(d.booking_closes_at) filter (where d.booking_closes_at > $13),
-                   min(d.closes_at) filter (where d.closes_at > $13)
+                   min(d.begins_at) filter (where d.begins_at >= $14) + interval '1 microsecond',
+                   min(d.sales_end_at) filter (where d.sales_end_at > $14),
+                   min(d.closes_at) filter (where d.closes_at > $14)
                  ) as until
           from offered d
-          group by d.id, d.product_id, d.local_date, d.status, d.capacity, d.free, d.held, d.starts_at
+          group by d.id, d.product_id, d.local_date, d.status, d.capacity, d.free, d.held, d.begins_at
         )
         select d.local_date as day, d.product_id,
                max(case
                  when d.status = 'cancelled' then 0
                  when not d.on_offer then 1
                  when d.room is null then case when d.held then 3 else 2 end
-                 when d.room * $12::int <= d.capacity then 3
+                 when d.room * $13::int <= d.capacity then 3
                  else 4
                end) filter (where d.upcoming) as rank,
                coalesce(sum(d.free) filter (where d.on_offer and d.upcoming), 0)::int as vacancies,

@@ -14,6 +14,7 @@ class FreeSlot(msgspec.Struct, frozen=True):
     id: UUID
     free: int
     status: str
+    version: int
 
 
 async def lock_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[FreeSlot]:
@@ -22,7 +23,7 @@ async def lock_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> 
         db,
         FreeSlot,
         """
-        select id, capacity - taken as free, status from slot
+        select id, capacity - taken as free, status, version from slot
         where org_id = $1 and id = any($2::uuid[]) order by id for update
         """,
         org_id,

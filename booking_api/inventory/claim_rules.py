@@ -7,19 +7,24 @@ from booking_api.inventory.schemas import ClaimRequest, Taken
 
 
 def first_fit(
-    claims: Sequence[ClaimRequest], free: Mapping[UUID, int], quota_free: Mapping[tuple[UUID, UUID], int]
-) -> list[Taken]:
+    claims: Sequence[ClaimRequest], free: Mapping[UUID, int], quota_free: Mapping[tuple[UUID, UUID], int],
+    versions: Mapping[UUID, int] | None = None,
+) -> list[Taken]:  # fmt: skip
     """Decides claims in the order they came: each takes what it needs if slot and quota have it.
 
     A refused large party doesn't refuse a smaller one behind it. A slot that isn't in `free` is not for sale; an
-    option that isn't in `quota_free` has no limit of its own.
+    option that isn't in `quota_free` has no limit of its own. A claim that was checked under another of the slots'
+    `versions` takes nothing.
     """
     left, quota_left = dict(free), dict(quota_free)
     outcomes: list[Taken] = []
     for claim in claims:
         key = (claim.slot_id, claim.option_id)
+        known = claim.slot_version if versions is None else versions.get(claim.slot_id)
+        outdated = claim.slot_version is not None and claim.slot_version != known
         ok = (
-            claim.slot_id in left
+            not outdated
+            and claim.slot_id in left
             and claim.places <= left[claim.slot_id]
             and (key not in quota_left or claim.quota_places <= quota_left[key])
         )
@@ -27,7 +32,7 @@ def first_fit(
             left[claim.slot_id] -= claim.places
             if key in quota_left:
                 quota_left[key] -= claim.quota_places
-        outcomes.append(Taken(claim.id, claim.slot_id, ok))
+        outcomes.append(Taken(claim.id, claim.slot_id, ok, outdated))
     return outcomes
 
 

@@ -43,7 +43,10 @@ async def take(db: Connection, org_id: UUID, claims: Sequence[ClaimRequest], now
         if limited
         else []
     )
-    outcomes = first_fit(claims, free, {(quota.slot_id, quota.option_id): quota.free for quota in quotas})
+    outcomes = first_fit(
+        claims, free, {(quota.slot_id, quota.option_id): quota.free for quota in quotas},
+        {slot.id: slot.version for slot in slots},
+    )  # fmt: skip
     won = [claim for claim, outcome in zip(claims, outcomes, strict=True) if outcome.ok]
     if won:
         has_quota = {(quota.slot_id, quota.option_id) for quota in quotas}

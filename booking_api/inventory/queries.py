@@ -16,7 +16,11 @@ async def find_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> 
         """
         select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.kind, s.origin_id,
                s.destination_id, s.local_date, s.starts_at, s.ends_at, s.time_zone, s.end_time_zone, s.capacity,
-               s.taken, s.status, s.booking_closes_at, s.gate, s.resource, s.seat_layout_id
+               s.taken, s.status, s.booking_closes_at, s.gate, s.resource, s.seat_layout_id, s.version,
+               case when s.estimated_starts_at is not null then jsonb_build_object(
+                 'estimated_starts_at', s.estimated_starts_at, 'estimated_ends_at', s.estimated_ends_at,
+                 'note', s.delay_note, 'updated_at', s.delay_updated_at
+               ) end as delay
         from slot s
         join product p on p.org_id = $1 and p.id = s.product_id
         where s.org_id = $1 and s.id = any($2::uuid[])
@@ -49,7 +53,11 @@ async def find_slots_with_room(
                  from quota q
                  where q.org_id = $1 and q.slot_id = s.id
                ) as quotas,
-               coalesce(mine.places, 0) as held
+               coalesce(mine.places, 0) as held, s.version,
+               case when s.estimated_starts_at is not null then jsonb_build_object(
+                 'estimated_starts_at', s.estimated_starts_at, 'estimated_ends_at', s.estimated_ends_at,
+                 'note', s.delay_note, 'updated_at', s.delay_updated_at
+               ) end::text as delay
         from slot s
         join product p on p.org_id = $1 and p.id = s.product_id
         left join mine on mine.slot_id = s.id

@@ -9,7 +9,7 @@ from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.errors import NotFound, Unprocessable
 from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_query
-from booking_api.core.replies import Reply, body_etag, runtime_of, send
+from booking_api.core.replies import Reply, body_etag, runtime_of, send, version_etag
 from booking_api.core.transactions import make_context, reading
 from booking_api.inventory import search
 from booking_api.inventory.calendar import calendar
@@ -68,11 +68,12 @@ async def get_calendar(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def get_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Response[bytes]:
     """Get a slot.
 
-    As it is at this moment, shaped like an item of a search; past and cancelled ones too.
+    As it is at this moment, shaped like an item of a search; past and cancelled ones too. Its ETag is its version.
     """
     query = read_query(request, SlotQuery)
     async with reading(request) as ctx:
-        ctx.reply = Reply(await search.get_slot(ctx, slot_id, query))
+        shown = await search.get_slot(ctx, slot_id, query)
+        ctx.reply = Reply(shown.answer, headers={"ETag": version_etag(shown.version)})
     return send(request, ctx)
 
 

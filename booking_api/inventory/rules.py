@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from booking_api.catalog.rules import (
     places,
     price_periods,
     sales_close_at,
+    sales_close_minutes,
     total_amount,
     unit_amount,
 )
@@ -23,6 +24,7 @@ from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
 from booking_api.core.errors import FieldError, Invalid, invalid
 from booking_api.core.money import Money
 from booking_api.inventory.schemas import (
+    Delay,
     FoundSlot,
     SlotAnswer,
     SlotRow,
@@ -49,6 +51,8 @@ class Offer(msgspec.Struct, frozen=True):
     """The option's id as text."""
     closes_before: float
     """Seconds before the start when its sales to that party end; infinite where it isn't sold to it."""
+    closes_after_end: float
+    """Seconds after the end when they end at the latest, because its gate closes; infinite where that never counts."""
     units: list[UnitPrice]
     total: int | None
     written: tuple[str, dict[str | None, str]]
@@ -65,8 +69,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     places: int
     broken: list[str]
     offers: list[Offer]
-    closes_before: float
+    closings: list[tuple[float, float]]
+    """Of each option, the seconds before the start and after the end when its sales end."""
     opens_before: float
+    opens_last_before: float
     admits_after_start: float
     admits_after_end: float
 
@@ -120,10 +126,10 @@ def make_terms(definition: ProductDefinition, wanted: Wanted | None, day: date) 
             UnitPrice(unit.id, unit.code, Money(amount, currency)) for unit, amount in amounts if amount is not None
         ]
         total = None if broken else total_amount(definition, option, counts, day)
-        closes_before = math.inf if total is None else option.conditions.booking_closes_minutes * 60.0
+        before_start, after_end = _closing(option, definition.kind)
+        closes_before = math.inf if total is None else before_start
         written = _written(option.id, units, None if total is None else Money(total, currency))
-        offers.append(Offer(option, str(option.id), closes_before, units, total, written))
-    closings = [option.conditions.booking_closes_minutes * 60.0 for option in options]
+        offers.append(Offer(option, str(option.id), closes_before, after_end, units, total, written))
     gates = [option.admission for option in options]
     opens = [gate.opens_before_minutes * 60.0 for gate in gates]
     after_start = [gate.closes_after_minutes * 60.0 for gate in gates if gate.closes_relative_to == "start"]
@@ -133,23 +139,28 @@ def make_terms(definition: ProductDefinition, wanted: Wanted | None, day: date) 
         places=0 if broken else places(definition, counts),
         broken=broken,
         offers=offers,
-        closes_before=min(closings, default=-math.inf),
+        closings=[_closing(option, definition.kind) for option in options],
         opens_before=max(opens, default=0.0),
-        # A gate never closes before it opens, see `admission_window`.
-        admits_after_start=max([*after_start, *(-seconds for seconds in opens)], default=-math.inf),
+        opens_last_before=min(opens, default=math.inf),
+        admits_after_start=max(after_start, default=-math.inf),
         admits_after_end=max(after_end, default=-math.inf if options else 0.0),
     )
 
 
+def _closing(option: OptionDefinition, kind: str) -> tuple[float, float]:
+    before_start, after_end = sales_close_minutes(option, kind)
+    return before_start * 60.0, math.inf if after_end is None else after_end * 60.0
+
+
 def offer_rows(
     definition: ProductDefinition, wanted: Wanted | None, first: date, last: date
-) -> Iterator[tuple[UUID, UUID | None, date, date, int | None, int, int]]:
+) -> Iterator[tuple[UUID, UUID | None, date, date, int | None, int, int, int | None]]:
     """A product's offers to a party for statements over many days, the first without an option.
 
     Product, option, first and last day of a period with one price, total, places, minutes before the start when the
-    option closes.
+    option closes, and minutes after the end when it does at the latest.
     """
-    yield definition.id, None, first, last, None, 0, 0
+    yield definition.id, None, first, last, None, 0, 0, None
     counts, broken = party_for(definition, wanted)
     if broken:
         return
@@ -158,7 +169,15 @@ def offer_rows(
         for start, end in price_periods(definition, option, first, last):
             total = total_amount(definition, option, counts, start)
             if total is not None:
-                yield definition.id, option.id, start, end, total, occupied, option.conditions.booking_closes_minutes
+                yield (
+                    definition.id,
+                    option.id,
+                    start,
+                    end,
+                    total,
+                    occupied,
+                    *sales_close_minutes(option, definition.kind),
+                )
 
 
 # days and times ---------------------------------------------------------------------------------------------------
@@ -199,8 +218,9 @@ def judge(slot: FoundSlot, terms: Terms, now: float) -> tuple[str, list[tuple[Of
     in seconds since 1970.
     """
     free, quotas = slot.capacity - slot.taken, slot.quotas
-    on_sale = slot.status == "open" and slot.on_sale and slot.booking_closes_at > now
-    remaining = slot.starts_at - now if on_sale else -math.inf
+    begins, ends = expected_seconds(slot)
+    on_sale = slot.status == "open" and slot.on_sale and slot.booking_closes_at + (begins - slot.starts_at) > now
+    remaining = begins - now if on_sale else -math.inf
     best, sold_out = -1, False
     options: list[tuple[Offer, int, str | None]] = []
     for offer in terms.offers:
@@ -209,7 +229,7 @@ def judge(slot: FoundSlot, terms: Terms, now: float) -> tuple[str, list[tuple[Of
             quota = int(quotas[found + 37 : quotas.index(",", found)])
             if quota < left:
                 left = quota
-        if remaining <= offer.closes_before:
+        if remaining <= offer.closes_before or ends + offer.closes_after_end <= now:
             options.append((offer, left, "closed"))
         elif left < terms.places:
             options.append((offer, left, "sold_out"))
@@ -227,31 +247,68 @@ def judge(slot: FoundSlot, terms: Terms, now: float) -> tuple[str, list[tuple[Of
     return "closed", options
 
 
+def delay_of(slot: FoundSlot) -> Delay | None:
+    """A found slot's delay; most have none."""
+    return None if slot.delay is None else msgspec.json.decode(slot.delay, type=Delay)
+
+
+def expected_seconds(slot: FoundSlot) -> tuple[float, float]:
+    """When a slot begins and ends as far as is known now, in seconds since 1970."""
+    if slot.delay is None:
+        return slot.starts_at, slot.ends_at
+    scheduled = datetime.fromtimestamp(slot.starts_at, UTC), datetime.fromtimestamp(slot.ends_at, UTC)
+    begins, ends = msgspec.json.decode(slot.delay, type=Delay).times(*scheduled)
+    return begins.timestamp(), ends.timestamp()
+
+
 def outer_times(slot: FoundSlot, terms: Terms) -> tuple[float, float, float]:
     """When a slot's last sales end, its first gate opens and its last gate closes, in seconds since 1970."""
-    starts_at, closes_at = slot.starts_at, slot.booking_closes_at
-    admit_until = starts_at + terms.admits_after_start
+    begins, ends = expected_seconds(slot)
+    last_sale = -math.inf
     # Comparisons, because calls of `min` and `max` cost several times as much, and a page has dozens.
-    if starts_at - terms.closes_before < closes_at:
-        closes_at = starts_at - terms.closes_before
-    if slot.ends_at + terms.admits_after_end > admit_until:
-        admit_until = slot.ends_at + terms.admits_after_end
-    return closes_at, starts_at - terms.opens_before, admit_until
+    for before_start, after_end in terms.closings:
+        of_option = begins - before_start
+        if ends + after_end < of_option:
+            of_option = ends + after_end
+        if of_option > last_sale:
+            last_sale = of_option
+    closes_at = slot.booking_closes_at + (begins - slot.starts_at)
+    if last_sale < closes_at and terms.closings:
+        closes_at = last_sale
+    # A gate never closes before it opens, see `admission_window`.
+    opens_at, admit_until = slot.starts_at - terms.opens_before, slot.starts_at - terms.opens_last_before
+    if begins + terms.admits_after_start > admit_until:
+        admit_until = begins + terms.admits_after_start
+    if ends + terms.admits_after_end > admit_until:
+        admit_until = ends + terms.admits_after_end
+    return closes_at, opens_at, admit_until
+
+
+def delay_answer(delay: Delay | None, time_zone: str, end_time_zone: str) -> Delay | None:
+    """A delay as answers carry it, its times with the local offset of their zone."""
+    if delay is None:
+        return None
+    return Delay(
+        estimated_starts_at=local(delay.estimated_starts_at, time_zone),
+        estimated_ends_at=None if delay.estimated_ends_at is None else local(delay.estimated_ends_at, end_time_zone),
+        note=delay.note,
+        updated_at=local(delay.updated_at, time_zone),
+    )
 
 
 def slot_over_at(slot: SlotRow, option: OptionDefinition) -> datetime:
     """From when nothing can be begun with a slot under an option any more."""
-    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at)
+    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at, slot.expected_times)
 
 
 def slot_sales_close_at(slot: SlotRow, option: OptionDefinition) -> datetime:
     """When an option's sales on a slot end."""
-    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at)
+    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at, slot.expected_times)
 
 
 def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefinition) -> SlotAnswer:
     """A slot as bookings carry it, with the admission window of the booked option."""
-    admit_from, admit_until = admission_window(option.admission, slot.starts_at, slot.ends_at)
+    admit_from, admit_until = admission_window(option.admission, slot.starts_at, slot.ends_at, slot.expected_times)
     return SlotAnswer(
         id=slot.id,
         product_id=slot.product_id,
@@ -262,6 +319,7 @@ def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefi
         status=slot.status,
         admit_from=local(admit_from, slot.time_zone),
         admit_until=local(admit_until, slot.time_zone),
+        delay=delay_answer(slot.delay, slot.time_zone, slot.end_time_zone),
         origin=place_brief(definition.origin) if definition.origin else None,
         destination=place_brief(definition.destination) if definition.destination else None,
         venue=place_brief(definition.venue) if definition.venue else None,

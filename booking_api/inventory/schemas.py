@@ -6,11 +6,36 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from booking_api.catalog.schemas import ConditionsAnswer, PlaceBrief, PlaceReference
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a slot is expected to take place, later than scheduled. The scheduled times stay what was booked."""
+
+    estimated_starts_at: datetime
+    estimated_ends_at: datetime | None = None
+    """Absent: as long after the estimated start as was scheduled."""
+    note: str | None = None
+    updated_at: datetime
+
+    def times(self, starts_at: datetime, ends_at: datetime) -> tuple[datetime, datetime]:
+        """As `expected_times`."""
+        return expected_times(starts_at, ends_at, self.estimated_starts_at, self.estimated_ends_at)
+
+
+def expected_times(
+    starts_at: datetime, ends_at: datetime, estimated_starts_at: datetime | None, estimated_ends_at: datetime | None
+) -> tuple[datetime, datetime]:
+    """When a slot with these scheduled times is expected to begin and to end, neither earlier than scheduled."""
+    if estimated_starts_at is None:
+        return starts_at, ends_at
+    begins = max(starts_at, estimated_starts_at)
+    return begins, max(ends_at, estimated_ends_at or ends_at + (begins - starts_at))
 
 
 class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +61,14 @@ class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
     gate: str | None
     resource: str | None
     seat_layout_id: UUID | None
+    version: int
+    """Raised by every change of what the organiser decides; not by what is taken."""
+    delay: Delay | None
+
+    @property
+    def expected_times(self) -> tuple[datetime, datetime]:
+        """When it begins and ends as far as is known now: as scheduled, or as its delay estimates."""
+        return (self.starts_at, self.ends_at) if self.delay is None else self.delay.times(self.starts_at, self.ends_at)
 
 
 class SeatWish(msgspec.Struct, frozen=True):
@@ -53,6 +86,8 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
     places: int
     quota_places: int
     expires_at: datetime | None
+    slot_version: int | None = None
+    """The slot's version that the wish was checked under, if it was; under another one it isn't taken."""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -70,6 +105,8 @@ class Taken(msgspec.Struct, frozen=True):
     claim_id: UUID
     slot_id: UUID
     ok: bool
+    outdated: bool = False
+    """Refused because the slot is another one by now than the wish was checked under."""
 
 
 # answers ----------------------------------------------------------------------------------------------------------
@@ -88,6 +125,8 @@ class SlotAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     admit_from: datetime
     """When the gate opens for the booked option."""
     admit_until: datetime
+    """When it closes; a delay moves it."""
+    delay: Delay | None = None
     origin: PlaceBrief | None = None
     destination: PlaceBrief | None = None
     venue: PlaceBrief | None = None
@@ -136,6 +175,8 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     admit_from: datetime
     """When the gate opens for the first option."""
     admit_until: datetime
+    """When it closes for the last option; a delay moves it, as it does the end of sales."""
+    delay: Delay | None = None
     held_by_you: int | None = None
     """Places in your own holds and bookings; they are counted as taken."""
     gate: str | None = None
@@ -281,8 +322,65 @@ class AvailabilityQuery(SlotsQuery, frozen=True, kw_only=True, forbid_unknown_fi
     cursor: Cursor | None = None
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Sign = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class NewDelay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the slot is expected to take place. At most 24 hours later than scheduled; what is earlier is a move."""
+
+    estimated_starts_at: Moment
+    estimated_ends_at: Moment | None = None
+    """Absent: as long after the estimated start as was scheduled."""
+    note: Annotated[str, msgspec.Meta(max_length=500, examples=["Waiting for the connecting train"])] | None = None
+
+
+class SlotChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes of a slot. Absent means untouched; null clears gate, resource and delay."""
+
+    status: Literal["open", "closed", "cancelled"] | UnsetType = UNSET
+    """`closed`: nobody new; who has a hold may still confirm it. `cancelled`: it doesn't take place."""
+    starts_at: Moment | UnsetType = UNSET
+    """Where nothing is said of `ends_at` and `booking_closes_at`, they keep their distance from the start."""
+    ends_at: Moment | UnsetType = UNSET
+    booking_closes_at: Moment | UnsetType = UNSET
+    """When sales end at the latest; a delay puts it off."""
+    capacity: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | UnsetType = UNSET
+    """Never less than what is taken."""
+    gate: Sign | None | UnsetType = UNSET
+    resource: Sign | None | UnsetType = UNSET
+    delay: NewDelay | None | UnsetType = UNSET
+    """Agents may set and clear it. It changes nothing that was booked: no condition, no pass."""
+    release_holds: bool = False
+    """Give back at once what is held on the slot and not paid. Otherwise a hold stays what it is, a promise."""
+
+
 class SlotQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     units: Units | None = None
+
+
+# rows -------------------------------------------------------------------------------------------------------------
+
+
+class SlotState(msgspec.Struct, frozen=True, kw_only=True):
+    """A locked slot, as far as it can be changed by itself, and what that depends on."""
+
+    id: UUID
+    local_date: date
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    capacity: int
+    taken: int
+    status: Literal["open", "closed", "cancelled"]
+    booking_closes_at: datetime
+    gate: str | None
+    resource: str | None
+    version: int
+    estimated_starts_at: datetime | None
+    estimated_ends_at: datetime | None
+    delay_note: str | None
+    delay_updated_at: datetime | None
 
 
 # rows of the search -----------------------------------------------------------------------------------------------
@@ -315,6 +413,9 @@ class FoundSlot(msgspec.Struct, frozen=True, gc=False):
     """`option=left,` for each option with a quota on this slot; two arrays would take three times as long to read."""
     held: int
     """Places of the caller's own live claims."""
+    version: int
+    delay: str | None
+    """A `Delay` as JSON: nearly no slot has one, and making an object of nothing would cost each row something."""
 
 
 class SlotId(msgspec.Struct, frozen=True):

@@ -196,26 +196,39 @@ def ranked_offers(
         offers = list(rules.offer_rows(product, wanted, first, last))
         occupied, cheapest = max(offer[5] for offer in offers), len(rows) + 1
         priced = [
-            (product_id, option_id, start, end, NEVER if total is None else total, occupied, closes, cheapest)
-            for product_id, option_id, start, end, total, _, closes in offers
+            (product_id, option_id, start, end, NEVER if total is None else total, occupied, closes, gate, cheapest)
+            for product_id, option_id, start, end, total, _, closes, gate in offers
         ]
         rows += sorted(priced, key=itemgetter(4))
-    return columns(rows, 8)
+    return columns(rows, 9)
 
 
 # single slots -----------------------------------------------------------------------------------------------------
 
 
-async def get_slot(ctx: Context, slot_id: UUID, query: SlotQuery) -> Availability:
+class ShownSlot(NamedTuple):
+    """One slot as it is now, and the rules that the party breaks."""
+
+    answer: Availability
+    version: int
+    broken: list[str]
+
+
+async def get_slot(ctx: Context, slot_id: UUID, query: SlotQuery) -> ShownSlot:
     """One slot as it is now, also when it is past or cancelled. Raises `NotFound` and `PartyNotAllowed`."""
-    wanted = rules.parse_units(query.units)
+    shown = await show_slot(ctx, slot_id, rules.parse_units(query.units))
+    if shown.broken:
+        raise refuse(shown.broken)
+    return shown
+
+
+async def show_slot(ctx: Context, slot_id: UUID, wanted: rules.Wanted | None) -> ShownSlot:
+    """One slot as it is now, for whatever party. Raises `NotFound`."""
     slots = await queries.find_slots_with_room(ctx.db, ctx.org_id, [slot_id], holder_of(ctx), ctx.now)
     if not slots:
         raise NotFound("There is no such slot.")
     (run,) = await _with_terms(ctx, slots, wanted)
-    if run.terms.broken:
-        raise refuse(run.terms.broken)
-    return availability(slots[0], run.terms, ctx.now.timestamp())
+    return ShownSlot(availability(slots[0], run.terms, ctx.now.timestamp()), slots[0].version, run.terms.broken)
 
 
 async def get_seats(ctx: Context, slot_id: UUID) -> SlotSeats:

@@ -44,11 +44,16 @@ async def search_product(
                  from quota q
                  where q.org_id = $1 and q.slot_id = s.id
                ) as quotas,
-               coalesce(mine.places, 0) as held
+               coalesce(mine.places, 0) as held, s.version,
+               case when s.estimated_starts_at is not null then jsonb_build_object(
+                 'estimated_starts_at', s.estimated_starts_at, 'estimated_ends_at', s.estimated_ends_at,
+                 'note', s.delay_note, 'updated_at', s.delay_updated_at
+               ) end::text as delay
         from slot s
         join product p on p.org_id = $1 and p.id = s.product_id
         left join mine on mine.slot_id = s.id
-        where s.org_id = $1 and s.product_id = $2 and s.local_date between $3 and $4 and s.starts_at >= $9
+        where s.org_id = $1 and s.product_id = $2 and s.local_date between $3 and $4
+          and coalesce(s.estimated_starts_at, s.starts_at) >= $9
           and (s.local_date, s.starts_at, s.id) > ($5::date, $6::timestamptz, $7::uuid)
         order by s.local_date, s.starts_at, s.id
         limit $10
@@ -96,12 +101,16 @@ async def search_route(
                  from quota q
                  where q.org_id = $1 and q.slot_id = s.id
                ) as quotas,
-               coalesce(mine.places, 0) as held
+               coalesce(mine.places, 0) as held, s.version,
+               case when s.estimated_starts_at is not null then jsonb_build_object(
+                 'estimated_starts_at', s.estimated_starts_at, 'estimated_ends_at', s.estimated_ends_at,
+                 'note', s.delay_note, 'updated_at', s.delay_updated_at
+               ) end::text as delay
         from slot s
         join product p on p.org_id = $1 and p.id = s.product_id
         left join mine on mine.slot_id = s.id
         where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3 and s.local_date between $4 and $5
-          and s.starts_at >= $10
+          and coalesce(s.estimated_starts_at, s.starts_at) >= $10
           and (s.local_date, s.starts_at, s.id) > ($6::date, $7::timestamptz, $8::uuid)
         order by s.local_date, s.starts_at, s.id
         limit $11
@@ -173,13 +182,14 @@ async def rank_by_price(
 ) -> list[RankedSlot]:
     """Slots from now on by the lowest total that can be booked, then start and id, after a position.
 
-    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes,
-    and the place, from 1, of the product's first offer in these columns. A product's offers stand together, the
-    cheapest first; the last of them, without an option, has those slots on which none of the others can be booked.
+    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes
+    and after the end when it does at the latest, and the place, from 1, of the product's first offer in these columns.
+    A product's offers stand together, the cheapest first; the last of them, without an option, has those slots on which none of the others can be booked.
 
     Nothing is read but what comes before the page's end: steps go from total to total, within one from day to day of
     UTC, and the sort, whose rows arrive by step, wants no further step once it has `limit` rows. A local date is at
-    most one day from the date of UTC. A slot counts under one offer only, by the `exists` over those before it, and
+    most one day from the date of UTC, and a delay is a day at most, so that the steps begin a day ago. A slot counts
+    under one offer only, by the `exists` over those before it, and
     quotas are looked up slot by slot, in order. `offset 0` keeps the planner, which can't guess how many rows there
     are, on the index of products and dates, and the lookups behind the inner sort. The last page, which has to
     look at every slot under every offer, takes longer than a ranking of them all at once would.
@@ -201,8 +211,8 @@ async def rank_by_price(
               (r.first_day - 1)::timestamp, (r.last_day + 1)::timestamp, interval '1 day'
             ) day
           ) d on d.total = t.total
-          where (t.total, (d.day + interval '1 day') at time zone 'UTC') > ($12::bigint, $13::timestamptz)
-            and (d.day + interval '1 day') at time zone 'UTC' > $15
+          where (t.total, (d.day + interval '1 day') at time zone 'UTC') > ($13::bigint, $14::timestamptz)
+            and (d.day + interval '2 days') at time zone 'UTC' > $16
           order by t.total, since
         )
         select s.id, s.starts_at, step.total as price
@@ -216,24 +226,33 @@ async def rank_by_price(
               select n.position, ($4::uuid[])[n.position] as product_id, ($5::uuid[])[n.position] as option_id,
                      ($6::date[])[n.position] as first_day, ($7::date[])[n.position] as last_day,
                      ($9::int[])[n.position] as places, ($10::int[])[n.position] as closes_minutes,
-                     ($11::int[])[n.position] as cheapest
+                     ($11::int[])[n.position] as gate_minutes, ($12::int[])[n.position] as cheapest
             ) o
             join product p on p.org_id = $1 and p.id = o.product_id
             cross join lateral (
-              select t.id, t.starts_at, t.local_date, t.capacity - t.taken as free,
-                     p.on_sale and t.status = 'open' and t.booking_closes_at > $15
+              select t.id, t.starts_at, t.local_date, t.capacity - t.taken as free, d.begins_at, d.finishes_at,
+                     p.on_sale and t.status = 'open' and t.booking_closes_at + (d.begins_at - t.starts_at) > $16
                        and t.capacity - t.taken >= o.places as for_sale
               from slot t
+              cross join lateral (
+                select coalesce(t.estimated_starts_at, t.starts_at) as begins_at,
+                       greatest(t.ends_at, coalesce(
+                         t.estimated_ends_at, t.ends_at + coalesce(t.estimated_starts_at - t.starts_at, interval '0')
+                       )) as finishes_at
+              ) d
               where t.org_id = $1 and t.product_id = o.product_id
                 and t.local_date between greatest(o.first_day, step.day - 1) and least(o.last_day, step.day + 1)
-                and t.starts_at >= greatest(step.since, $15) and t.starts_at < step.since + interval '1 day'
+                and t.starts_at >= step.since and t.starts_at < step.since + interval '1 day'
+                and d.begins_at >= $16
                 and ($2::uuid is null or t.origin_id = $2) and ($3::uuid is null or t.destination_id = $3)
               offset 0
             ) t
             where o.first_day <= step.day + 1 and o.last_day >= step.day - 1
-              and (step.total, t.starts_at, t.id) > ($12::bigint, $13::timestamptz, $14::uuid)
+              and (step.total, t.starts_at, t.id) > ($13::bigint, $14::timestamptz, $15::uuid)
               and (o.option_id is null
-                   or t.for_sale and t.starts_at - make_interval(mins => o.closes_minutes) > $15)
+                   or t.for_sale and least(
+                     t.begins_at - make_interval(mins => o.closes_minutes),
+                     t.finishes_at + make_interval(mins => o.gate_minutes)) > $16)
             order by t.starts_at, t.id
             offset 0
           ) s
@@ -245,20 +264,22 @@ async def rank_by_price(
               select
               from unnest(
                 ($5::uuid[])[s.cheapest:s.position - 1], ($6::date[])[s.cheapest:s.position - 1],
-                ($7::date[])[s.cheapest:s.position - 1], ($10::int[])[s.cheapest:s.position - 1]
-              ) as c (option_id, first_day, last_day, closes_minutes)
+                ($7::date[])[s.cheapest:s.position - 1], ($10::int[])[s.cheapest:s.position - 1],
+                ($11::int[])[s.cheapest:s.position - 1]
+              ) as c (option_id, first_day, last_day, closes_minutes, gate_minutes)
               where s.local_date between c.first_day and c.last_day
-                and s.starts_at - make_interval(mins => c.closes_minutes) > $15
+                and least(s.begins_at - make_interval(mins => c.closes_minutes),
+                          s.finishes_at + make_interval(mins => c.gate_minutes)) > $16
                 and s.places <= least(s.free, (
                   select q.capacity - q.taken from quota q
                   where q.org_id = $1 and q.slot_id = s.id and q.option_id = c.option_id
                 ))
             ))
           order by s.starts_at, s.id
-          limit $16
+          limit $17
         ) s
         order by step.total, step.since, s.starts_at, s.id
-        limit $16
+        limit $17
         """,
         org_id,
         *route,
@@ -281,14 +302,16 @@ async def nearest_of_product(
         (
           select s.id from slot s
           where s.org_id = $1 and s.product_id = $2 and s.local_date between $4 and $3 and s.starts_at <= $6
-            and s.starts_at > $8 and s.status = 'open' and s.booking_closes_at > $8 and s.capacity - s.taken >= $7
+            and coalesce(s.estimated_starts_at, s.starts_at) > $8 and s.status = 'open'
+            and s.booking_closes_at + coalesce(s.estimated_starts_at - s.starts_at, interval '0') > $8 and s.capacity - s.taken >= $7
           order by s.local_date desc, s.starts_at desc, s.id desc limit $9
         )
         union all
         (
           select s.id from slot s
           where s.org_id = $1 and s.product_id = $2 and s.local_date between $3 and $5 and s.starts_at > $6
-            and s.starts_at > $8 and s.status = 'open' and s.booking_closes_at > $8 and s.capacity - s.taken >= $7
+            and coalesce(s.estimated_starts_at, s.starts_at) > $8 and s.status = 'open'
+            and s.booking_closes_at + coalesce(s.estimated_starts_at - s.starts_at, interval '0') > $8 and s.capacity - s.taken >= $7
           order by s.local_date, s.starts_at, s.id limit $9
         )
         """,
@@ -318,7 +341,8 @@ async def nearest_of_route(
           select s.id from slot s
           where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3 and s.local_date between $5 and $4
             and s.starts_at <= $7
-            and s.starts_at > $9 and s.status = 'open' and s.booking_closes_at > $9 and s.capacity - s.taken >= $8
+            and coalesce(s.estimated_starts_at, s.starts_at) > $9 and s.status = 'open'
+            and s.booking_closes_at + coalesce(s.estimated_starts_at - s.starts_at, interval '0') > $9 and s.capacity - s.taken >= $8
           order by s.local_date desc, s.starts_at desc, s.id desc limit $10
         )
         union all
@@ -326,7 +350,8 @@ async def nearest_of_route(
           select s.id from slot s
           where s.org_id = $1 and s.origin_id = $2 and s.destination_id = $3 and s.local_date between $4 and $6
             and s.starts_at > $7
-            and s.starts_at > $9 and s.status = 'open' and s.booking_closes_at > $9 and s.capacity - s.taken >= $8
+            and coalesce(s.estimated_starts_at, s.starts_at) > $9 and s.status = 'open'
+            and s.booking_closes_at + coalesce(s.estimated_starts_at - s.starts_at, interval '0') > $9 and s.capacity - s.taken >= $8
           order by s.local_date, s.starts_at, s.id limit $10
         )
         """,

@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, execute, fetch_all, fetch_value
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.inventory.schemas import SlotState
 
 STAGED_SLOT = (
     "position", "id", "code", "product_id", "kind", "origin_id", "destination_id", "local_date", "starts_at", "ends_at",
@@ -204,7 +205,10 @@ async def any_moves(db: Connection, org_id: UUID) -> bool:
 
 
 async def merge_slots(db: Connection, org_id: UUID, now: datetime) -> int:
-    """Writes the staged slots; an existing one keeps its id, what is taken, and its status unless one is staged."""
+    """Writes the staged slots; an existing one keeps its id, what is taken, and its status unless one is staged.
+
+    It keeps its delay as well, unless it gets other times than those that were delayed, or is cancelled.
+    """
     return await execute(
         db,
         """
@@ -221,6 +225,15 @@ async def merge_slots(db: Connection, org_id: UUID, now: datetime) -> int:
             starts_at = excluded.starts_at, ends_at = excluded.ends_at, time_zone = excluded.time_zone,
             end_time_zone = excluded.end_time_zone, capacity = excluded.capacity,
             status = coalesce((select g.status from staged_slot g where g.code = excluded.code), slot.status),
+            version = slot.version + 1,
+            (estimated_starts_at, estimated_ends_at, delay_note, delay_updated_at) = (
+              select d.estimated_starts_at, d.estimated_ends_at, d.delay_note, d.delay_updated_at from (
+                select slot.estimated_starts_at, slot.estimated_ends_at, slot.delay_note, slot.delay_updated_at
+                where slot.starts_at = excluded.starts_at and slot.ends_at = excluded.ends_at and not exists (
+                  select from staged_slot g where g.code = excluded.code and g.status = 'cancelled'
+                )
+              ) d
+            ),
             booking_closes_at = excluded.booking_closes_at, gate = excluded.gate, resource = excluded.resource,
             seat_layout_id = excluded.seat_layout_id, updated_at = excluded.updated_at
         """,
@@ -263,6 +276,66 @@ async def lift_quotas(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) ->
         """,
         org_id,
         slot_ids,
+    )
+
+
+async def lock_state(db: Connection, org_id: UUID, slot_id: UUID) -> SlotState | None:
+    """Locks a slot that is about to change until the transaction ends."""
+    return await fetch_one(
+        db,
+        SlotState,
+        """
+        select id, local_date, starts_at, ends_at, time_zone, capacity, taken, status, booking_closes_at, gate, resource,
+               version, estimated_starts_at, estimated_ends_at, delay_note, delay_updated_at
+        from slot where org_id = $1 and id = $2 for update
+        """,
+        org_id,
+        slot_id,
+    )
+
+
+async def update_slot(db: Connection, org_id: UUID, slot: SlotState, now: datetime) -> None:
+    """Writes what was changed of a locked slot, and raises its version."""
+    await execute(
+        db,
+        """
+        update slot
+        set local_date = $3, starts_at = $4, ends_at = $5, capacity = $6, status = $7, booking_closes_at = $8, gate = $9,
+            resource = $10, estimated_starts_at = $11, estimated_ends_at = $12, delay_note = $13, delay_updated_at = $14,
+            version = slot.version + 1, updated_at = $15
+        where org_id = $1 and id = $2
+        """,
+        org_id, slot.id, slot.local_date, slot.starts_at, slot.ends_at, slot.capacity, slot.status,
+        slot.booking_closes_at, slot.gate, slot.resource, slot.estimated_starts_at, slot.estimated_ends_at,
+        slot.delay_note, slot.delay_updated_at, now,
+    )  # fmt: skip
+
+
+async def move_quota_limits(db: Connection, org_id: UUID, slot_id: UUID, before: int, after: int) -> None:
+    """Quotas that were as large as the slot, and so limited nothing, follow it."""
+    await execute(
+        db,
+        "update quota set capacity = $4 where org_id = $1 and slot_id = $2 and capacity = $3",
+        org_id,
+        slot_id,
+        before,
+        after,
+    )
+
+
+async def mark_slot(db: Connection, org_id: UUID, slot_id: UUID, now: datetime) -> None:
+    """Tells whoever keeps sums of this slot that this transaction changed it; see `calendar_news`."""
+    await execute(
+        db,
+        """
+        insert into slot_change (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
+        select $1, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, $3
+        from slot s where s.org_id = $1 and s.id = $2
+        on conflict (org_id, changed_xid, subject_id) do nothing
+        """,
+        org_id,
+        slot_id,
+        now,
     )
 
 

@@ -1,18 +1,23 @@
-"""The verb that offers slots: new occurrences, and changes to those that are there."""
+"""The verbs that offer slots: new occurrences, and changes to those that are there."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from booking_api.catalog.write_queries import mark_everything
+from booking_api.core.context import Context
 from booking_api.core.db import Connection
+from booking_api.core.errors import Forbidden, NotFound, VersionConflict
 from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_id
+from booking_api.inventory import slot_rules as rules
 from booking_api.inventory import write_queries as queries
+from booking_api.inventory.schemas import SlotChange, SlotState
 from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
 
 SEATED = "seats are taken on its present seat layout, so it can't get another one"
 OVER_QUOTA = "more places are taken under an option than the quota it would get"
+WRITE_SCOPE = "catalogue:write"
 OTHER_PRODUCT = "its code belongs to a slot of another product"
 
 MOST_MARKED = 500
@@ -81,6 +86,42 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
         await publish(db, [Event(org_id, "slot.changed", row.id, {}, now) for row in sold])
     refused.sort(key=lambda row: row.position)
     return SavedSlots(len(new), len(changing), len(slots) - len(compared), refused)
+
+
+async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected: int | None) -> list[str]:
+    """Changes one slot; the names of what is another by now, none where it was so before. Safe beside any sale.
+
+    The slot is locked before its quotas, as by who takes places. Publishes `slot.changed` exactly where something
+    changed, and `slot.holds_unwanted` where the holds are to go: who holds places stands above. Raises `NotFound`,
+    `Forbidden` for what only managers may change, `VersionConflict` and `Unprocessable`.
+    """
+    names = rules.wished(change)
+    if not names <= rules.OF_THE_DAY and not ctx.caller.may(WRITE_SCOPE, "manager"):
+        raise Forbidden("An agent may change the delay of a slot and nothing else.")
+    before = await queries.lock_state(ctx.db, ctx.org_id, slot_id)
+    if before is None:
+        raise NotFound("There is no such slot.")
+    after = rules.changed_slot(before, change, ctx.now)
+    changed = rules.differences(before, after)
+    if changed:
+        if expected is not None and expected != before.version:
+            raise VersionConflict
+        await _write_slot(ctx, before, after)
+        news = Event(ctx.org_id, "slot.changed", slot_id, {"changed": changed}, ctx.now)
+        await publish(ctx.db, [news])
+    if change.release_holds:
+        await publish(ctx.db, [Event(ctx.org_id, "slot.holds_unwanted", slot_id, {}, ctx.now)])
+    return changed
+
+
+async def _write_slot(ctx: Context, before: SlotState, after: SlotState) -> None:
+    await queries.update_slot(ctx.db, ctx.org_id, after, ctx.now)
+    if before.capacity != after.capacity:
+        await queries.move_quota_limits(ctx.db, ctx.org_id, before.id, before.capacity, after.capacity)
+    if before.local_date != after.local_date:
+        await mark_everything(ctx.db, ctx.org_id, ctx.now)
+    else:
+        await queries.mark_slot(ctx.db, ctx.org_id, before.id, ctx.now)
 
 
 async def find_missing(db: Connection, org_id: UUID, codes: Sequence[str]) -> set[str]:

@@ -27,6 +27,7 @@ from booking_api.passes.schemas import (
     PassAnswer,
     PassRequest,
     PassRow,
+    PicturedPass,
     VerifiedPass,
 )
 
@@ -215,15 +216,16 @@ def open_signature(vault: Vault, pass_id: UUID, image_format: ImageFormat, signa
     return found[0]
 
 
-async def find_pictured(ctx: Context, pass_id: UUID, *, signed: bool) -> PassRow:
-    """The pass to draw. Raises `NotFound` once it is replaced or revoked, for a signed URL also once it has ended.
+async def find_pictured(ctx: Context, pass_id: UUID, *, signed: bool) -> PicturedPass:
+    """The pass to draw. Raises `NotFound` once it is replaced or revoked, for a signed URL also once it has ended,
+    which a delay of its slot puts off.
 
     A customer sees their own, a member of staff or an integration any of the organisation; others are `Forbidden`.
     """
     if not signed and ctx.caller.kind != "customer" and not ctx.caller.may("bookings:read", "agent"):
         raise Forbidden
     row = await queries.find_pass(ctx.db, ctx.org_id, pass_id)
-    if row is None or row.revoked_at is not None or (signed and row.valid_until <= ctx.now):
+    if row is None or row.revoked_at is not None or (signed and row.valid_until + row.delayed_by <= ctx.now):
         raise NotFound
     if not signed and ctx.caller.is_customer and row.customer_id != ctx.caller.subject_id:
         raise NotFound

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.passes.schemas import AttendanceBefore, IssuedCode, IssueRow, ItemStateRow, PassRow
+from booking_api.passes.schemas import AttendanceBefore, IssuedCode, IssueRow, ItemStateRow, PicturedPass
 
 
 async def find_latest_issues(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[IssueRow]:
@@ -107,13 +107,19 @@ async def find_issued(db: Connection, org_id: UUID, issue_columns: list[list[Any
     )
 
 
-async def find_pass(db: Connection, org_id: UUID, pass_id: UUID) -> PassRow | None:
+async def find_pass(db: Connection, org_id: UUID, pass_id: UUID) -> PicturedPass | None:
+    """A pass, with how much longer than it says the gate admits with it, because its slot is delayed."""
     return await fetch_one(
         db,
-        PassRow,
+        PicturedPass,
         """
-        select id, item_id, slot_id, customer_id, kid, code, issued_at, valid_from, valid_until, revoked_at
-        from pass where org_id = $1 and id = $2
+        select p.id, p.item_id, p.slot_id, p.customer_id, p.kid, p.code, p.issued_at, p.valid_from, p.valid_until,
+               p.revoked_at,
+               coalesce(
+                 greatest(s.estimated_starts_at - s.starts_at, s.estimated_ends_at - s.ends_at), interval '0'
+               ) as delayed_by
+        from pass p left join slot s on s.org_id = $1 and s.id = p.slot_id
+        where p.org_id = $1 and p.id = $2
         """,
         org_id,
         pass_id,

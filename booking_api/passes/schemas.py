@@ -1,6 +1,6 @@
 """Requests, rows and answers of the passes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -55,6 +55,10 @@ class ItemStateRow(msgspec.Struct, frozen=True, kw_only=True):
     valid_from: datetime | None
     valid_until: datetime | None
     first_admitted_at: datetime | None
+
+
+class PicturedPass(PassRow, frozen=True):
+    delayed_by: timedelta
 
 
 class IssueRow(msgspec.Struct, frozen=True):

@@ -193,6 +193,10 @@ def _visit_start(s: Scene) -> str:
     return s.confirmed["slot"]["starts_at"]
 
 
+def _later(s: Scene, minutes: int) -> str:
+    return (datetime.fromisoformat(_visit_start(s)) + timedelta(minutes=minutes)).isoformat()
+
+
 def _days(s: Scene) -> dict[str, str]:
     """The day of the visit and the next, when there are slots of everything."""
     first = datetime.fromisoformat(_visit_start(s)).date()
@@ -214,6 +218,10 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
         "GET", "/v1/availability/calendar", query={"product_id": str(s.world.tower.id), **_days(s)}
     ),
     "getSlot": lambda s: Call("GET", "/v1/slots/{slot_id}", {"slot_id": str(s.world.tower_slots[0])}),
+    "updateSlot": lambda s: Call(
+        "PATCH", "/v1/slots/{slot_id}", {"slot_id": s.confirmed["slot"]["id"]},
+        body={"delay": {"estimated_starts_at": _later(s, 25), "note": "Waiting for the connecting train"}},
+    ),
     "getSlotSeats": lambda s: Call("GET", "/v1/slots/{slot_id}/seats", {"slot_id": str(s.world.flight_slots[0])}),
     "getSeatLayout": lambda s: Call("GET", "/v1/seat-layouts/{layout_id}", {"layout_id": str(s.world.layout_id)}),
     # orders and bookings

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 import msgspec
 
 from booking_api.catalog.write_queries import mark_everything
 from booking_api.core.context import Caller, Context
 from booking_api.core.ids import new_id
+from booking_api.core.queries import StoredEvent
 from booking_api.inventory import operations as inventory
 from booking_api.inventory import search
 from booking_api.inventory.calendar import calendar
@@ -20,7 +22,7 @@ from booking_api.inventory.schemas import (
     ClaimRequest,
     SlotsQuery,
 )
-from tests.world import World
+from tests.world import Headers, World
 
 PAGES = 200
 
@@ -48,6 +50,36 @@ async def change_slot(world: World, slot_id: UUID, **values: object) -> None:
                 f"update slot set {name} = $3 where org_id = $1 and id = $2", world.org.org_id, slot_id, value
             )
         await mark_everything(db, world.org.org_id, datetime.now(UTC))
+
+
+async def patch_slot(
+    api: httpx.AsyncClient, headers: Headers, slot_id: UUID | str, code: int = 200, **change: Any
+) -> dict[str, Any]:
+    """Changes a slot as staff and integrators do; the answer."""
+    body = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in change.items()}
+    answer = await api.patch(f"/v1/slots/{slot_id}", json=body, headers=headers)
+    assert answer.status_code == code, answer.text
+    return answer.json()
+
+
+def delay(starts_at: datetime, **more: Any) -> dict[str, Any]:
+    """A delay as requests say it."""
+    return {"estimated_starts_at": starts_at.isoformat(), **more}
+
+
+async def slot_row(world: World, slot_id: UUID) -> Any:
+    async with world.runtime.pool.acquire() as db:
+        return await db.fetchrow("select * from slot where org_id = $1 and id = $2", world.org.org_id, slot_id)
+
+
+async def news_of(world: World, slot_id: UUID) -> list[StoredEvent]:
+    """The events about a slot, in order."""
+    async with world.runtime.pool.acquire() as db:
+        rows = await db.fetch(
+            "select org_id, id, type, subject_id, data, created_at from event where org_id = $1 and subject_id = $2 order by id",
+            world.org.org_id, slot_id,
+        )  # fmt: skip
+    return [msgspec.convert(dict(row), StoredEvent) for row in rows]
 
 
 async def search_page(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:

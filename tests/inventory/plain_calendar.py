@@ -19,12 +19,12 @@ from tests.world import World
 
 SQL = """
         with offer as (
-          select * from unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[], $9::int[], $10::int[])
-            as o (product_id, option_id, first_day, last_day, total, places, closes_minutes)
+          select * from unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[], $9::int[], $10::int[], $11::int[])
+            as o (product_id, option_id, first_day, last_day, total, places, closes_minutes, gate_minutes)
         ), mine as (
           select distinct c.slot_id
           from claim c
-          where c.org_id = $1 and c.holder_id = $11 and c.places > 0 and (c.expires_at is null or c.expires_at > $13)
+          where c.org_id = $1 and c.holder_id = $12 and c.places > 0 and (c.expires_at is null or c.expires_at > $14)
         ), summed as (
           select s.local_date, s.status, s.capacity, s.capacity - s.taken as free, mine.slot_id is not null as held,
                  coalesce(bool_or(offered.open), false) as on_offer,
@@ -33,18 +33,23 @@ SQL = """
           from offer o
           join product p on p.org_id = $1 and p.id = o.product_id
           cross join lateral (
-            select t.id, t.local_date, t.starts_at, t.capacity, t.taken, t.status, t.booking_closes_at
+            select t.id, t.local_date, t.capacity, t.taken, t.status,
+                   coalesce(t.estimated_starts_at, t.starts_at) as begins,
+                   t.booking_closes_at + coalesce(t.estimated_starts_at - t.starts_at, interval '0') as closes,
+                   greatest(t.ends_at, t.estimated_ends_at, case when t.estimated_ends_at is null
+                     then t.ends_at + (t.estimated_starts_at - t.starts_at) end) as ends
             from slot t
             where t.org_id = $1 and t.product_id = o.product_id and t.local_date between o.first_day and o.last_day
-              and t.starts_at >= $13
+              and coalesce(t.estimated_starts_at, t.starts_at) >= $14
               and ($2::uuid is null or t.origin_id = $2) and ($3::uuid is null or t.destination_id = $3)
             offset 0
           ) s
           left join mine on mine.slot_id = s.id
           left join quota q on q.org_id = $1 and q.slot_id = s.id and q.option_id = o.option_id
           left join lateral (
-            select s.status = 'open' and p.on_sale and s.booking_closes_at > $13
-                     and s.starts_at - make_interval(mins => o.closes_minutes) > $13 as open,
+            select s.status = 'open' and p.on_sale and s.closes > $14
+                     and s.begins - make_interval(mins => o.closes_minutes) > $14
+                     and coalesce(s.ends + make_interval(mins => o.gate_minutes) > $14, true) as open,
                    least(s.capacity - s.taken, coalesce(q.capacity - q.taken, s.capacity)) as room
           ) offered on o.option_id is not null
           group by s.id, s.local_date, s.status, s.capacity, s.taken, mine.slot_id
@@ -54,7 +59,7 @@ SQL = """
                  when d.status = 'cancelled' then 0
                  when not d.on_offer then 1
                  when d.room is null then case when d.held then 3 else 2 end
-                 when d.room * $12::int <= d.capacity then 3
+                 when d.room * $13::int <= d.capacity then 3
                  else 4
                end) as rank,
                coalesce(sum(d.free) filter (where d.on_offer), 0)::int as vacancies,
@@ -75,7 +80,7 @@ def offer_columns(
     products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
 ) -> list[list[object]]:
     """Every offer of the products, and of each a row without an option, for a statement over all of their slots."""
-    return columns([row for product in products for row in rules.offer_rows(product, wanted, first, last)], 7)
+    return columns([row for product in products for row in rules.offer_rows(product, wanted, first, last)], 8)
 
 
 async def plain_calendar(

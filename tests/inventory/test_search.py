@@ -49,7 +49,7 @@ async def test_an_item_has_everything(api: httpx.AsyncClient, world: World):
     assert ends_at.utcoffset() == ends_at.astimezone(ZoneInfo("America/Los_Angeles")).utcoffset()
     assert datetime.fromisoformat(item["admit_from"]) == starts_at - timedelta(minutes=60)
     assert datetime.fromisoformat(item["admit_until"]) == starts_at - timedelta(minutes=10)
-    assert datetime.fromisoformat(item["booking_closes_at"]) == starts_at
+    assert datetime.fromisoformat(item["booking_closes_at"]) == starts_at - timedelta(minutes=10), "as the last gate"
     units = {unit.code: str(unit.id) for unit in world.flight.units}
     usd = lambda amount: {"amount": amount, "currency": "USD"}  # noqa: E731
     assert {name: item[name] for name in item if not name.endswith(("_at", "_from", "_until"))} == {

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from booking_api.catalog.rules import admission_window, total_amount, unit_amount
+from booking_api.catalog.rules import admission_window, sales_close_at, total_amount, unit_amount
 from booking_api.catalog.schemas import (
     Admission,
     Charge,
@@ -24,6 +24,7 @@ from booking_api.core.money import Money
 from booking_api.inventory import answers, rules
 from booking_api.inventory.schemas import (
     Availability,
+    Delay,
     FoundSlot,
     OptionAvailability,
     UnitPrice,
@@ -72,6 +73,19 @@ moments = st.builds(
 )  # fmt: skip
 
 
+def delays_of(starts_at: datetime) -> st.SearchStrategy[str]:
+    """A delay as the database gives it, with or without an estimate of the end."""
+    return st.builds(
+        lambda late, end: msgspec.json.encode(
+            {
+                "estimated_starts_at": starts_at + timedelta(minutes=late), "updated_at": NOW, "note": None,
+                "estimated_ends_at": None if end is None else starts_at + timedelta(minutes=late + end),
+            }
+        ).decode(),
+        st.integers(0, 1440), st.none() | st.integers(0, 600),
+    )  # fmt: skip
+
+
 @st.composite
 def slots_of(draw: st.DrawFn, product: ProductDefinition) -> FoundSlot:
     capacity = draw(st.integers(0, 12))
@@ -86,12 +100,8 @@ def slots_of(draw: st.DrawFn, product: ProductDefinition) -> FoundSlot:
         booking_closes_at=(starts_at + timedelta(minutes=draw(minutes))).timestamp(), gate=draw(text),
         resource=draw(text), seat_layout_id=draw(st.none() | st.just(new_id())),
         quotas="".join(f"{option.id}={draw(st.integers(0, 6))}," for option in with_quota) or None,
-        held=draw(st.integers(0, 2)),
+        held=draw(st.integers(0, 2)), version=1, delay=draw(st.none() | delays_of(starts_at)),
     )  # fmt: skip
-
-
-def closes_at(option: OptionDefinition, starts_at: datetime, slot_closes_at: datetime) -> datetime:
-    return min(slot_closes_at, starts_at - timedelta(minutes=option.conditions.booking_closes_minutes))
 
 
 def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wanted | None) -> Availability:
@@ -102,6 +112,9 @@ def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wante
     starts_at, ends_at, slot_closes_at = (
         datetime.fromtimestamp(seconds, UTC) for seconds in (slot.starts_at, slot.ends_at, slot.booking_closes_at)
     )
+    estimate = None if slot.delay is None else msgspec.json.decode(slot.delay, type=Delay)
+    begins, ends = (starts_at, ends_at) if estimate is None else estimate.times(starts_at, ends_at)
+    likely = begins, ends
     free = slot.capacity - slot.taken
     quotas = dict(pair.split("=") for pair in slot.quotas.split(",") if pair) if slot.quotas else {}
     found: list[OptionAvailability] = []
@@ -110,7 +123,7 @@ def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wante
         left = min(free, int(quotas.get(str(option.id), free)))
         closed = slot.status != "open" or not slot.on_sale or total is None
         status = "sold_out" if left < needed else None
-        if closed or closes_at(option, starts_at, slot_closes_at) <= NOW:
+        if closed or sales_close_at(option, definition.kind, starts_at, ends_at, slot_closes_at, likely) <= NOW:
             status = "closed"
         units = [
             UnitPrice(unit.id, unit.code, Money(amount, "EUR"))
@@ -132,16 +145,19 @@ def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wante
         status = "limited" if slot.held else "sold_out"
     else:
         status = "closed"
-    windows = [admission_window(option.admission, starts_at, ends_at) for option in definition.options]
-    closings = [closes_at(option, starts_at, slot_closes_at) for option in definition.options]
+    windows = [admission_window(option.admission, starts_at, ends_at, likely) for option in definition.options]
+    closings = [
+        sales_close_at(option, definition.kind, starts_at, ends_at, slot_closes_at, likely)
+        for option in definition.options
+    ]
     here = ZoneInfo(slot.time_zone)
     return Availability(
         slot_id=slot.id, product_id=slot.product_id, starts_at=starts_at.astimezone(here), time_zone=slot.time_zone,
         ends_at=ends_at.astimezone(ZoneInfo(slot.end_time_zone)), end_time_zone=slot.end_time_zone, status=status,
-        vacancies=free, booking_closes_at=max(closings, default=slot_closes_at).astimezone(here),
+        vacancies=free, booking_closes_at=max(closings, default=slot_closes_at + (begins - starts_at)).astimezone(here),
         admit_from=min((opens for opens, _ in windows), default=starts_at).astimezone(here),
-        admit_until=max((closes for _, closes in windows), default=ends_at).astimezone(here),
-        held_by_you=slot.held or None, gate=slot.gate, resource=slot.resource, seat_layout_id=slot.seat_layout_id,
+        admit_until=max((closes for _, closes in windows), default=ends).astimezone(here),
+        delay=rules.delay_answer(estimate, slot.time_zone, slot.end_time_zone), held_by_you=slot.held or None, gate=slot.gate, resource=slot.resource, seat_layout_id=slot.seat_layout_id,
         options=found,
     )  # fmt: skip
 

@@ -140,7 +140,11 @@ async def expire_loaded(ctx: Context, orders: Sequence[Facts]) -> None:
     The places go back last and all at once: a slot is locked for no longer than that takes, and slots are locked in
     the order of their ids, whatever the order of the holds.
     """
-    ended = [facts for facts in orders if rules.has_ended(facts.order, ctx.now)]
+    await end_holds(ctx, [facts for facts in orders if rules.has_ended(facts.order, ctx.now)])
+
+
+async def end_holds(ctx: Context, ended: Sequence[Facts], reason: str | None = None) -> None:
+    """Ends these locked holds, which are over or not wanted any more for a reason."""
     if not ended:
         return
     bookings = [booking for facts in ended for booking in facts.bookings]
@@ -151,7 +155,7 @@ async def expire_loaded(ctx: Context, orders: Sequence[Facts]) -> None:
         item.seat = None
     await save_items(ctx, seated)
     await save_all(ctx, ended)
-    await announce(ctx, "booking.expired", bookings)
+    await announce(ctx, "booking.expired", bookings, **({} if reason is None else {"reason": reason}))
     await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in bookings])
 
 

@@ -28,7 +28,8 @@ from booking_api.bookings.operations.write import (
 from booking_api.bookings.refusals import DetailsMissing, HoldExpired, PriceChanged
 from booking_api.bookings.rules import Action
 from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing, StatusReasonCode
-from booking_api.catalog.rules import admission_window, places
+from booking_api.bookings.slot_rules import pass_window, still_fits
+from booking_api.catalog.rules import places
 from booking_api.core.context import Context
 from booking_api.core.errors import unprocessable
 from booking_api.core.log import log
@@ -38,7 +39,6 @@ from booking_api.identity.schemas import Reachable
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
 from booking_api.passes import operations as passes
-from booking_api.passes.rules import says
 from booking_api.passes.schemas import PassRequest
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent
@@ -408,10 +408,12 @@ async def issue_passes(ctx: Context, bookings: Sequence[tuple[Facts, BookingRow]
     facts_of: list[Facts] = []
     for facts, booking in bookings:
         slot = facts.slot(booking)
-        admit_from, admit_until = admission_window(facts.option(booking).admission, slot.starts_at, slot.ends_at)
+        admission = facts.option(booking).admission
+        admit_from, admit_until = pass_window(admission, slot, ctx.now)
         for item in facts.items[booking.id]:
             request = PassRequest(item.id, slot.id, booking.customer_id, admit_from, admit_until)
-            if item.status == "active" and not says(facts.passes.get(item.id), request):
+            current = facts.passes.get(item.id)
+            if item.status == "active" and not still_fits(current, request, admission, slot):
                 wanted.append(request)
                 facts_of.append(facts)
     for facts, row in zip(facts_of, await passes.issue(ctx, wanted), strict=True):

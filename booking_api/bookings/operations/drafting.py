@@ -68,6 +68,7 @@ class Draft:
             places=self.places,
             quota_places=self.places if self.option.quota is not None else 0,
             expires_at=order.expires_at,
+            slot_version=self.slot.version,
         )
 
 
@@ -165,7 +166,7 @@ def _draft(
         cancel_reason=None,
         refund_amount=None,
         channel=ctx.caller.channel,
-        visit_ends_at=slot.ends_at,
+        visit_ends_at=slot.expected_times[1],
         created_at=ctx.now,
         updated_at=ctx.now,
         confirmed_at=None,

@@ -176,7 +176,7 @@ async def follow_slot(ctx: Context, facts: Facts, slot_id: UUID) -> None:
     for booking in moved:
         if booking.status == "confirmed":
             await issue_passes(ctx, [(facts, booking)])
-        booking.visit_ends_at = facts.slot(booking).ends_at
+        booking.visit_ends_at = facts.slot(booking).expected_times[1]
     await save(ctx, facts, moved)
     await announce(ctx, "booking.changed", moved)
 

@@ -390,7 +390,8 @@ def _occasion(ctx: Context, facts: Facts, booking: BookingRow) -> Occasion | Non
     status = rules.shown_status(facts.order, booking.status, ctx.now)
     items = facts.items[booking.id]
     missing = bool(missing_details(booking, items, facts.definition(booking)))
-    step = rules.feedback_step(status, details_missing=missing, visit_over=facts.slot(booking).ends_at <= ctx.now)
+    visit_over = facts.slot(booking).expected_times[1] <= ctx.now
+    step = rules.feedback_step(status, details_missing=missing, visit_over=visit_over)
     if step is None:
         return None
     return Occasion(ctx, step, facts.order.customer_id, booking.id, booking.product_id, ctx.caller.channel)

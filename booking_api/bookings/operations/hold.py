@@ -29,11 +29,15 @@ from booking_api.inventory.schemas import SeatWish, SlotRow
 
 
 class NoRoom(Exception):
-    """A draft found no room. Becomes `SoldOut` once the transaction, and with it the lock on the slot, has ended."""
+    """A draft found no room. Becomes `SoldOut` once the transaction, and with it the lock on the slot, has ended.
 
-    def __init__(self, draft: Draft) -> None:
+    Where the slot is `outdated`, changed after the draft was checked, it is to be drafted anew.
+    """
+
+    def __init__(self, draft: Draft, *, outdated: bool = False) -> None:
         super().__init__()
         self.draft = draft
+        self.outdated = outdated
 
 
 class Wish(NamedTuple):
@@ -171,8 +175,8 @@ async def _take_places(ctx: Context, orders: Sequence[OrderDraft]) -> dict[UUID,
     for (order, draft), outcome in zip(drafts, outcomes, strict=True):
         if not outcome.ok:
             if len(order.drafts) > 1:
-                raise NoRoom(draft)
-            refused[order.order.id] = NoRoom(draft)
+                raise NoRoom(draft, outdated=outcome.outdated)
+            refused[order.order.id] = NoRoom(draft, outdated=outcome.outdated)
     return refused
 
 

@@ -1,0 +1,56 @@
+"""What staff and integrators do with a slot. It stands here because holds on it may have to be given back."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response
+
+from booking_api.bookings.operations.release import release_holds
+from booking_api.core.context import Context
+from booking_api.core.errors import Forbidden, NotFound, Unprocessable, VersionConflict
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_body
+from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
+from booking_api.core.transactions import writing
+from booking_api.inventory.schemas import Availability, SlotChange
+from booking_api.inventory.search import show_slot
+from booking_api.inventory.writing import WRITE_SCOPE, change_slot
+
+ORGANISERS = Access(staff="agent", scope=WRITE_SCOPE)
+
+
+@endpoint(
+    "PATCH", "/v1/slots/{slot_id:uuid}", tag="Availability", access=ORGANISERS, body=SlotChange,
+    answers={200: Availability}, errors=(NotFound, Forbidden, VersionConflict, Unprocessable), conditional=True,
+)  # fmt: skip
+async def update_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Response[bytes]:
+    """Delay, move, close or cancel a slot.
+
+    Absent means untouched. Agents may set and clear the `delay`; the rest is for managers and keys. Bookings hear of it
+    within seconds: a delay changes none of them, a slot that was cancelled or moved lets their customers choose (see
+    `slot_change`). With `release_holds` what is held and not paid is given back before the answer. With `If-Match`, only
+    if nothing changed meanwhile; what would change nothing is answered before that is looked at.
+    """
+    change = await read_body(request, SlotChange)
+    expected = expected_version(request)
+    async with writing(request) as ctx:
+        if ctx.resumes is None:
+            await change_slot(ctx, slot_id, change, expected)
+        if change.release_holds:
+            # What is left to do needs transactions of its own; a worker does it too, should this process die here.
+            ctx.begun = slot_id
+        else:
+            ctx.reply = await _show(ctx, slot_id)
+    if change.release_holds:
+        await release_holds(runtime_of(request), ctx.org_id, slot_id, ctx.now)
+        async with writing(request) as ctx:
+            ctx.reply = await _show(ctx, slot_id)
+    return send(request, ctx)
+
+
+async def _show(ctx: Context, slot_id: UUID) -> Reply:
+    shown = await show_slot(ctx, slot_id, None)
+    return Reply(shown.answer, headers={"ETag": version_etag(shown.version)})
+
+
+ROUTES = [update_slot]
