@@ -63,6 +63,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
 SCHEDULES: list[tuple[str, float, Periodic]] = [
     ("bookings.sweep_ended_holds", 1, bookings.sweep_ended_holds),
     ("bookings.sweep_undecided_payments", 5, bookings.sweep_undecided_payments),
+    ("bookings.decide_for_silent", 5, bookings.decide_for_silent),
     ("bookings.apply_retention", 300, bookings.apply_retention),
     ("bookings.bury_abandoned_orders", 300, bookings.bury_abandoned_orders),
     ("payments.reconcile_payments", 1, payments.reconcile_payments),

@@ -16,17 +16,20 @@ def cancellation_terms(
     paid: Money,
     now: datetime,
     *,
-    is_free: bool = False,
+    free_until: datetime | None = None,
 ) -> CancellationTerms:
     """What cancelling now would cost and give back.
 
-    A slot that the organiser cancelled is refunded whole, and so is what `is_free`: whatever the conditions say.
+    A slot that the organiser cancelled is refunded whole, and so is one that moved until `free_until`: whatever the
+    conditions say.
     """
     none = Money(0, paid.currency)
     if status != "confirmed":
         return CancellationTerms(fee=none, refund=none)
-    if slot_status == "cancelled" or is_free:
+    if slot_status == "cancelled":
         return CancellationTerms(fee=none, refund=paid)
+    if free_until is not None:
+        return CancellationTerms(until=free_until, fee=none, refund=paid)
     conditions = option.conditions
     until = starts_at - timedelta(minutes=conditions.refund_until_minutes)
     if conditions.refundable and now < until:

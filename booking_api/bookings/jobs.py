@@ -10,7 +10,7 @@ import asyncpg
 from cryptography.fernet import InvalidToken
 
 from booking_api.bookings import queries, recovery, retention_queries, slot_rules
-from booking_api.bookings.operations import cancel, confirm, edit, release
+from booking_api.bookings.operations import cancel, confirm, release, slot_change
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.bookings.operations.write import announce, save
@@ -113,6 +113,15 @@ async def sweep_undecided_payments(runtime: Runtime) -> int:
     return sum([await _alone(runtime, order.org_id, order.id, _decide) for order in due])
 
 
+async def decide_for_silent(runtime: Runtime) -> int:
+    """Serves customers who haven't chosen in time about a slot that was cancelled or moved; the number of orders."""
+    aside = _SetAside(runtime)
+    async with acquire(runtime) as db:
+        due = await queries.list_due_decisions(db, utc_now(), aside.ids(), BATCH)
+    orders = dict.fromkeys((order.org_id, order.id) for order in due)
+    return sum([await _alone(runtime, org_id, order_id, slot_change.decide_for_silent) for org_id, order_id in orders])
+
+
 async def _expire(ctx: Context, facts: Facts) -> None:
     await cancel.expire_loaded(ctx, [facts])
 
@@ -198,7 +207,7 @@ async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
                         ctx = await system_context(runtime, db, event.org_id)
                         order = await queries.lock_order(db, event.org_id, row.order_id)
                         if ctx is not None and order is not None:
-                            await edit.follow_slot(ctx, (await load(ctx, [order]))[0], event.subject_id)
+                            await slot_change.follow_slot(ctx, (await load(ctx, [order]))[0], [event.subject_id])
                 except GONE:
                     raise
                 except Exception as error:  # noqa: BLE001 - one bad order must not hold up the others

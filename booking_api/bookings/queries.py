@@ -129,6 +129,22 @@ async def list_undecided_orders(db: Connection, now: datetime, but: Sequence[UUI
     )
 
 
+async def list_due_decisions(db: Connection, now: datetime, but: Sequence[UUID], limit: int) -> list[DueOrder]:
+    """Orders, of any organisation, but not these, with a customer who hasn't chosen in time; for the sweep alone."""
+    return await fetch_all(
+        db,
+        DueOrder,
+        """
+        select org_id, order_id as id from booking
+        where status = 'confirmed' and decide_by <= $1 and not order_id = any($2::uuid[])
+        order by decide_by limit $3
+        """,
+        now,
+        but,
+        limit,
+    )
+
+
 # bookings ---------------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +249,7 @@ async def list_bookings_of_orders(db: Connection, org_id: UUID, order_ids: Seque
         select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
           version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
           updated_at, confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id,
-          moved_while_paying, status_reason
+          moved_while_paying, slot_change, decide_by, offered_starts_at, status_reason
         from booking where org_id = $1 and order_id = any($2::uuid[]) order by order_id, position
         """,
         org_id,
@@ -252,7 +268,7 @@ async def list_customer_bookings(
         select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
           version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
           updated_at, confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id,
-          moved_while_paying, status_reason
+          moved_while_paying, slot_change, decide_by, offered_starts_at, status_reason
         from booking
         where org_id = $1 and customer_id = $2 and ($3::text is null or status = $3) and ($4::uuid is null or id < $4)
         order by id desc limit $5
@@ -361,9 +377,14 @@ async def update_agreed(db: Connection, org_id: UUID, columns: list[list[Any]]) 
         db,
         """
         update booking set agreed_starts_at = c.starts_at, agreed_ends_at = c.ends_at, agreed_origin_id = c.origin_id,
-          agreed_destination_id = c.destination_id, moved_while_paying = c.moved_while_paying
-        from unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::boolean[])
-          as c (id, starts_at, ends_at, origin_id, destination_id, moved_while_paying)
+          agreed_destination_id = c.destination_id, moved_while_paying = c.moved_while_paying, slot_change = c.slot_change,
+          decide_by = c.decide_by, offered_starts_at = c.offered_starts_at
+        from unnest(
+          $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::boolean[], $8::text[],
+          $9::timestamptz[], $10::timestamptz[]
+        ) as c (
+          id, starts_at, ends_at, origin_id, destination_id, moved_while_paying, slot_change, decide_by, offered_starts_at
+        )
         where booking.org_id = $1 and booking.id = c.id
         """,
         org_id,

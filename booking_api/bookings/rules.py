@@ -105,7 +105,7 @@ ENDED: frozenset[Condition] = frozenset({"gate_closed", "departed", "cancelled"}
 Asker = Literal["customer", "agent", "manager", "key", "system"]
 """For whom is asked. An app asks for the customer whom it makes; owners count as managers."""
 OrderVerb = Literal["extend", "confirm", "cancel"]
-BookingVerb = Literal["edit", "choose_seat", "extend", "confirm", "cancel", "resume", "show_pass"]
+BookingVerb = Literal["edit", "choose_seat", "extend", "confirm", "cancel", "keep", "resume", "show_pass"]
 ORDER_VERBS: tuple[OrderVerb, ...] = get_args(OrderVerb)
 BOOKING_VERBS: tuple[BookingVerb, ...] = get_args(BookingVerb)
 Code = Literal[
@@ -125,6 +125,10 @@ class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the slot's start has passed."""
     moved: bool = False
     """Whether the slot isn't at the time or place that the customer agrees to."""
+    undecided: Literal["cancelled", "moved"] | None = None
+    """What happened to the slot of a confirmed booking, where its customer may choose."""
+    kept: bool = False
+    """Whether that was chosen about the last time."""
     seated: bool = False
     """Whether the slot has seats to choose."""
 
@@ -220,6 +224,8 @@ def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStand
             return _refused("use_order")
         case "cancel":
             return _cancel(order.status, [booking])
+        case "keep":
+            return _keep(booking)
         case "edit" | "choose_seat":
             return _edit(booking, is_seat=verb == "choose_seat")
         case "resume" if order.asker != "customer":
@@ -275,7 +281,9 @@ def _extend(order: OrderStanding) -> Verdict:
 
 
 def _cancel(status: Status, chosen: Sequence[BookingStanding]) -> Verdict:
-    """A hold any time, being paid or not; a confirmed booking until its slot begins, or whenever the organiser cancelled the slot."""
+    """A hold any time, being paid or not; a confirmed booking until its slot begins, or whenever the organiser
+    cancelled or moved it.
+    """
     left = [booking for booking in chosen if booking.status != "cancelled"]
     if not left or status == "cancelled":
         return REPEATED
@@ -283,7 +291,7 @@ def _cancel(status: Status, chosen: Sequence[BookingStanding]) -> Verdict:
         match booking.status:
             case "on_hold" | "pending":
                 pass
-            case "confirmed" if not booking.begun or booking.condition == "cancelled":
+            case "confirmed" if not booking.begun or booking.condition == "cancelled" or booking.undecided:
                 pass
             case "confirmed":
                 why = booking.condition if booking.condition in ENDED else "begun"
@@ -291,6 +299,19 @@ def _cancel(status: Status, chosen: Sequence[BookingStanding]) -> Verdict:
             case other:
                 return _refused("not_cancellable", other)
     return ALLOWED
+
+
+def _keep(booking: BookingStanding) -> Verdict:
+    """A slot that moved may be kept at its new time; that is so already once it was, or where nothing happened since."""
+    if booking.status != "confirmed":
+        return _refused("conflict", booking.status)
+    match booking.undecided:
+        case "moved":
+            return ALLOWED
+        case "cancelled":
+            return _refused("conflict", "slot_cancelled")
+        case None:
+            return REPEATED if booking.kept else _refused("conflict", "nothing_to_decide")
 
 
 def _edit(booking: BookingStanding, *, is_seat: bool) -> Verdict:

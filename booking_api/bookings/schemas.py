@@ -115,6 +115,14 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The starts that the customer agrees to. Other ones are refused as `slot_changed`."""
 
 
+class SlotChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is chosen about a slot that moved. Who wants the money back cancels instead."""
+
+    choice: Literal["keep"]
+    expected_starts_at: Moment | None = None
+    """The start that the app showed. Another one is refused as `slot_changed`."""
+
+
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, fields.text(500)] | None = None
     expected_refund: Money | None = None
@@ -212,6 +220,35 @@ class StatusReason(msgspec.Struct, frozen=True):
     text: str
 
 
+class AgreedTimes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When and where a slot takes place, or took place once. Times have the local offset of their zone."""
+
+    starts_at: datetime
+    time_zone: str
+    ends_at: datetime
+    end_time_zone: str
+    origin_id: UUID
+    """The place of an entry or appointment, or where a departure begins."""
+    destination_id: UUID | None = None
+
+
+class ChangeOfSlot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A slot was cancelled or moved after it was booked, and its customer may choose.
+
+    Until `decide_by` cancelling gives everything back. Who hasn't chosen by then gets the money back where it was
+    cancelled, and keeps the booking where it moved.
+    """
+
+    kind: Annotated[str, Meta(description="x-extensible-enum: cancelled, moved")]
+    from_: AgreedTimes = msgspec.field(name="from")
+    """What was agreed."""
+    to: AgreedTimes | None = None
+    """What it is now."""
+    decide_by: datetime
+    choices: list[Annotated[str, Meta(description="x-extensible-enum: keep, move, refund")]]
+    """`keep`: `POST /v1/bookings/{id}/slot-change`. `refund`: cancel the booking. What doesn't work now isn't listed."""
+
+
 class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One party on one slot and option, self-sufficient: an app shows it without another call."""
 
@@ -236,9 +273,10 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment: PaymentAnswer
     cancellation: CancellationTerms
     missing: list[Missing]
+    slot_change: ChangeOfSlot | None = None
     available_actions: Annotated[
         list[str],
-        Meta(description="x-extensible-enum: edit, choose_seat, extend, confirm, cancel, resume, show_pass"),
+        Meta(description="x-extensible-enum: edit, choose_seat, extend, confirm, cancel, keep, resume, show_pass"),
     ]
     feedback_prompt: FeedbackPrompt | None = None
 
@@ -354,6 +392,11 @@ class BookingRow(msgspec.Struct, kw_only=True):
     agreed_destination_id: UUID | None
     moved_while_paying: bool
     """Confirmed for a time or place that nobody was asked about, because the payment was under way."""
+    slot_change: Literal["cancelled", "moved", "kept"] | None
+    """What the customer may choose about; `kept` once they, or their silence, kept a slot that had moved."""
+    decide_by: datetime | None
+    offered_starts_at: datetime | None
+    """The start that the choice was offered for."""
     status_reason: StatusReasonCode | None
 
 

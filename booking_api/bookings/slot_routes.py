@@ -1,13 +1,22 @@
-"""What staff and integrators do with a slot. It stands here because holds on it may have to be given back."""
+"""What staff and integrators do with a slot, and what customers choose about one that moved.
+
+It stands here because holds on a slot may have to be given back.
+"""
 
 from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response
 
+from booking_api.bookings.operations.facts import load_order_of, present_booking
+from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.release import release_holds
+from booking_api.bookings.operations.slot_change import keep
+from booking_api.bookings.refusals import SlotChanged
+from booking_api.bookings.routes import OWNER, TAG, versioned
+from booking_api.bookings.schemas import Booking, SlotChoice
 from booking_api.core.context import Context
-from booking_api.core.errors import Forbidden, NotFound, Unprocessable, VersionConflict
+from booking_api.core.errors import Conflict, Forbidden, NotFound, Unprocessable, VersionConflict
 from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_body
 from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
@@ -48,9 +57,28 @@ async def update_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Respons
     return send(request, ctx)
 
 
+@endpoint(
+    "POST", "/v1/bookings/{booking_id:uuid}/slot-change", tag=TAG, access=OWNER, body=SlotChoice, answers={200: Booking},
+    errors=(NotFound, SlotChanged, Conflict, VersionConflict), conditional=True,
+)  # fmt: skip
+async def choose_about_slot(request: Request[Any, Any, Any], booking_id: UUID) -> Response[bytes]:
+    """Keep a booking whose slot moved.
+
+    `slot_change` says what happened and what may be chosen. Its new time is agreed from then on, and the conditions
+    hold again; repeating it is 200. Who wants the money back cancels the booking instead.
+    """
+    wish, expected = await read_body(request, SlotChoice), expected_version(request)
+    seen = None if expected is None else Seen(expected, booking_id)
+    async with writing(request) as ctx:
+        facts = await load_order_of(ctx, booking_id, lock=True)
+        await keep(ctx, facts, facts.booking(booking_id), wish.expected_starts_at, seen)
+        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
+    return send(request, ctx)
+
+
 async def _show(ctx: Context, slot_id: UUID) -> Reply:
     shown = await show_slot(ctx, slot_id, None)
     return Reply(shown.answer, headers={"ETag": version_etag(shown.version)})
 
 
-ROUTES = [update_slot]
+ROUTES = [update_slot, choose_about_slot]

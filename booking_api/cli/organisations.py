@@ -77,16 +77,33 @@ def add_organisation(
 
 @org.command("set")
 def set_organisation(
-    country: Annotated[str, typer.Option(help=COUNTRY_HELP + " Empty: the default again.")],
+    country: Annotated[str | None, typer.Option(help=COUNTRY_HELP + " Empty: the default again.")] = None,
     org: OrgOption = "",
+    moved_later: Annotated[
+        int | None, typer.Option(min=0, max=10_080, help="Minutes by which a slot may move later without a choice.")
+    ] = None,
+    moved_earlier: Annotated[
+        int | None, typer.Option(min=0, max=10_080, help="Minutes by which it may move earlier without one.")
+    ] = None,
 ) -> None:
-    """Changes an organisation. Running servers know of it within seconds."""
-    from booking_api.identity import operations, queries
+    """Changes an organisation; what isn't named stays. Running servers know of it within seconds."""
+    from booking_api.core.clock import utc_now
+    from booking_api.core.process import StartFailed
+    from booking_api.identity import audit, operations, queries
+
+    if country is None and moved_later is None and moved_earlier is None:
+        raise StartFailed("Say what to change; see `booking-api org set --help`.")
 
     async def change() -> None:
         async with transaction() as (db, _):
             chosen = await choose_organisation(db, org)
-            await queries.set_country(db, chosen.org_id, operations.check_country(country or None))
+            if country is not None:
+                await queries.set_country(db, chosen.org_id, operations.check_country(country or None))
+            if moved_later is not None or moved_earlier is not None:
+                await queries.set_moves(db, chosen.org_id, moved_later, moved_earlier)
+            await audit.note_command(
+                db, chosen.org_id, "organisation.changed", "organisation", chosen.org_id, utc_now()
+            )
 
     run(change)
 

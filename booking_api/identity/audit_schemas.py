@@ -33,6 +33,8 @@ Action = Literal[
     "sessions.ended",
     "sign_in.failed",
     "signing_key.rotated",
+    "slot.changed",
+    "slot.holds_released",
     "staff.changed",
     "staff.created",
     "staff.revoked",

@@ -37,6 +37,21 @@ async def find_organisation(db: Connection, org_id: UUID) -> Organisation | None
     )
 
 
+async def set_moves(db: Connection, org_id: UUID, later: int | None, earlier: int | None) -> None:
+    """Sets by how many minutes slots may move before their customers may choose; None leaves a number as it is."""
+    await execute(
+        db,
+        """
+        update organisation
+        set moved_later_minutes = coalesce($2, moved_later_minutes), moved_earlier_minutes = coalesce($3, moved_earlier_minutes)
+        where org_id = $1
+        """,
+        org_id,
+        later,
+        earlier,
+    )
+
+
 async def list_organisations(db: Connection) -> list[Organisation]:
     """Every organisation of the installation; for jobs and commands, which then loop over them."""
     return await fetch_all(

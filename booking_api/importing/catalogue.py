@@ -68,6 +68,7 @@ class CatalogueImport:
         await self._import_products()
         await self._import_slots()
         await self.writer.flush()
+        await self.writer.warn_of_overlaps()
         return self.summary
 
     def _fitting(self, found: Iterator[Found[T]]) -> Iterator[tuple[str, int, T]]:

@@ -49,6 +49,8 @@ def _show(summary: Any) -> None:
         sys.stderr.write(f"{problem}\n")
     if summary.problem_count > PROBLEMS_SHOWN:
         sys.stderr.write(f"… and {summary.problem_count - PROBLEMS_SHOWN:,} more\n")
+    for warning in summary.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
     for name, counts in (
         ("places", summary.places), ("seat layouts", summary.layouts), ("products", summary.products), ("slots", summary.slots),
     ):  # fmt: skip

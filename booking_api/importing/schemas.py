@@ -60,6 +60,8 @@ class Summary(msgspec.Struct):
     problems: list[Problem] = []
     notes: list[str] = []
     """What was assumed, in sentences."""
+    warnings: list[str] = []
+    """What went in and may be a mistake all the same, in sentences."""
 
     def report(self, file: str, line: int, detail: str) -> None:
         self.problem_count += 1
@@ -85,6 +87,7 @@ class Summary(msgspec.Struct):
         self.problem_count += other.problem_count
         self.problems = [*self.problems, *other.problems][:MAX_PROBLEMS_KEPT]
         self.notes = [*self.notes, *other.notes]
+        self.warnings = [*self.warnings, *other.warnings]
 
     @property
     def touched(self) -> int:

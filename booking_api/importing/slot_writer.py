@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +12,12 @@ from booking_api.catalog.writing import begin_import
 from booking_api.core.db import Pool
 from booking_api.importing.schemas import Summary
 from booking_api.inventory.write_schemas import NewSlot, SavedSlots
-from booking_api.inventory.writing import save_slots
+from booking_api.inventory.writing import find_overlaps, save_slots
 
 BATCH = 5_000
 CONNECTION_WAIT_SECONDS = 30
+MOST_WARNINGS = 50
+BEGINNING, END = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
 @asynccontextmanager
@@ -36,6 +38,8 @@ class SlotWriter:
     def __init__(self, pool: Pool, org_id: UUID, summary: Summary, now: datetime) -> None:
         self.pool, self.org_id, self.summary, self.now = pool, org_id, summary, now
         self._waiting: dict[str, tuple[str, int, NewSlot]] = {}
+        self._resources: set[str] = set()
+        self._first, self._last = END, BEGINNING
 
     async def add(self, file: str, line: int, slot: NewSlot) -> None:
         """Takes a slot that the named line describes; writes when enough have come together."""
@@ -45,6 +49,9 @@ class SlotWriter:
             )
             return
         self._waiting[slot.code] = file, line, slot
+        if slot.resource is not None:
+            self._resources.add(slot.resource)
+            self._first, self._last = min(self._first, slot.starts_at), max(self._last, slot.starts_at)
         if len(self._waiting) >= BATCH:
             await self.flush()
 
@@ -54,6 +61,24 @@ class SlotWriter:
         self._waiting.clear()
         if waiting:
             await self._write(waiting)
+
+    async def warn_of_overlaps(self) -> None:
+        """Warns of slots for which one person, room or vehicle would have to be in two places. They went in all the same:
+        a room may be shared.
+        """
+        if not self._resources:
+            return
+        async with self.pool.acquire(timeout=CONNECTION_WAIT_SECONDS) as connection:
+            db: Any = connection
+            found = await find_overlaps(
+                db, self.org_id, sorted(self._resources), self._first, self._last, MOST_WARNINGS + 1
+            )
+        self.summary.warnings += [
+            f"{row.resource}: slot {row.code} begins while {row.other_code} is under way"
+            for row in found[:MOST_WARNINGS]
+        ]
+        if len(found) > MOST_WARNINGS:
+            self.summary.warnings.append("There are more slots that overlap like these.")
 
     async def _write(self, waiting: list[tuple[str, int, NewSlot]]) -> None:
         try:

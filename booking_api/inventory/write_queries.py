@@ -356,6 +356,55 @@ async def find_missing_codes(db: Connection, org_id: UUID, codes: Sequence[str])
     )
 
 
+class OverlappingSlot(msgspec.Struct, frozen=True):
+    resource: str
+    code: str
+    other_code: str
+    """A slot that begins no later and is still under way."""
+
+
+async def list_overlaps(
+    db: Connection, org_id: UUID, resources: Sequence[str], first: datetime, last: datetime, limit: int
+) -> list[OverlappingSlot]:
+    """Slots of these resources that begin between two moments while another one of the same is under way.
+
+    Cancelled ones take nobody's time, nor do those without any length. Longer than two days before the first moment
+    nothing is looked at.
+    """
+    return await fetch_all(
+        db,
+        OverlappingSlot,
+        """
+        with taken as (
+          select s.resource, s.code, s.id, s.starts_at, s.ends_at,
+                 max(s.ends_at) over (
+                   partition by s.resource order by s.starts_at, s.id rows between unbounded preceding and 1 preceding
+                 ) as busy_until
+          from slot s
+          where s.org_id = $1 and s.resource = any($2::text[]) and s.starts_at between $3::timestamptz - interval '2 days' and $4
+            and s.status <> 'cancelled' and s.ends_at > s.starts_at
+        ), found as (
+          select t.resource, t.code, t.id, t.starts_at from taken t
+          where t.busy_until > t.starts_at and t.starts_at >= $3
+          order by t.resource, t.starts_at, t.id limit $5
+        )
+        select f.resource, f.code, o.code as other_code
+        from found f
+        cross join lateral (
+          select b.code from taken b
+          where b.resource = f.resource and (b.starts_at, b.id) < (f.starts_at, f.id) and b.ends_at > f.starts_at
+          order by b.ends_at desc, b.id limit 1
+        ) o
+        order by f.resource, f.starts_at, f.id
+        """,
+        org_id,
+        resources,
+        first,
+        last,
+        limit,
+    )
+
+
 class SoldSlot(msgspec.Struct, frozen=True):
     id: UUID
 

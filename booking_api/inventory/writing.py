@@ -10,6 +10,7 @@ from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, NotFound, VersionConflict
 from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_id
+from booking_api.identity import audit
 from booking_api.inventory import slot_rules as rules
 from booking_api.inventory import write_queries as queries
 from booking_api.inventory.schemas import SlotChange, SlotState
@@ -109,7 +110,9 @@ async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected:
         await _write_slot(ctx, before, after)
         news = Event(ctx.org_id, "slot.changed", slot_id, {"changed": changed}, ctx.now)
         await publish(ctx.db, [news])
+        await audit.note(ctx, "slot.changed", "slot", slot_id, changed[0] if len(changed) == 1 else "several")
     if change.release_holds:
+        await audit.note(ctx, "slot.holds_released", "slot", slot_id)
         await publish(ctx.db, [Event(ctx.org_id, "slot.holds_unwanted", slot_id, {}, ctx.now)])
     return changed
 
@@ -122,6 +125,13 @@ async def _write_slot(ctx: Context, before: SlotState, after: SlotState) -> None
         await mark_everything(ctx.db, ctx.org_id, ctx.now)
     else:
         await queries.mark_slot(ctx.db, ctx.org_id, before.id, ctx.now)
+
+
+async def find_overlaps(
+    db: Connection, org_id: UUID, resources: Sequence[str], first: datetime, last: datetime, limit: int
+) -> list[queries.OverlappingSlot]:
+    """Slots that begin between two moments while their resource is busy with another one, at most `limit`."""
+    return await queries.list_overlaps(db, org_id, resources, first, last, limit) if resources else []
 
 
 async def find_missing(db: Connection, org_id: UUID, codes: Sequence[str]) -> set[str]:

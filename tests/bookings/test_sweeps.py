@@ -154,7 +154,7 @@ async def test_one_bad_order_does_not_keep_a_slots_change_from_the_others(api, w
         if facts.order.id == orders[0]:
             raise RuntimeError("a row that nobody foresaw")
 
-    monkeypatch.setattr(jobs.edit, "follow_slot", fail)
+    monkeypatch.setattr(jobs.slot_change, "follow_slot", fail)
     event = StoredEvent(world.org.org_id, new_id(), "slot.changed", slot, {}, datetime.now(UTC))
     with pytest.raises(RuntimeError, match="nobody foresaw"):
         await jobs.follow_slot(world.runtime, event)

@@ -39,6 +39,8 @@ class Scene:
     held: Json
     confirmed: Json
     cancelled: Json
+    moved: Json
+    """Confirmed for a slot that has moved since by three hours."""
     prompt: Json
     feedback: Json
     member: Json
@@ -57,7 +59,7 @@ class Scene:
     @property
     def our_ids(self) -> set[str]:
         """Ids that nobody outside of the organisation may ever be told."""
-        things = (self.held, self.confirmed, self.cancelled, self.prompt, self.feedback, self.member)
+        things = (self.held, self.confirmed, self.cancelled, self.moved, self.prompt, self.feedback, self.member)
         return {thing["id"] for thing in things} | {
             self.held["order_id"], self.confirmed["order_id"], self.key_id, self.refunding, self.by_hand,
         }  # fmt: skip
@@ -92,6 +94,9 @@ async def build_scene(api: httpx.AsyncClient, world: World) -> Scene:
     confirmed = await confirm(api, customer, await hold(api, customer, visit(world, "adult", "adult")))
     cancelled = await hold(api, customer, visit(world, "child", slot=world.tower_slots[1]))
     cancelled = await _post(api, f"/v1/bookings/{cancelled['id']}/cancel", customer, {}, 200)
+    moved = await confirm(api, customer, await hold(api, customer, visit(world, "adult", slot=world.tower_slots[6])))
+    later = datetime.fromisoformat(moved["slot"]["starts_at"]) + timedelta(hours=3)
+    await api.patch(f"/v1/slots/{moved['slot']['id']}", json={"starts_at": later.isoformat()}, headers=world.manager)
     feedback = await _post(
         api, "/v1/feedback", customer,
         {"step": "confirmed", "kind": "csat", "score": 5, "text": "Two taps and done.", "booking_id": confirmed["id"]},
@@ -111,7 +116,7 @@ async def build_scene(api: httpx.AsyncClient, world: World) -> Scene:
     refunding, by_hand = await _refunds(world, cancelled)
     return Scene(
         world=world, other=other, customer=customer, refresh_token=held["refresh_token"], stranger=world.customer(),
-        other_customer=other.customer(), held=held, confirmed=confirmed, cancelled=cancelled, prompt=prompt,
+        other_customer=other.customer(), held=held, confirmed=confirmed, cancelled=cancelled, moved=moved, prompt=prompt,
         feedback=feedback, member=member, key_id=key["id"], nonce=nonce,
         refunding=refunding, by_hand=by_hand,
     )  # fmt: skip
@@ -218,6 +223,9 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
         "GET", "/v1/availability/calendar", query={"product_id": str(s.world.tower.id), **_days(s)}
     ),
     "getSlot": lambda s: Call("GET", "/v1/slots/{slot_id}", {"slot_id": str(s.world.tower_slots[0])}),
+    "chooseAboutSlot": lambda s: Call(
+        "POST", "/v1/bookings/{booking_id}/slot-change", {"booking_id": s.moved["id"]}, body={"choice": "keep"}
+    ),
     "updateSlot": lambda s: Call(
         "PATCH", "/v1/slots/{slot_id}", {"slot_id": s.confirmed["slot"]["id"]},
         body={"delay": {"estimated_starts_at": _later(s, 25), "note": "Waiting for the connecting train"}},

@@ -34,6 +34,7 @@ ACCESS: dict[str, Row] = {
     "searchAvailability": Row(READ_CATALOGUE),
     "getCalendar": Row(READ_CATALOGUE, foreign=422),
     "getSlot": Row(READ_CATALOGUE, foreign=404),
+    "chooseAboutSlot": Row(CHANGE, stranger=404, foreign=404),
     "updateSlot": Row("agent catalogue:write", foreign=404),
     "getSlotSeats": Row(READ_CATALOGUE, foreign=404),
     "getSeatLayout": Row(READ_CATALOGUE, foreign=404),

@@ -25,6 +25,7 @@ KEYS = "a `kid` is unique per installation, and the public keys are published to
 ACROSS_ORGANISATIONS = {
     "bookings.queries.list_ended_holds": EXPIRY,
     "bookings.queries.list_undecided_orders": EXPIRY,
+    "bookings.queries.list_due_decisions": EXPIRY,
     "bookings.sync_queries.list_versions": "one poll serves the event streams of every organisation",
     "bookings.retention_queries.delete_tombstones": RETENTION,
     "checkin.archive_queries.list_old_scans": RETENTION,

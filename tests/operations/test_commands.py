@@ -190,3 +190,22 @@ async def test_an_organisations_country_is_set_and_left_to_its_locale_again(data
         assert done.returncode == 0, done.stderr
         assert await stored() == kept
     assert (await call("org", "set", "--country", "Atlantis", url=database_url)).returncode == 1
+
+
+async def test_an_organisation_says_what_a_move_is(database_url: str, world: World) -> None:
+    async def moves() -> tuple[int, int]:
+        db = await asyncpg.connect(database_url)
+        row = await db.fetchrow("select moved_later_minutes, moved_earlier_minutes from organisation")
+        await db.close()
+        return tuple(row)
+
+    assert await moves() == (60, 10)
+    assert (await call("org", "set", "--moved-later", "30", url=database_url)).returncode == 0
+    assert await moves() == (30, 10)
+    assert (await call("org", "set", "--moved-later", "0", "--moved-earlier", "0", url=database_url)).returncode == 0
+    assert await moves() == (0, 0)
+    for wrong in ((), ("--moved-later", "-1"), ("--moved-earlier", "10081"), ("--moved-later", "soon")):
+        done = await call("org", "set", *wrong, url=database_url)
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+    assert await moves() == (0, 0)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from booking_api.bookings import amounts, queries, rules
-from booking_api.bookings.operations.facts import Facts, load
+from booking_api.bookings.operations.facts import Facts, free_until, load
 from booking_api.bookings.operations.refusing import Seen, require_booking, require_order, require_version
 from booking_api.bookings.operations.write import announce, move, save, save_all, save_items
 from booking_api.bookings.refusals import PriceChanged
@@ -65,7 +65,7 @@ def _refund_of(ctx: Context, facts: Facts, booking: BookingRow) -> int:
     paid = facts.paid(booking)
     terms = amounts.cancellation_terms(
         booking.status, facts.option(booking), slot.starts_at, slot.status, paid, ctx.now,
-        is_free=booking.moved_while_paying,
+        free_until=free_until(ctx, facts, booking),
     )  # fmt: skip
     return terms.refund.amount
 

@@ -14,7 +14,7 @@ import msgspec
 from booking_api.bookings import amounts, rules
 from booking_api.bookings.details import missing_details
 from booking_api.bookings.operations.cancel import refund_whole
-from booking_api.bookings.operations.facts import Facts, ends_at, is_moved, order_standing
+from booking_api.bookings.operations.facts import Facts, ends_at, news_of, order_standing
 from booking_api.bookings.operations.refusing import Seen, require_order, require_version
 from booking_api.bookings.operations.write import (
     announce,
@@ -28,7 +28,7 @@ from booking_api.bookings.operations.write import (
 from booking_api.bookings.refusals import DetailsMissing, HoldExpired, PriceChanged
 from booking_api.bookings.rules import Action
 from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing, StatusReasonCode
-from booking_api.bookings.slot_rules import pass_window, still_fits
+from booking_api.bookings.slot_rules import is_moved, pass_window, still_fits
 from booking_api.catalog.rules import places
 from booking_api.core.context import Context
 from booking_api.core.errors import unprocessable
@@ -297,6 +297,9 @@ async def _confirm_paid(ctx: Context, facts: Facts, action: Action) -> None:
     moved = [booking for booking in facts.bookings if is_moved(booking, facts.slot(booking))]
     for booking in moved:
         booking.moved_while_paying = True
+        news = news_of(ctx, facts, booking)
+        booking.slot_change, booking.decide_by = news.kind, news.decide_by
+        booking.offered_starts_at = facts.slot(booking).starts_at
     for booking in facts.bookings:
         booking.status_reason = None
     facts.order.status_reason = None

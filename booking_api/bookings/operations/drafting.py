@@ -176,6 +176,9 @@ def _draft(
         agreed_origin_id=slot.origin_id,
         agreed_destination_id=slot.destination_id,
         moved_while_paying=False,
+        slot_change=None,
+        decide_by=None,
+        offered_starts_at=None,
         status_reason=None,
     )
     items = _items(definition, wish.items, units, booking, party, at)

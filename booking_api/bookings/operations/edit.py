@@ -8,7 +8,6 @@ from uuid import UUID
 from msgspec import UnsetType
 
 from booking_api.bookings.details import missing_details
-from booking_api.bookings.operations.confirm import issue_passes
 from booking_api.bookings.operations.drafting import check_answers
 from booking_api.bookings.operations.facts import Facts, ends_at
 from booking_api.bookings.operations.hold import check_seats
@@ -165,25 +164,3 @@ async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, paymen
     facts.settled = {**facts.settled, booking.id: facts.settled.get(booking.id, 0) + payment.amount.amount}
     await save(ctx, facts, [booking])
     await announce(ctx, "booking.changed", [booking])
-
-
-async def follow_slot(ctx: Context, facts: Facts, slot_id: UUID) -> None:
-    """Tells the locked order's customers that a slot changed: a new version, and new passes where they moved."""
-    moved = [booking for booking in facts.live if booking.slot_id == slot_id]
-    if not moved:
-        return
-    await _shorten(ctx, facts)
-    for booking in moved:
-        if booking.status == "confirmed":
-            await issue_passes(ctx, [(facts, booking)])
-        booking.visit_ends_at = facts.slot(booking).expected_times[1]
-    await save(ctx, facts, moved)
-    await announce(ctx, "booking.changed", moved)
-
-
-async def _shorten(ctx: Context, facts: Facts) -> None:
-    """Ends a hold with its slots where they are over earlier now."""
-    order, until = facts.order, ends_at(facts)
-    if order.status == "on_hold" and order.expires_at is not None and until < order.expires_at:
-        order.expires_at = until
-        await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], until)

@@ -3,20 +3,22 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-from booking_api.bookings import amounts, queries, rules
+from booking_api.bookings import amounts, queries, rules, slot_rules
 from booking_api.bookings.details import missing_details
 from booking_api.bookings.refusals import UseOrder
 from booking_api.bookings.rules import Asker, BookingStanding, OrderStanding
 from booking_api.bookings.schemas import (
+    AgreedTimes,
     Booking,
     BookingItem,
     BookingRow,
+    ChangeOfSlot,
     ItemRow,
     Order,
     OrderRow,
@@ -24,6 +26,7 @@ from booking_api.bookings.schemas import (
     StatusReason,
     StatusReasonCode,
 )
+from booking_api.bookings.slot_rules import News, is_moved
 from booking_api.catalog import operations as catalog
 from booking_api.catalog.answers import option_brief, product_brief
 from booking_api.catalog.operations import Version
@@ -36,7 +39,7 @@ from booking_api.feedback import operations as feedback
 from booking_api.feedback.operations import Occasion
 from booking_api.feedback.schemas import FeedbackPrompt
 from booking_api.inventory import queries as inventory_queries
-from booking_api.inventory.rules import slot_answer, slot_over_at
+from booking_api.inventory.rules import local, slot_answer, slot_over_at
 from booking_api.inventory.schemas import SlotRow
 from booking_api.passes import operations as passes
 from booking_api.passes.schemas import PassRow
@@ -197,11 +200,21 @@ def asker_of(ctx: Context) -> Asker:
             return "customer"
 
 
-def is_moved(booking: BookingRow, slot: SlotRow) -> bool:
-    """Whether a slot isn't at the time and place any more that its customer agreed to."""
-    return booking.agreed_starts_at is not None and (
-        booking.agreed_starts_at, booking.agreed_ends_at, booking.agreed_origin_id, booking.agreed_destination_id
-    ) != (slot.starts_at, slot.ends_at, slot.origin_id, slot.destination_id)  # fmt: skip
+def news_of(ctx: Context, facts: Facts, booking: BookingRow) -> News:
+    """What its slot means to a booking now, whether that was brought to it yet or not."""
+    later, earlier = (timedelta(minutes=n) for n in (ctx.org.moved_later_minutes, ctx.org.moved_earlier_minutes))
+    return slot_rules.news_of(booking, facts.slot(booking), later, earlier, ctx.now)
+
+
+def free_until(ctx: Context, facts: Facts, booking: BookingRow) -> datetime | None:
+    """Until when cancelling gives everything back whatever the conditions, because the slot moved."""
+    news = news_of(ctx, facts, booking)
+    return news.decide_by if undecided(news, ctx.now) == "moved" else None
+
+
+def undecided(news: News, now: datetime) -> Literal["cancelled", "moved"] | None:
+    """What the customer may choose about. A cancelled slot is to be refunded, however late it becomes."""
+    return news.kind if news.kind == "cancelled" or (news.decide_by is not None and now < news.decide_by) else None
 
 
 def ends_at(facts: Facts) -> datetime:
@@ -217,6 +230,8 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStand
         condition=rules.condition_of(slot, facts.option(booking), ctx.now),
         begun=slot.starts_at <= ctx.now,
         moved=booking.id in facts.disputed or is_moved(booking, slot),
+        undecided=undecided(news_of(ctx, facts, booking), ctx.now),
+        kept=booking.slot_change == "kept",
         seated=slot.seat_layout_id is not None,
     )
 
@@ -239,6 +254,37 @@ def status_reason(ctx: Context, code: StatusReasonCode | None) -> StatusReason |
     return None if code is None else StatusReason(code, pick(rules.STATUS_REASONS[code], ctx.languages))
 
 
+CHOICES = {"keep": "keep", "refund": "cancel"}
+"""What customers may choose about a slot that was cancelled or moved, and the action by which they do."""
+
+
+def _slot_change(ctx: Context, facts: Facts, booking: BookingRow, actions: list[str]) -> ChangeOfSlot | None:
+    """What happened to the slot of a confirmed booking, and what may be chosen now."""
+    news, slot = news_of(ctx, facts, booking), facts.slot(booking)
+    if news.kind is None or news.decide_by is None:
+        return None
+
+    def times(starts_at: datetime, ends_at: datetime, origin_id: UUID, destination_id: UUID | None) -> AgreedTimes:
+        return AgreedTimes(
+            starts_at=local(starts_at, slot.time_zone), time_zone=slot.time_zone,
+            ends_at=local(ends_at, slot.end_time_zone), end_time_zone=slot.end_time_zone,
+            origin_id=origin_id, destination_id=destination_id,
+        )  # fmt: skip
+
+    now = times(slot.starts_at, slot.ends_at, slot.origin_id, slot.destination_id)
+    agreed = now
+    if booking.agreed_starts_at is not None and booking.agreed_ends_at is not None:
+        agreed = times(
+            booking.agreed_starts_at, booking.agreed_ends_at, booking.agreed_origin_id or slot.origin_id,
+            booking.agreed_destination_id,
+        )  # fmt: skip
+    return ChangeOfSlot(
+        kind=news.kind, from_=agreed, to=now if news.kind == "moved" else None,
+        decide_by=news.decide_by,
+        choices=[choice for choice, action in CHOICES.items() if action in actions],
+    )  # fmt: skip
+
+
 def show_booking(
     ctx: Context, facts: Facts, booking: BookingRow, prompt: FeedbackPrompt | None = None,
     standing: OrderStanding | None = None,
@@ -246,12 +292,13 @@ def show_booking(
     """A booking as its reader sees it at this moment. `standing`, the order's, spares finding it out again."""
     standing = standing or order_standing(ctx, facts)
     own = standing.bookings[facts.bookings.index(booking)]
+    actions = rules.booking_actions(standing, own)
     order, definition, option, slot = facts.order, facts.definition(booking), facts.option(booking), facts.slot(booking)
     items = facts.items[booking.id]
     status = rules.shown_status(order, booking.status, ctx.now)
     paid = facts.paid(booking)
     terms = amounts.cancellation_terms(
-        status, option, slot.starts_at, slot.status, paid, ctx.now, is_free=booking.moved_while_paying
+        status, option, slot.starts_at, slot.status, paid, ctx.now, free_until=free_until(ctx, facts, booking)
     )
     open_hold = status == "on_hold"
     companions = definition.units
@@ -304,7 +351,8 @@ def show_booking(
         ),
         cancellation=terms,
         missing=missing_details(booking, items, definition, is_moved=own.moved) if open_hold else [],
-        available_actions=rules.booking_actions(standing, own),
+        slot_change=_slot_change(ctx, facts, booking, actions) if own.undecided else None,
+        available_actions=actions,
         feedback_prompt=prompt,
     )
 

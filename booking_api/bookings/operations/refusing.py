@@ -49,6 +49,10 @@ SALES_CLOSED = {
     "withdrawn": "The product is not on sale any more.",
     "sales_over": "The sales of this option have ended.",
 }
+NOTHING_TO_KEEP = {
+    "slot_cancelled": "The slot doesn't take place; there is nothing to keep.",
+    "nothing_to_decide": "There is nothing to decide about the slot.",
+}
 NOT_CANCELLABLE = {
     "cancelled": "The slot was cancelled.",
     "departed": "It has departed.",
@@ -118,7 +122,8 @@ def refusal_of(facts: Facts, order: OrderStanding, verdict: Verdict) -> DomainEr
         case "forbidden":
             return Forbidden()
         case "conflict":
-            return Conflict(f"This isn't possible with an order that is {because[0]}.")
+            of_state = f"This isn't possible with an order that is {because[0]}."
+            return Conflict(NOTHING_TO_KEEP.get(because[0], of_state))
         case None:
             raise AssertionError("only refusals are asked for")
         case never:

@@ -76,10 +76,13 @@ async def save_agreed(ctx: Context, bookings: Sequence[BookingRow]) -> None:
                 b.agreed_origin_id,
                 b.agreed_destination_id,
                 b.moved_while_paying,
+                b.slot_change,
+                b.decide_by,
+                b.offered_starts_at,
             )
             for b in bookings
         ]
-        await queries.update_agreed(ctx.db, ctx.org_id, columns(rows, 6))
+        await queries.update_agreed(ctx.db, ctx.org_id, columns(rows, 9))
 
 
 async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:
