@@ -11,11 +11,12 @@ from booking_api.catalog.schemas import PriceRule, ProductDefinition
 from booking_api.catalog.write_schemas import NewPlace, NewProduct
 from booking_api.catalog.writing import save_places, save_products
 from booking_api.core.context import Caller
+from booking_api.core.errors import DomainError
 from booking_api.core.ids import new_id
 from booking_api.inventory import operations as inventory
-from booking_api.inventory.schemas import ClaimRequest
+from booking_api.inventory.schemas import ClaimRequest, NewDelay, SlotChange
 from booking_api.inventory.write_schemas import NewSlot
-from booking_api.inventory.writing import save_slots
+from booking_api.inventory.writing import change_slot, save_slots
 from tests.world import World, make_flight
 
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)
@@ -140,6 +141,34 @@ class Life:
         status = self.chance.choice([None, "open", "closed", "cancelled"])
         await self.save([self.slot(line, old.code, status=status, **changes)])
 
+    async def patch_slot(self) -> None:
+        """What staff and integrators do with one slot: its delay most of all."""
+        if not self.ids:
+            return
+        code, chance = self.chance.choice(list(self.ids)), self.chance
+        old = self.slots[code]
+        estimate = old.starts_at + timedelta(minutes=chance.choice([1, 45, 300, 1440]))
+        delay = NewDelay(
+            estimated_starts_at=estimate,
+            estimated_ends_at=chance.choice([None, estimate, max(estimate, old.ends_at + timedelta(minutes=90))]),
+        )
+        moved = old.starts_at + timedelta(hours=chance.choice([-30, -2, 3, 26]))
+        change = chance.choice(
+            [SlotChange(delay=delay)] * 4
+            + [SlotChange(delay=None), SlotChange(starts_at=moved), SlotChange(status="open", capacity=12)]
+            + [SlotChange(status="closed"), SlotChange(booking_closes_at=old.starts_at + timedelta(minutes=20))]
+        )
+        manager = Caller(kind="staff", credential_id=new_id(), subject_id=new_id(), role="manager")
+        async with self.world.runtime.pool.acquire() as db, db.transaction():
+            try:
+                ctx = self.world.context(db, now=self.now, caller=manager)
+                await change_slot(ctx, self.ids[code], change, None)
+            except DomainError:
+                return
+            row = await db.fetchrow("select * from slot where id = $1", self.ids[code])
+        names = ("starts_at", "ends_at", "local_date", "capacity", "booking_closes_at")
+        self.slots[code] = msgspec.structs.replace(old, **{name: row[name] for name in names})
+
     async def move_over_midnight(self) -> None:
         """Another line's slots appear on a date, and one leaves it."""
         if self.slots:
@@ -158,7 +187,7 @@ class Life:
             [self.slot(self.chance.choice(self.lines), f"S{len(self.slots) + n}") for n in range(4)]
         )
         happening = self.chance.choice(
-            [self.hold] * 6 + [self.pass_time] * 3 + [self.edit_slot] * 2 + [import_some, self.end_holds, self.cancel]
+            [self.hold] * 6 + [self.pass_time] * 3 + [self.edit_slot] * 2 + [self.patch_slot] * 4 + [import_some, self.end_holds, self.cancel]
             + [self.confirm, self.move_over_midnight, self.add_line, self.change_line, self.change_place]
         )  # fmt: skip
         await happening()

@@ -34,7 +34,14 @@ def random_line(world: World, chance: random.Random, number: int) -> ProductDefi
     options: list[OptionDefinition] = []
     for option in [*line.options, msgspec.structs.replace(line.options[0], id=new_id(), code="saver", quota=2)]:
         closes = msgspec.structs.replace(option.conditions, booking_closes_minutes=chance.choice([0, 0, 60, 600, 3000]))
-        options.append(msgspec.structs.replace(option, conditions=closes))
+        gates = random.Random(len(options) + 3 * number)
+        gate = option.admission
+        if gates.random() < 0.5:
+            gate = msgspec.structs.replace(
+                gate, closes_after_minutes=gates.choice([-90, -700, 0, 200]), opens_before_minutes=gates.choice([60, 900]),
+                closes_relative_to=gates.choice(["start", "end"]),
+            )  # fmt: skip
+        options.append(msgspec.structs.replace(option, conditions=closes, admission=gate))
     prices = [
         PriceRule(
             option=chance.choice(options).code, unit=chance.choice(["adult", "adult", "child"]),
@@ -74,6 +81,14 @@ async def add_random_slots(
             chance.choice([0, 0, capacity // 2, capacity]), chance.choice(["open"] * 6 + ["closed", "cancelled"]),
             closes_at,
         )  # fmt: skip
+        if chance.random() < 0.3:
+            late = starts_at + timedelta(minutes=chance.choice([0, 1, 200, 1440]))
+            await db.execute(
+                """
+                update slot set estimated_starts_at = $2, estimated_ends_at = $3, delay_updated_at = $2 where id = $1
+                """,
+                slot_id, late, chance.choice([None, late, late + timedelta(hours=5)]),
+            )  # fmt: skip
         for option in line.options:
             if chance.random() < 0.6:
                 await db.execute(
