@@ -323,7 +323,7 @@ class AvailabilityQuery(SlotsQuery, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Sign = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Sign = Annotated[str, fields.code(200)]
 
 
 class NewDelay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -332,7 +332,7 @@ class NewDelay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     estimated_starts_at: Moment
     estimated_ends_at: Moment | None = None
     """Absent: as long after the estimated start as was scheduled."""
-    note: Annotated[str, msgspec.Meta(max_length=500, examples=["Waiting for the connecting train"])] | None = None
+    note: Annotated[str, fields.line(500, examples=["Waiting for the connecting train"])] | None = None
 
 
 class SlotChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
