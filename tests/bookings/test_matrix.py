@@ -27,13 +27,14 @@ from tests.world import Headers, World, add_slot
 
 Json = dict[str, Any]
 ROLES = ("customer", "agent", "manager")
-VERBS = ("extend", "confirm", "cancel", "edit", "choose_seat", "resume", "show_pass", "settle")
+VERBS = ("extend", "confirm", "cancel", "edit", "choose_seat", "keep", "resume", "show_pass", "settle")
 
 # Each cell is `ok`, `agree` (it is refused until the caller names the time, and then works), `repeat` (it is so
 # already, and answered as if it had just been done), or the refusal with its `because`. Under `settle`, a payment that succeeds now, it is what the booking is afterwards. Cells that differ by
 # who asks say so: `customer=…|agent=…|manager=…`. `no` under `show_pass` is only that it isn't listed.
-STAFF_RESUME = "customer=ok|agent=forbidden|manager=forbidden"
-STAFF_NO_RESUME = "customer=conflict|agent=forbidden|manager=forbidden"
+STAFF_RESUME = "conflict customer=ok|agent=forbidden|manager=forbidden"
+KEPT_RESUME = "ok customer=ok|agent=forbidden|manager=forbidden"
+STAFF_NO_RESUME = "conflict customer=conflict|agent=forbidden|manager=forbidden"
 ON_HOLD = f"ok ok ok ok ok {STAFF_RESUME} no confirmed"
 PROMISE = f"ok ok ok ok {STAFF_RESUME} no confirmed"
 EXPIRED = f"hold_expired hold_expired not_cancellable:expired hold_expired hold_expired {STAFF_NO_RESUME} no"
@@ -83,7 +84,8 @@ TABLE: dict[str, list[str]] = {
     "moved": [
         f"on_hold ok agree ok ok ok {STAFF_RESUME} no confirmed",
         f"pending conflict agree ok conflict conflict {STAFF_RESUME} no confirmed",
-        *(row for row in OPEN if row.split()[0] not in {"on_hold", "pending"}),
+        f"confirmed conflict repeat ok ok ok {KEPT_RESUME} ok confirmed",
+        *(row for row in OPEN if row.split()[0] not in {"on_hold", "pending", "confirmed"}),
     ],
     "closed": closed_to_others("closed", "rejected:no_room"),
     "sales_over": closed_to_others("sales_over", "confirmed"),
@@ -122,7 +124,7 @@ HOLDS = {
 """What a new hold on the slot comes to."""
 
 APPLY: dict[str, Callable[[World, UUID], Awaitable[None]]] = {
-    "moved": conditions.move,
+    "moved": lambda world, slot: conditions.move(world, slot, timedelta(hours=2)),
     "closed": lambda world, slot: conditions.set_status(world, slot, "closed"),
     "sales_over": conditions.end_sales,
     "withdrawn": conditions.withdraw,
@@ -141,7 +143,8 @@ STATES: dict[str, Status] = {
 FACTS = {
     # The facts of the law, and where the table shows that they count.
     "BookingStanding.status": STATES, "BookingStanding.condition": TABLE, "BookingStanding.begun": TABLE["begun"],
-    "BookingStanding.moved": TABLE["moved"], "BookingStanding.seated": TABLE["begun"],
+    "BookingStanding.moved": TABLE["moved"], "BookingStanding.undecided": TABLE["moved"],
+    "BookingStanding.kept": "test_what_was_kept_may_be_kept_again", "BookingStanding.seated": TABLE["begun"],
     "OrderStanding.status": STATES, "OrderStanding.bookings": "test_orders_of_several", "OrderStanding.asker": ROLES,
     "OrderStanding.at_limit": "test_a_hold_at_its_limit",
 }  # fmt: skip
@@ -246,6 +249,8 @@ class Walk:
             case "choose_seat":
                 item = {"id": booking["items"][0]["id"], "seat": "4B"}
                 return await self.api.patch(url, headers=headers, json={"items": [item]})
+            case "keep":
+                return await self.post(booking, "slot-change", headers, {"choice": "keep"})
             case "resume":
                 return await self.post(booking, "resume-code", headers)
             case _:
@@ -400,6 +405,17 @@ async def test_a_hold_at_its_limit(api: httpx.AsyncClient, world: World, provide
     assert "extend" not in shown["available_actions"]
     again = await walk.post(held, "extend", owner_of(held))
     assert (again.status_code, again.json()["version"]) == (200, shown["version"])
+
+
+async def test_what_was_kept_may_be_kept_again(api: httpx.AsyncClient, world: World, provider: Provider):
+    walk = Walk(api, world, provider, "moved")
+    slot = await walk.open_slot()
+    booking = await walk.bring_to("confirmed", slot, paying=False)
+    await APPLY["moved"](world, slot)
+    kept = await walk.ask(booking, "keep", owner_of(booking))
+    assert "keep" not in kept.json()["available_actions"]
+    again = await walk.ask(booking, "keep", owner_of(booking))
+    assert (again.status_code, again.json()["version"]) == (200, kept.json()["version"])
 
 
 async def test_missing_details_do_not_unlist_confirm(api: httpx.AsyncClient, world: World, provider: Provider):

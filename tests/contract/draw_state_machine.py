@@ -79,7 +79,12 @@ def draw_law() -> list[str]:
         known = "open" if condition == "moved" else condition
         for status in get_args(Status):
             booking = BookingStanding(
-                status=status, condition=known, begun=known == "departed", moved=condition == "moved", seated=True
+                status=status,
+                condition=known,
+                begun=known == "departed",
+                moved=condition == "moved",
+                seated=True,
+                undecided=condition if status == "confirmed" and condition in {"moved", "cancelled"} else None,
             )
             order = OrderStanding(status=status, bookings=[booking])
             verdicts = [judge_booking(verb, order, booking) for verb in BOOKING_VERBS]
