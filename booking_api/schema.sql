@@ -147,7 +147,11 @@ CREATE TABLE public.booking (
     agreed_destination_id uuid,
     moved_while_paying boolean DEFAULT false NOT NULL,
     status_reason text,
+    slot_change text,
+    decide_by timestamp with time zone,
+    offered_starts_at timestamp with time zone,
     name_words tsvector,
+    CONSTRAINT booking_slot_change_is_known CHECK ((slot_change = ANY (ARRAY['cancelled'::text, 'moved'::text, 'kept'::text]))),
     CONSTRAINT booking_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text]))),
     CONSTRAINT booking_words_are_of_a_contact CHECK (((name_words IS NULL) OR (contact IS NOT NULL)))
 )
@@ -324,9 +328,13 @@ CREATE TABLE public.organisation (
     live boolean NOT NULL,
     retention_days integer,
     created_at timestamp with time zone NOT NULL,
+    moved_later_minutes integer DEFAULT 60 NOT NULL,
+    moved_earlier_minutes integer DEFAULT 10 NOT NULL,
     country text,
     CONSTRAINT organisation_country_is_iso3166 CHECK ((country ~ '^[A-Z]{2}$'::text)),
     CONSTRAINT organisation_currency_is_iso4217 CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT organisation_moved_earlier_is_natural CHECK (((moved_earlier_minutes >= 0) AND (moved_earlier_minutes <= 10080))),
+    CONSTRAINT organisation_moved_later_is_natural CHECK (((moved_later_minutes >= 0) AND (moved_later_minutes <= 10080))),
     CONSTRAINT organisation_retention_is_positive CHECK ((retention_days > 0))
 );
 
@@ -685,7 +693,14 @@ CREATE TABLE public.slot (
     resource text,
     seat_layout_id uuid,
     updated_at timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    estimated_starts_at timestamp with time zone,
+    estimated_ends_at timestamp with time zone,
+    delay_note text,
+    delay_updated_at timestamp with time zone,
+    CONSTRAINT slot_delay_is_whole CHECK ((((estimated_starts_at IS NULL) = (delay_updated_at IS NULL)) AND ((estimated_starts_at IS NOT NULL) OR ((estimated_ends_at IS NULL) AND (delay_note IS NULL))))),
     CONSTRAINT slot_ends_after_start CHECK ((ends_at >= starts_at)),
+    CONSTRAINT slot_estimate_is_no_move CHECK ((estimated_starts_at >= starts_at)),
     CONSTRAINT slot_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'closed'::text, 'cancelled'::text]))),
     CONSTRAINT slot_taken_within_capacity CHECK (((taken >= 0) AND (taken <= capacity)))
 )
@@ -918,6 +933,8 @@ CREATE INDEX audit_rest_org_id_actor_id_id_idx ON public.audit_rest USING btree 
 
 CREATE INDEX booking_customer ON public.booking USING btree (org_id, customer_id, id);
 
+CREATE INDEX booking_decide_by ON public.booking USING btree (decide_by) WHERE ((decide_by IS NOT NULL) AND (status = 'confirmed'::text));
+
 CREATE INDEX booking_of_order ON public.booking USING btree (org_id, order_id);
 
 CREATE INDEX booking_order_due ON public.booking_order USING btree (expires_at) WHERE (status = 'on_hold'::text);
@@ -1033,6 +1050,8 @@ CREATE INDEX single_use_code_subject ON public.single_use_code USING btree (org_
 CREATE INDEX slot_gate ON public.slot USING btree (org_id, gate, starts_at) WHERE (gate IS NOT NULL);
 
 CREATE INDEX slot_product_date ON public.slot USING btree (org_id, product_id, local_date, starts_at, id);
+
+CREATE INDEX slot_resource ON public.slot USING btree (org_id, resource, starts_at) WHERE (resource IS NOT NULL);
 
 CREATE INDEX slot_route ON public.slot USING btree (org_id, origin_id, destination_id, local_date, starts_at, id);
 

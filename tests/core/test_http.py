@@ -93,7 +93,7 @@ async def test_made_up_methods_and_paths_are_counted_together(api):
 
 def test_the_line_of_a_request_is_json(capsys, monkeypatch):
     monkeypatch.setattr(log, "_request_lines", "json")
-    log.log_request("POST", "/v1/bookings/{id}", 201, 0.01234, "phone-0001")
+    log.log_request("POST", "/v1/bookings/{id}", 201, 0.01234, "phone-0001", None)
     line = json.loads(capsys.readouterr().err)
     at = dt.datetime.fromisoformat(line.pop("timestamp"))
     assert at.utcoffset() == dt.timedelta(0)
@@ -102,7 +102,7 @@ def test_the_line_of_a_request_is_json(capsys, monkeypatch):
         "request_id": "phone-0001", "level": "info",
     }  # fmt: skip
     monkeypatch.setattr(log, "_request_lines", None)
-    log.log_request("POST", "/v1/bookings/{id}", 201, 0.01234, "phone-0001")
+    log.log_request("POST", "/v1/bookings/{id}", 201, 0.01234, "phone-0001", None)
     assert capsys.readouterr().err == ""
 
 
