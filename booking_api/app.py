@@ -32,6 +32,7 @@ from booking_api.lifetime import open_runtime
 from booking_api.pages import routes as pages
 from booking_api.passes import routes as passes
 from booking_api.payments import routes as payments
+from booking_api.persons import routes as persons
 from booking_api.upkeep import routes as upkeep
 
 MAX_BODY_BYTES = 256 * 1024
@@ -66,6 +67,7 @@ def handlers() -> list[Any]:
         *change_routes.ROUTES,
         *customer_routes.ROUTES,
         *slot_routes.ROUTES,
+        *persons.ROUTES,
         *pages.ROUTES,
     ]
 

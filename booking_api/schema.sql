@@ -1029,7 +1029,11 @@ CREATE INDEX scan_age ON public.scan USING btree (received_at);
 
 CREATE INDEX scan_answer_age ON public.scan USING btree (received_at) WHERE (answer <> '\x'::bytea);
 
+CREATE INDEX scan_archive_reason ON ONLY public.scan_archive USING btree (org_id, received_at) WHERE (override_reason IS NOT NULL);
+
 CREATE INDEX scan_item ON public.scan USING btree (org_id, item_id, received_at) WHERE (item_id IS NOT NULL);
+
+CREATE INDEX scan_reason ON public.scan USING btree (org_id, received_at) WHERE (override_reason IS NOT NULL);
 
 CREATE INDEX seat_claim_claim ON public.seat_claim USING btree (org_id, claim_id);
 

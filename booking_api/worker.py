@@ -69,6 +69,7 @@ SCHEDULES: list[tuple[str, float, Periodic]] = [
     ("payments.reconcile_payments", 1, payments.reconcile_payments),
     ("payments.execute_refunds", 1, payments.execute_refunds),
     ("checkin.sweep_scan_answers", 60, checkin.sweep_scan_answers),
+    ("checkin.erase_reasons", 300, checkin.erase_reasons),
     ("inventory.forget_changes", 60, inventory.forget_changes),
     ("checkin.archive_scans", 60, checkin.archive_scans),
     ("identity.sweep_credentials", 60, identity.sweep_credentials),

@@ -48,12 +48,13 @@ class Erased(msgspec.Struct, frozen=True):
 async def erase_bookings(
     db: Connection, org_id: UUID, order_ids: Sequence[UUID], visit_before: datetime, now: datetime
 ) -> list[Erased]:
-    """Erases contact and answers of those bookings of these locked orders whose visit ended before a moment."""
+    """Erases contact, answers and the reason of a cancellation of those bookings of these locked orders whose visit
+    ended before a moment."""
     return await fetch_all(
         db,
         Erased,
         """
-        update booking set contact = null, name_words = null, answers = null, erased_at = $4,
+        update booking set contact = null, name_words = null, answers = null, cancel_reason = null, erased_at = $4,
           version = booking.version + 1, updated_at = $4, changed_xid = pg_current_xact_id()::text::bigint
         where org_id = $1 and order_id = any($2::uuid[]) and visit_ends_at < $3 and erased_at is null
         returning id, customer_id

@@ -12,6 +12,7 @@ from booking_api.core.db import Connection
 from booking_api.core.log import log
 from booking_api.core.partitions import begins_of, drop_partition, lock_for_drop, make_partition, month_of
 from booking_api.core.runtime import Runtime, acquire
+from booking_api.identity.queries import list_organisations
 
 ANSWERS_KEPT = timedelta(days=2)
 """How long the full answer of a scan can be had again with its nonce; after that its verdict alone."""
@@ -73,3 +74,14 @@ async def _drop_months(db: Connection, before: datetime) -> None:
                     await drop_partition(db, ARCHIVE, begins)
         except asyncpg.LockNotAvailableError:
             log.info("partition.busy", table=ARCHIVE, begins=begins.date().isoformat())
+
+
+async def erase_reasons(runtime: Runtime, now: datetime | None = None) -> int:
+    """Erases what was typed for overrides, as many days after it as each organisation or the installation has set."""
+    now, erased = now or utc_now(), 0
+    async with acquire(runtime) as db:
+        for org in await list_organisations(db):
+            if (days := org.retention_days or runtime.settings.retention_days) > 0:
+                before = now - timedelta(days=days)
+                erased += await archive_queries.erase_old_reasons(db, org.org_id, before, BATCH)
+    return erased

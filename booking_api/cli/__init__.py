@@ -6,7 +6,7 @@ sentence on standard error, with exit status 1.
 
 import typer
 
-from booking_api.cli import bench, distribution, inspection, organisations, processes
+from booking_api.cli import bench, distribution, inspection, organisations, persons, processes
 from booking_api.cli.console import OneSentenceGroup
 from booking_api.importing.cli import import_app
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 processes.register(app)
 app.add_typer(import_app)
 organisations.register(app)
+persons.register(app)
 inspection.register(app)
 distribution.register(app)
 bench.register(app)

@@ -78,6 +78,12 @@ def add_organisation(
 @org.command("set")
 def set_organisation(
     country: Annotated[str | None, typer.Option(help=COUNTRY_HELP + " Empty: the default again.")] = None,
+    retention_days: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=3650, help="Contacts are erased so many days after a visit; 0: BOOKING_RETENTION_DAYS."
+        ),
+    ] = None,
     org: OrgOption = "",
     moved_later: Annotated[
         int | None, typer.Option(min=0, max=10_080, help="Minutes by which a slot may move later without a choice.")
@@ -86,24 +92,30 @@ def set_organisation(
         int | None, typer.Option(min=0, max=10_080, help="Minutes by which it may move earlier without one.")
     ] = None,
 ) -> None:
-    """Changes an organisation; what isn't named stays. Running servers know of it within seconds."""
+    """Changes an organisation; what isn't named stays. Running servers know of it within seconds, the audit for good."""
     from booking_api.core.clock import utc_now
     from booking_api.core.process import StartFailed
     from booking_api.identity import audit, operations, queries
 
-    if country is None and moved_later is None and moved_earlier is None:
+    if country is None and retention_days is None and moved_later is None and moved_earlier is None:
         raise StartFailed("Say what to change; see `booking-api org set --help`.")
 
     async def change() -> None:
         async with transaction() as (db, _):
-            chosen = await choose_organisation(db, org)
-            if country is not None:
-                await queries.set_country(db, chosen.org_id, operations.check_country(country or None))
+            chosen, now = await choose_organisation(db, org), utc_now()
+            changed = []
+            if country is not None and (wanted := operations.check_country(country or None)) != chosen.country:
+                await queries.set_country(db, chosen.org_id, wanted)
+                changed.append("country")
+            if retention_days is not None and await queries.change_retention(db, chosen.org_id, retention_days or None):
+                changed.append("retention_days")
             if moved_later is not None or moved_earlier is not None:
                 await queries.set_moves(db, chosen.org_id, moved_later, moved_earlier)
-            await audit.note_command(
-                db, chosen.org_id, "organisation.changed", "organisation", chosen.org_id, utc_now()
-            )
+                changed.append("moves")
+            for what in changed:
+                await audit.note_command(
+                    db, chosen.org_id, "organisation.changed", "organisation", chosen.org_id, now, what
+                )
 
     run(change)
 

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import msgspec
+
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound
 from booking_api.core.paging import read_cursor, write_cursor
@@ -13,6 +15,8 @@ from booking_api.identity.schemas import (
     LastOwner,
     NewKey,
     NewStaff,
+    OrganisationAnswer,
+    OrganisationChange,
     PageQuery,
     StaffAnswer,
     StaffChange,
@@ -23,6 +27,28 @@ from booking_api.identity.schemas import (
 
 def _after(page: PageQuery) -> UUID | None:
     return None if page.cursor is None else read_cursor(page.cursor, tuple[UUID])[0]
+
+
+# the organisation -------------------------------------------------------------------------------------------------
+
+
+async def show_organisation(ctx: Context) -> OrganisationAnswer:
+    """The organisation as it is now; the context's copy may be a moment old."""
+    org = await queries.find_organisation(ctx.db, ctx.org_id)
+    if org is None:
+        raise NotFound
+    return OrganisationAnswer(
+        id=org.org_id, name=org.name, time_zone=org.time_zone, currency=org.currency, locale=org.locale, live=org.live,
+        retention_days=org.retention_days, erased_after_days=org.retention_days or ctx.settings.retention_days or None,
+    )  # fmt: skip
+
+
+async def change_organisation(ctx: Context, change: OrganisationChange) -> OrganisationAnswer:
+    """Changes what an owner may decide for the organisation."""
+    days = change.retention_days
+    if days is not msgspec.UNSET and await queries.change_retention(ctx.db, ctx.org_id, days):
+        await audit.note(ctx, "organisation.changed", "organisation", ctx.org_id, "retention_days")
+    return await show_organisation(ctx)
 
 
 # keys -------------------------------------------------------------------------------------------------------------

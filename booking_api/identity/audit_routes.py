@@ -1,15 +1,16 @@
-"""What owners read of the audit."""
+"""What owners decide for the organisation, and read of the audit."""
 
 from typing import Any
 
 from litestar import Request, Response
 
 from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_query
+from booking_api.core.inputs import read_body, read_query
 from booking_api.core.replies import Reply, send
-from booking_api.core.transactions import reading
-from booking_api.identity import audit
+from booking_api.core.transactions import reading, writing
+from booking_api.identity import administration, audit
 from booking_api.identity.audit_schemas import AuditList, AuditQuery
+from booking_api.identity.schemas import OrganisationAnswer, OrganisationChange
 
 
 @endpoint(
@@ -30,4 +31,31 @@ async def list_audit(request: Request[Any, Any, Any]) -> Response[bytes]:
     return send(request, ctx)
 
 
-ROUTES = [list_audit]
+@endpoint("GET", "/v1/organisation", tag="Staff", access=Access(staff="owner"), answers={200: OrganisationAnswer})
+async def get_organisation(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Get the organisation.
+
+    As it is set up, with how long it keeps what customers said about themselves.
+    """
+    async with reading(request) as ctx:
+        ctx.reply = Reply(await administration.show_organisation(ctx))
+    return send(request, ctx)
+
+
+@endpoint(
+    "PATCH", "/v1/organisation", tag="Staff", access=Access(staff="owner"), body=OrganisationChange,
+    answers={200: OrganisationAnswer},
+)  # fmt: skip
+async def update_organisation(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Change the organisation.
+
+    How many days after a visit contacts, answers and typed reasons are erased. It counts for what is there already,
+    within minutes, and what was erased doesn't come back. The audit has each change.
+    """
+    body = await read_body(request, OrganisationChange)
+    async with writing(request) as ctx:
+        ctx.reply = Reply(await administration.change_organisation(ctx, body))
+    return send(request, ctx)
+
+
+ROUTES = [list_audit, get_organisation, update_organisation]

@@ -52,6 +52,18 @@ async def set_moves(db: Connection, org_id: UUID, later: int | None, earlier: in
     )
 
 
+async def change_retention(db: Connection, org_id: UUID, days: int | None) -> bool:
+    """Sets after how many days contacts are erased; False where that is so already, or there is no organisation."""
+    return bool(
+        await execute(
+            db,
+            "update organisation set retention_days = $2 where org_id = $1 and retention_days is distinct from $2",
+            org_id,
+            days,
+        )
+    )
+
+
 async def list_organisations(db: Connection) -> list[Organisation]:
     """Every organisation of the installation; for jobs and commands, which then loop over them."""
     return await fetch_all(

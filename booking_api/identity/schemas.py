@@ -248,6 +248,31 @@ class NewOrganisation(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None = None
 
 
+RetentionDays = Annotated[int, msgspec.Meta(ge=1, le=3650, examples=[30])]
+
+
+class OrganisationChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What is to change of the organisation; absent members stay."""
+
+    retention_days: RetentionDays | None | msgspec.UnsetType = msgspec.UNSET
+    """So many days after a visit its contacts, answers and typed reasons are erased. Null: as the installation does."""
+
+
+class OrganisationAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The organisation as its staff set it up."""
+
+    id: UUID
+    name: str
+    time_zone: str
+    currency: str
+    locale: str
+    live: bool
+    retention_days: int | None = None
+    """Its own; absent where it is as the installation has it."""
+    erased_after_days: int | None = None
+    """What counts: so many days after a visit its contacts, answers and typed reasons are erased. Absent: never."""
+
+
 class NewKeys(msgspec.Struct, frozen=True):
     """The keys of a new organisation, shown this once."""
 

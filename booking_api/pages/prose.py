@@ -99,6 +99,7 @@ TAGS = {
     "Staff": "The people who work here and what they may do.",
     "Keys": "API keys of apps and integrations.",
     "Audit": "Who did what, for owners.",
+    "Persons": "What is known of one person: exported or erased, for owners.",
     "Operations": "Whether the installation is well, and its description.",
 }
 

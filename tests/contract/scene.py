@@ -314,6 +314,10 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     ),
     "listKeys": lambda s: Call("GET", "/v1/keys", query={"limit": "2"}),
     "revokeKey": lambda s: Call("DELETE", "/v1/keys/{key_id}", {"key_id": s.key_id}),
+    "getOrganisation": lambda s: Call("GET", "/v1/organisation"),
+    "updateOrganisation": lambda s: Call("PATCH", "/v1/organisation", body={"retention_days": 30}),
+    "exportPerson": lambda s: Call("POST", "/v1/persons/export", body={"email": CONTACT["email"]}),
+    "erasePerson": lambda s: Call("POST", "/v1/persons/erase", body={"customer_id": "019aa5c8-5d60-7000-8000-000000000001"}),
     "listAudit": lambda s: Call("GET", "/v1/audit", query={"action": "key.created", "limit": "2"}),
     # operations
     "getHealth": lambda s: Call("GET", "/healthz"),

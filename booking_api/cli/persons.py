@@ -1,0 +1,53 @@
+"""`person`: what is known of somebody, and erasing it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from booking_api.cli.console import choose_organisation, run, transaction
+from booking_api.cli.organisations import OrgOption
+
+person = typer.Typer(help="What is known of one person.", no_args_is_help=True)
+Who = Annotated[str, typer.Argument(help="A customer's id, a mail address or a telephone number.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(person, name="person")
+
+
+async def _act(verb: str, who: str, org: str) -> Any:
+    from uuid import UUID
+
+    from booking_api.core.clock import utc_now
+    from booking_api.core.context import Caller, Context
+    from booking_api.core.ids import new_id
+    from booking_api.persons import operations
+    from booking_api.persons.schemas import Person
+    from booking_api.starting import check_secret
+
+    try:
+        wanted = Person(customer_id=UUID(who))
+    except ValueError:
+        wanted = Person(email=who) if "@" in who else Person(phone=who)
+    async with transaction() as (db, settings):
+        ctx = Context(
+            db=db, org=await choose_organisation(db, org), caller=Caller(kind="system", credential_id=new_id()),
+            now=utc_now(), settings=settings, vault=check_secret(settings), caches={},
+        )  # fmt: skip
+        return await (operations.export if verb == "export" else operations.erase)(ctx, wanted)
+
+
+@person.command("export")
+def export_person(who: Who, org: OrgOption = "") -> None:
+    """Prints what is known of somebody, as JSON."""
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(run(lambda: _act("export", who, org)))).decode())
+
+
+@person.command("erase")
+def erase_person(who: Who, org: OrgOption = "") -> None:
+    """Erases what is known of somebody who has no booking ahead. May be repeated."""
+    import msgspec
+
+    print(msgspec.json.encode(run(lambda: _act("erase", who, org))).decode())

@@ -1,0 +1,55 @@
+"""What owners do for a person who asks what is known of them, or wants it gone."""
+
+from typing import Any
+
+from litestar import Request, Response
+
+from booking_api.core.errors import NotFound
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_body
+from booking_api.core.replies import Reply, send
+from booking_api.core.transactions import writing
+from booking_api.persons import operations
+from booking_api.persons.schemas import BookingsAhead, Person, PersonErased, PersonExport
+
+TAG = "Persons"
+OWNERS = Access(staff="owner")
+
+
+@endpoint(
+    "POST", "/v1/persons/export", tag=TAG, access=OWNERS, body=Person, answers={200: PersonExport}, errors=(NotFound,)
+)
+async def export_person(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Export what is known of a person.
+
+    By customer, or by an address however it is written: contacts, bookings with names and answers, feedback, scans and
+    sessions, at most 1,000 of each. The address is in the body, so that no log on the way has it. The audit has who
+    asked, and about which customers.
+    """
+    body = await read_body(request, Person)
+    async with writing(request) as ctx:
+        answer = await operations.export(ctx, body)
+    # After the transaction, so that it isn't stored for a repeat: asked again, it is looked up again.
+    ctx.reply = Reply(answer)
+    return send(request, ctx)
+
+
+@endpoint(
+    "POST", "/v1/persons/erase", tag=TAG, access=OWNERS, body=Person, answers={200: PersonErased},
+    errors=(NotFound, BookingsAhead),
+)  # fmt: skip
+async def erase_person(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Erase what is known of a person.
+
+    Contacts, names, answers, typed reasons and texts go at once, with the messages and stored answers that are theirs;
+    their sessions end. What others asked about them is stored for repeats for two days at most. What was paid stays,
+    under ids that name nobody. While they have bookings that aren't over it is 409 `bookings_ahead` and nothing is
+    erased. Repeating it erases nothing more.
+    """
+    body = await read_body(request, Person)
+    async with writing(request) as ctx:
+        ctx.reply = Reply(await operations.erase(ctx, body))
+    return send(request, ctx)
+
+
+ROUTES = [export_person, erase_person]

@@ -1,0 +1,99 @@
+"""Requests, answers and rows of what is known of one person."""
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from booking_api.core.errors import Conflict
+
+
+class BookingsAhead(Conflict):
+    code, title = "bookings_ahead", "This person has bookings that aren't over"
+    explanation = (
+        "What they need is a name at the gate and an address for changes, so nothing was erased. Cancel the bookings "
+        "that `booking_ids` names, or wait until they are over, and ask again."
+    )
+    member_types: ClassVar[dict[str, Any]] = {"booking_ids": list[UUID]}
+
+
+class Person(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Who is meant: exactly one of these."""
+
+    customer_id: UUID | None = None
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["ada@example.org"])] | None = None
+    phone: Annotated[str, msgspec.Meta(min_length=4, max_length=40, examples=["+49 30 901820"])] | None = None
+
+
+class KnownCustomer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: UUID
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    locale: str | None = None
+
+
+class KnownBooking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: UUID
+    reference: str
+    status: str
+    created_at: datetime
+    visit_ends_at: datetime
+    contact: dict[str, Any] | None = None
+    answers: dict[str, Any] | None = None
+    cancel_reason: str | None = None
+    price: dict[str, Any]
+    items: list[dict[str, Any]]
+    """Of each person: id, status, and as far as known name, seat and answers."""
+
+
+class KnownFeedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: UUID
+    created_at: datetime
+    kind: str
+    score: int | None = None
+    text: str | None = None
+
+
+class KnownScan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    item_id: UUID
+    scanned_at: datetime
+    gate: str | None = None
+    direction: str
+    verdict: str
+    override_reason: str | None = None
+
+
+class KnownSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    device: str | None = None
+
+
+class PersonExport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a person. Payments are in the prices of their bookings."""
+
+    customers: list[KnownCustomer]
+    bookings: list[KnownBooking]
+    feedback: list[KnownFeedback]
+    scans: list[KnownScan]
+    sessions: list[KnownSession]
+    incomplete: bool = False
+    """There is more than one answer holds: ask for one customer at a time."""
+
+
+class PersonErased(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was erased. Again, it is nothing."""
+
+    customers: int
+    bookings: int
+    feedback: int
+    scans: int
+    stored_answers: int
+    messages: int
+
+
+class FoundId(msgspec.Struct, frozen=True):
+    id: UUID
