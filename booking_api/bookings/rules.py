@@ -56,6 +56,10 @@ STATUS_REASONS: Mapping[StatusReasonCode, Mapping[str, str]] = {
         "en": "No payment came in time.",
         "de": "Es kam rechtzeitig keine Zahlung.",
     },
+    "released": {
+        "en": "The organiser gave the places back before they were paid.",
+        "de": "Der Veranstalter hat die Plätze vor der Bezahlung wieder freigegeben.",
+    },
     "slot_cancelled": {
         "en": "It was cancelled by the organiser. What was paid is given back in full.",
         "de": "Der Veranstalter hat abgesagt. Was bezahlt wurde, wird ganz erstattet.",

@@ -18,7 +18,7 @@ from booking_api.payments.schemas import NewPayment, PaymentAnswer
 
 Status = Literal["on_hold", "pending", "confirmed", "cancelled", "expired", "rejected"]
 STATUSES = "x-extensible-enum: on_hold, pending, confirmed, cancelled, expired, rejected"
-StatusReasonCode = Literal["no_room", "payment_undecided", "slot_cancelled", "departed", "gate_closed"]
+StatusReasonCode = Literal["no_room", "payment_undecided", "slot_cancelled", "departed", "gate_closed", "released"]
 AnswerValue = str | int | float | bool | None
 Answers = Annotated[
     dict[Annotated[str, fields.token(64)], Annotated[str, fields.text(1000)] | int | float | bool | None],
@@ -215,7 +215,9 @@ class StatusReason(msgspec.Struct, frozen=True):
 
     code: Annotated[
         str,
-        Meta(description="x-extensible-enum: no_room, payment_undecided, slot_cancelled, departed, gate_closed"),
+        Meta(
+            description="x-extensible-enum: no_room, payment_undecided, slot_cancelled, departed, gate_closed, released"
+        ),
     ]
     text: str
 

@@ -10,6 +10,7 @@ import pytest
 from booking_api.bookings import jobs
 from tests.bookings.journey import confirm, hold, owner_of, party, taken, visit
 from tests.bookings.test_delays import heard, passes_of, see
+from tests.bookings.test_paying import pay, relay
 from tests.inventory.helpers import news_of, patch_slot, slot_row
 from tests.world import Headers, World
 
@@ -405,3 +406,22 @@ async def test_news_come_with_an_import_as_with_a_patch(api, world, monkeypatch)
     after = await see(api, booked.booking, booked.me)
     assert after["slot_change"]["kind"] == "moved"
     assert len(await passes_of(world)) == len(issued) + 1, "one for the new window, however often it is heard"
+
+
+@pytest.mark.parametrize("by", [2 * MINUTE, 5 * HOUR])
+async def test_who_was_paying_while_it_moved_may_choose_however_little_it_was(api, world, provider, by):
+    slot = world.flight_slots[3]
+    held = await hold(api, world.app, party(world, "adult", slot=slot, option="light"))
+    pending = await pay(api, held, "tok_redirect")
+    await patch_slot(api, world.manager, slot, starts_at=at(held["slot"]["starts_at"]) + by)
+    await heard_last(world, slot)
+    await provider.decide(pending.json()["payment"]["next_action"]["url"])
+    await provider.deliver(api)
+    await relay(world)
+    shown = await see(api, held, owner_of(held))
+    assert (shown["status"], shown["slot_change"]["kind"]) == ("confirmed", "moved")
+    assert shown["slot_change"]["from"]["starts_at"] == held["slot"]["starts_at"]
+    assert shown["slot_change"]["choices"] == ["keep", "refund"]
+    kept = await api.post(f"/v1/bookings/{held['id']}/slot-change", json={"choice": "keep"}, headers=owner_of(held))
+    assert kept.status_code == 200
+    assert kept.json()["cancellation"]["refund"]["amount"] == 0

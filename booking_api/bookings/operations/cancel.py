@@ -10,7 +10,7 @@ from booking_api.bookings.operations.facts import Facts, free_until, load
 from booking_api.bookings.operations.refusing import Seen, require_booking, require_order, require_version
 from booking_api.bookings.operations.write import announce, move, save, save_all, save_items
 from booking_api.bookings.refusals import PriceChanged
-from booking_api.bookings.schemas import BookingRow, Cancellation
+from booking_api.bookings.schemas import BookingRow, Cancellation, StatusReasonCode
 from booking_api.core.context import Context
 from booking_api.core.money import Money
 from booking_api.inventory import operations as inventory
@@ -143,7 +143,7 @@ async def expire_loaded(ctx: Context, orders: Sequence[Facts]) -> None:
     await end_holds(ctx, [facts for facts in orders if rules.has_ended(facts.order, ctx.now)])
 
 
-async def end_holds(ctx: Context, ended: Sequence[Facts], reason: str | None = None) -> None:
+async def end_holds(ctx: Context, ended: Sequence[Facts], reason: StatusReasonCode | None = None) -> None:
     """Ends these locked holds, which are over or not wanted any more for a reason."""
     if not ended:
         return
@@ -151,6 +151,9 @@ async def end_holds(ctx: Context, ended: Sequence[Facts], reason: str | None = N
     seated = [item for facts in ended for items in facts.items.values() for item in items if item.seat is not None]
     for facts in ended:
         move(facts, "expire")
+        facts.order.status_reason = reason
+    for booking in bookings:
+        booking.status_reason = reason
     for item in seated:
         item.seat = None
     await save_items(ctx, seated)
