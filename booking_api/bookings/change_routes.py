@@ -1,5 +1,6 @@
 """What comes after the hold: reading, changing, extending, cancelling, settling on site."""
 
+from datetime import datetime
 from uuid import UUID
 
 from litestar import Response
@@ -16,6 +17,7 @@ from booking_api.bookings.operations.facts import (
 )
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.refusals import (
+    AlreadyUsed,
     HoldExpired,
     NotCancellable,
     NotChangeable,
@@ -63,20 +65,27 @@ async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     async with reading(request) as ctx:
         order = await present_order(ctx, await load_order(ctx, order_id))
         asked = any(booking.feedback_prompt is not None for booking in order.bookings)
-        ctx.reply = _read(order, asked=asked)
+        ctx.reply = _read(order, ctx.now, asked=asked)
     return send(request, ctx)
 
 
-def _read(answer: Booking | Order, *, asked: bool) -> Reply:
+def _read(answer: Booking | Order, now: datetime, *, asked: bool) -> Reply:
     """What was asked for, with its version. What depends on the minute, or asks a question, is sent anew each time."""
     etag = version_etag(answer.version)
-    if answer.status in {"on_hold", "pending"} or asked:
+    bookings = answer.bookings if isinstance(answer, Order) else [answer]
+    if answer.status in {"on_hold", "pending"} or asked or any(_at_the_gate(booking, now) for booking in bookings):
         reply = Reply(answer, headers={"ETag": etag})
     else:
         headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
         reply = Reply(answer, etag=etag, headers=headers)
     reply.headers |= _come_again(answer)
     return reply
+
+
+def _at_the_gate(booking: Booking, now: datetime) -> bool:
+    """Whether a scan may change at any moment what can be done with it; scans raise no version."""
+    admitted = any(item.admitted_at is not None for item in booking.items)
+    return booking.status == "confirmed" and (admitted or booking.slot.admit_from <= now < booking.slot.admit_until)
 
 
 def _come_again(thing: Booking | Order) -> dict[str, str]:
@@ -102,13 +111,13 @@ async def get_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """
     async with reading(request) as ctx:
         booking = await present_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
-        ctx.reply = _read(booking, asked=booking.feedback_prompt is not None)
+        ctx.reply = _read(booking, ctx.now, asked=booking.feedback_prompt is not None)
     return send(request, ctx)
 
 
 @endpoint(
     "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, body=BookingEdit, answers={200: Booking},
-    errors=(NotFound, VersionConflict, HoldExpired, NotChangeable, SeatTaken, Conflict), conditional=True,
+    errors=(NotFound, VersionConflict, HoldExpired, NotChangeable, AlreadyUsed, SeatTaken, Conflict), conditional=True,
 )  # fmt: skip
 async def edit_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """Change details of a booking.

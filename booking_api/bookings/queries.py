@@ -329,7 +329,8 @@ async def list_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) 
         db,
         ItemRow,
         """
-        select id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id
+        select id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id,
+          after_admission
         from item where org_id = $1 and booking_id = any($2::uuid[]) order by booking_id, position
         """,
         org_id,
@@ -397,9 +398,9 @@ async def update_items(db: Connection, org_id: UUID, item_columns: list[list[Any
         db,
         """
         update item set name = c.name, seat = c.seat, answers = c.answers, status = c.status,
-          name_words = array_to_tsvector(string_to_array(c.words, ' '))
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[])
-          as c (id, name, seat, answers, status, words)
+          name_words = array_to_tsvector(string_to_array(c.words, ' ')), after_admission = c.after_admission
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[], $8::text[])
+          as c (id, name, seat, answers, status, words, after_admission)
         where item.org_id = $1 and item.id = c.id
         """,
         org_id,

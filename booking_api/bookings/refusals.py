@@ -71,8 +71,20 @@ class PaymentDeclined(DomainError):
 
 class NotCancellable(DomainError):
     code, status, title = "not_cancellable", 409, "This can't be cancelled"
-    explanation = "`because` says why: it is over, has begun, or a payment is under way. See `available_actions`."
+    explanation = (
+        "`because` says why: it is over, has begun, or somebody was admitted with it (`already_used`), and then only a "
+        "manager may, with a reason. See `available_actions`."
+    )
     member_types: ClassVar[dict[str, Any]] = {"because": list[str]}
+
+
+class AlreadyUsed(DomainError):
+    code, status, title = "already_used", 409, "It was used at the gate already"
+    explanation = (
+        "The people of `item_ids` were admitted, so that their items can't be changed, cancelled or passed on any more. "
+        "The booking's other items still can. A manager may do it, with a reason."
+    )
+    member_types: ClassVar[dict[str, Any]] = {"item_ids": list[str]}
 
 
 class NotChangeable(DomainError):

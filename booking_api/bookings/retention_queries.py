@@ -89,7 +89,10 @@ async def list_idle_customers(db: Connection, org_id: UUID, customer_ids: Sequen
 async def erase_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> None:
     await execute(
         db,
-        "update item set name = null, name_words = null, answers = null where org_id = $1 and booking_id = any($2::uuid[])",
+        """
+        update item set name = null, name_words = null, answers = null, change_reason = null
+        where org_id = $1 and booking_id = any($2::uuid[])
+        """,
         org_id,
         booking_ids,
     )

@@ -113,7 +113,7 @@ BookingVerb = Literal["edit", "choose_seat", "extend", "confirm", "cancel", "kee
 ORDER_VERBS: tuple[OrderVerb, ...] = get_args(OrderVerb)
 BOOKING_VERBS: tuple[BookingVerb, ...] = get_args(BookingVerb)
 Code = Literal[
-    "conflict", "forbidden", "hold_expired", "not_cancellable", "not_changeable", "sales_closed", "slot_changed",
+    "already_used", "conflict", "forbidden", "hold_expired", "not_cancellable", "not_changeable", "sales_closed", "slot_changed",
     "use_order",
 ]  # fmt: skip
 """The refusals that the law knows; see `bookings.refusals`."""
@@ -135,6 +135,10 @@ class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that was chosen about the last time."""
     seated: bool = False
     """Whether the slot has seats to choose."""
+    admitted: bool = False
+    """Whether somebody of it was admitted, and that not undone."""
+    seats_used: bool = False
+    """Whether everybody of it who takes a seat was admitted."""
 
 
 class OrderStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +149,8 @@ class OrderStanding(msgspec.Struct, frozen=True, kw_only=True):
     asker: Asker = "customer"
     at_limit: bool = False
     """Whether the hold lasts as long as it ever may."""
+    may_overrule: bool = False
+    """Whether who asks may, for a reason, undo for people what the gate has seen of them: a manager, or the system."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -159,6 +165,10 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def is_allowed(self) -> bool:
         return self.outcome == "allowed"
+
+    def or_else(self, other: "Verdict") -> "Verdict":
+        """This one where it refuses, else the other."""
+        return other if self.is_allowed else self
 
     @property
     def is_offered(self) -> bool:
@@ -215,7 +225,7 @@ def judge_order(verb: OrderVerb, order: OrderStanding) -> Verdict:
         case "confirm":
             return _judge_hold_of(order) or _moved(order) or ALLOWED
         case "cancel":
-            return _cancel(order.status, order.bookings)
+            return _cancel(order, order.bookings)
 
 
 def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStanding) -> Verdict:
@@ -227,9 +237,11 @@ def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStand
         case "cancel" if is_one_of_several and order.status in {"on_hold", "pending", "expired"}:
             return _refused("use_order")
         case "cancel":
-            return _cancel(order.status, [booking])
+            return _cancel(order, [booking])
         case "keep":
             return _keep(booking)
+        case "choose_seat" if booking.status == "confirmed" and booking.seats_used and not order.may_overrule:
+            return _edit(booking, is_seat=True).or_else(_refused("already_used"))
         case "edit" | "choose_seat":
             return _edit(booking, is_seat=verb == "choose_seat")
         case "resume" if order.asker != "customer":
@@ -238,6 +250,16 @@ def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStand
             return ALLOWED if booking.status in HOLDS_PLACES else _refused("conflict", booking.status)
         case "show_pass":
             return ALLOWED if booking.status == "confirmed" else _refused("conflict", booking.status)
+
+
+def judge_item(order: OrderStanding, *, admitted: bool) -> Verdict:
+    """Whether one item may be changed, beside what the law says of its booking: not once its person was admitted."""
+    return _refused("already_used") if admitted and not order.may_overrule else ALLOWED
+
+
+def needs_reason(booking: BookingStanding) -> bool:
+    """Whether who cancels it has to say why: somebody was admitted, and it wasn't the organiser who called it off."""
+    return booking.status == "confirmed" and booking.admitted and booking.condition != "cancelled"
 
 
 def order_actions(order: OrderStanding) -> list[str]:
@@ -284,18 +306,24 @@ def _extend(order: OrderStanding) -> Verdict:
     return REPEATED if order.at_limit else ALLOWED
 
 
-def _cancel(status: Status, chosen: Sequence[BookingStanding]) -> Verdict:
+def _cancel(order: OrderStanding, chosen: Sequence[BookingStanding]) -> Verdict:
     """A hold any time, being paid or not; a confirmed booking until its slot begins, or whenever the organiser
-    cancelled or moved it.
+    cancelled or moved it. Of whom somebody was admitted only a manager cancels, begun or not, unless the organiser
+    cancelled the slot.
     """
     left = [booking for booking in chosen if booking.status != "cancelled"]
-    if not left or status == "cancelled":
+    if not left or order.status == "cancelled":
         return REPEATED
     for booking in left:
         match booking.status:
             case "on_hold" | "pending":
                 pass
-            case "confirmed" if not booking.begun or booking.condition == "cancelled" or booking.undecided:
+            case "confirmed" if booking.condition == "cancelled":
+                pass
+            case "confirmed" if booking.admitted:
+                if not order.may_overrule:
+                    return _refused("not_cancellable", "already_used", position=chosen.index(booking))
+            case "confirmed" if not booking.begun or booking.undecided:
                 pass
             case "confirmed":
                 why = booking.condition if booking.condition in ENDED else "begun"

@@ -125,6 +125,7 @@ class SlotChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, fields.text(500)] | None = None
+    """Needed of a manager who cancels a booking of which somebody was admitted."""
     expected_refund: Money | None = None
     """What the app showed. A different refund is refused as `price_changed`."""
 
@@ -144,6 +145,8 @@ class BookingEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     contact: Contact | None | UnsetType = UNSET
     answers: Answers | None | UnsetType = UNSET
     items: Annotated[list[ItemEdit], Meta(max_length=20)] | UnsetType = UNSET
+    reason: Annotated[str, fields.text(500)] | None = None
+    """Needed of a manager who changes an item whose person was admitted."""
 
 
 class OnSitePayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -207,6 +210,8 @@ class BookingItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Two items of one unit may differ by the smallest coin."""
     companion_item_id: UUID | None = None
     """The item this one travels with: a lap infant's adult."""
+    admitted_at: datetime | None = None
+    """When the gate first let it in. From then on its owner can't change or cancel it."""
     pass_: PassAnswer | None = msgspec.field(default=None, name="pass")
 
 
@@ -402,6 +407,10 @@ class BookingRow(msgspec.Struct, kw_only=True):
     status_reason: StatusReasonCode | None
 
 
+AfterAdmission = Literal["kept", "given_back"]
+"""What became of the place of an item that was cancelled although its person had been admitted."""
+
+
 class ItemRow(msgspec.Struct, kw_only=True):
     id: UUID
     booking_id: UUID
@@ -414,3 +423,4 @@ class ItemRow(msgspec.Struct, kw_only=True):
     status: Literal["active", "cancelled"]
     amount: int
     companion_item_id: UUID | None
+    after_admission: AfterAdmission | None = None

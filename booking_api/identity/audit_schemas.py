@@ -11,6 +11,7 @@ from booking_api.core.text import fields
 
 Action = Literal[
     "booking.cancelled",
+    "booking.overridden",
     "booking.settled",
     "code.issued",
     "data.exported",

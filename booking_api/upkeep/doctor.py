@@ -216,6 +216,8 @@ def data_checks(now: datetime) -> list[tuple[str, str, str, Check]]:
          lambda db: queries.suspects_seats(db, SHOWN + 1)),
         ("claims", "Bookings and the places kept for them don't match.", REPORT_IT,
          lambda db: queries.suspects_claims(db, SHOWN + 1)),
+        ("gate", "People are inside with something cancelled.", REPORT_IT,
+         lambda db: queries.suspects_inside(db, SHOWN + 1)),
         ("order states", "Bookings are in a state that their order can't have led to.", REPORT_IT,
          lambda db: queries.suspects_order_states(db, SHOWN + 1)),
         ("payments", "Orders and their payments don't match.", worker,

@@ -128,14 +128,14 @@ async def suspects_seats(db: Connection, limit: int) -> list[Suspect]:
           from seat_claim s
           left join claim c on c.org_id = s.org_id and c.id = s.claim_id and c.slot_id = s.slot_id
           left join item i on i.org_id = s.org_id and i.id = s.item_id and i.booking_id = s.claim_id
-            and i.slot_id = s.slot_id and i.seat = s.seat and i.status = 'active'
+            and i.slot_id = s.slot_id and i.seat = s.seat and (i.status = 'active' or i.after_admission = 'kept')
           where c.id is null or i.id is null
           union all
           select i.org_id, 'item ' || i.id::text, 'it was promised seat ' || i.seat || ', which is not kept for it'
           from item i
           join claim c on c.org_id = i.org_id and c.id = i.booking_id
           left join seat_claim s on s.org_id = i.org_id and s.slot_id = i.slot_id and s.seat = i.seat and s.item_id = i.id
-          where i.seat is not null and i.status = 'active' and s.seat is null
+          where i.seat is not null and (i.status = 'active' or i.after_admission = 'kept') and s.seat is null
         ) wrong
         order by org_id, subject limit $1
         """,
@@ -144,29 +144,59 @@ async def suspects_seats(db: Connection, limit: int) -> list[Suspect]:
 
 
 async def suspects_claims(db: Connection, limit: int) -> list[Suspect]:
-    """Bookings whose places aren't kept, and places that are kept for no booking."""
+    """Bookings whose places aren't kept, and places that are kept for no booking.
+
+    A cancelled booking keeps exactly the places of those of its items that were cancelled though they were admitted.
+    """
     return await fetch_all(
         db,
         Suspect,
         """
+        with kept as materialized (
+          select i.org_id, i.booking_id,
+            sum(coalesce((unit.value ->> 'occupies')::int, 1)) as places,
+            sum(case when option.value ->> 'quota' is null then 0
+                     else coalesce((unit.value ->> 'occupies')::int, 1) end) as quota_places
+          from item i
+          join booking b on b.org_id = i.org_id and b.id = i.booking_id
+          join product_version v on v.org_id = b.org_id and v.product_id = b.product_id and v.version = b.product_version
+          join lateral jsonb_array_elements(v.definition -> 'units') as unit (value)
+            on unit.value ->> 'id' = i.unit_id::text
+          join lateral jsonb_array_elements(v.definition -> 'options') as option (value)
+            on option.value ->> 'id' = b.option_id::text
+          where i.after_admission = 'kept'
+          group by i.org_id, i.booking_id
+        )
         select org_id, subject, found
         from (
           select coalesce(b.org_id, c.org_id) as org_id, 'booking ' || coalesce(b.id, c.id)::text as subject,
                  case when b.id is null then 'places are kept for it but it does not exist'
+                      when c.id is null and k.booking_id is not null
+                        then 'people of it were admitted before it was cancelled, but no places are kept for them'
                       when c.id is null then 'it is ' || b.status || ' but no places are kept for it'
-                      when b.status in ('cancelled', 'expired', 'rejected')
+                      when k.booking_id is not null and b.status <> 'cancelled'
+                        then 'it is ' || b.status || ' but keeps the places of cancelled people'
+                      when k.booking_id is not null and (c.places <> k.places or c.quota_places <> k.quota_places)
+                        then 'it keeps ' || c.places || ' places, but ' || k.places || ' for people who were admitted'
+                      when k.booking_id is null and b.status in ('cancelled', 'expired', 'rejected')
                         then 'it is ' || b.status || ' but places are still kept for it'
                       when b.status = 'confirmed' and c.expires_at is not null
                         then 'it is confirmed but its places are only held'
                       when b.status = 'on_hold' and c.expires_at is null
                         then 'it is on hold but its places are kept for good'
+                      when k.booking_id is not null and c.expires_at is not null
+                        then 'it keeps the places of people who were admitted, but only for a time'
                       else 'its places are kept on another slot' end as found
           from booking b
           full join claim c on c.org_id = b.org_id and c.id = b.id
+          left join kept k on k.org_id = b.org_id and k.booking_id = b.id
           where b.id is null
-             or (c.id is null and b.status in ('on_hold', 'pending', 'confirmed'))
+             or (c.id is null and (b.status in ('on_hold', 'pending', 'confirmed') or k.booking_id is not null))
              or (c.id is not null and (
-                  b.status in ('cancelled', 'expired', 'rejected')
+                  (k.booking_id is null and b.status in ('cancelled', 'expired', 'rejected'))
+                  or (k.booking_id is not null and (
+                       b.status <> 'cancelled' or c.places <> k.places or c.quota_places <> k.quota_places
+                       or c.expires_at is not null))
                   or (b.status = 'confirmed' and c.expires_at is not null)
                   or (b.status = 'on_hold' and c.expires_at is null)
                   or b.slot_id <> c.slot_id))
@@ -258,6 +288,34 @@ async def suspects_passes(db: Connection, limit: int) -> list[Suspect]:
           where p.revoked_at is null and (i.status = 'cancelled' or b.status <> 'confirmed')
         ) wrong
         order by org_id, subject limit $1
+        """,
+        limit,
+    )
+
+
+async def suspects_inside(db: Connection, limit: int) -> list[Suspect]:
+    """People who are inside with something cancelled, though neither the cancellation nor an override says so."""
+    return await fetch_all(
+        db,
+        Suspect,
+        """
+        select a.org_id, 'item ' || a.item_id::text as subject,
+               'it is inside but ' || case when i.id is null then 'does not exist'
+                 when i.status = 'cancelled' then 'cancelled, and nothing says that it was admitted before'
+                 else 'its booking is ' || b.status end as found
+        from attendance a
+        left join item i on i.org_id = a.org_id and i.id = a.item_id
+        left join booking b on b.org_id = i.org_id and b.id = i.booking_id
+        left join scan l on l.org_id = a.org_id and l.nonce = a.last_scan_nonce
+        where a.inside
+          and (i.id is null or i.status = 'cancelled' or b.status <> 'confirmed')
+          and i.after_admission is null
+          and l.override_reason is null
+          and not exists (
+            select from scan_archive o
+            where o.org_id = a.org_id and o.nonce = a.last_scan_nonce and o.override_reason is not null
+          )
+        order by a.org_id, a.item_id limit $1
         """,
         limit,
     )

@@ -120,6 +120,8 @@ async def record_problems(api: httpx.AsyncClient, scene: Scene) -> dict[str, Any
     await refuse("GET", held, {})
     await refuse("GET", "/v1/staff", world.agent)
     await refuse("PATCH", held, scene.customer, {"contact": CONTACT}, **{"If-Match": '"99"'})
+    admitted = [{"id": scene.confirmed["items"][0]["id"], "name": "Grace Hopper"}]
+    await refuse("PATCH", f"/v1/bookings/{scene.confirmed['id']}", scene.customer, {"items": admitted})
     key = {"Idempotency-Key": "b1a6f1b4-8f0e-4c5e-9d39-1f6f1c2f7f0a"}
     await api.post("/v1/bookings", json=visit(world, "adult"), headers={**scene.customer, **key})
     await refuse("POST", "/v1/bookings", scene.customer, visit(world, "child"), **key)

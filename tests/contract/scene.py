@@ -38,6 +38,8 @@ class Scene:
     """A customer of the other organisation, as are the next."""
     held: Json
     confirmed: Json
+    """Somebody of it was admitted; of `unused` nobody."""
+    unused: Json
     cancelled: Json
     moved: Json
     """Confirmed for a slot that has moved since by three hours."""
@@ -59,7 +61,9 @@ class Scene:
     @property
     def our_ids(self) -> set[str]:
         """Ids that nobody outside of the organisation may ever be told."""
-        things = (self.held, self.confirmed, self.cancelled, self.moved, self.prompt, self.feedback, self.member)
+        things = (
+            self.held, self.confirmed, self.unused, self.cancelled, self.moved, self.prompt, self.feedback, self.member,
+        )  # fmt: skip
         return {thing["id"] for thing in things} | {
             self.held["order_id"], self.confirmed["order_id"], self.key_id, self.refunding, self.by_hand,
         }  # fmt: skip
@@ -92,6 +96,7 @@ async def build_scene(api: httpx.AsyncClient, world: World) -> Scene:
     held = await hold(api, world.app, party(world, "adult", "child", slot=world.flight_slots[0]))
     customer = owner_of(held)
     confirmed = await confirm(api, customer, await hold(api, customer, visit(world, "adult", "adult")))
+    unused = await confirm(api, customer, await hold(api, customer, visit(world, "adult", slot=world.tower_slots[2])))
     cancelled = await hold(api, customer, visit(world, "child", slot=world.tower_slots[1]))
     cancelled = await _post(api, f"/v1/bookings/{cancelled['id']}/cancel", customer, {}, 200)
     moved = await confirm(api, customer, await hold(api, customer, visit(world, "adult", slot=world.tower_slots[6])))
@@ -116,7 +121,8 @@ async def build_scene(api: httpx.AsyncClient, world: World) -> Scene:
     refunding, by_hand = await _refunds(world, cancelled)
     return Scene(
         world=world, other=other, customer=customer, refresh_token=held["refresh_token"], stranger=world.customer(),
-        other_customer=other.customer(), held=held, confirmed=confirmed, cancelled=cancelled, moved=moved, prompt=prompt,
+        other_customer=other.customer(), held=held, confirmed=confirmed, unused=unused, cancelled=cancelled, moved=moved,
+        prompt=prompt,
         feedback=feedback, member=member, key_id=key["id"], nonce=nonce,
         refunding=refunding, by_hand=by_hand,
     )  # fmt: skip
@@ -250,8 +256,8 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     "extendBooking": lambda s: Call("POST", "/v1/bookings/{booking_id}/extend", _held_booking(s)),
     "cancelOrder": lambda s: Call("POST", "/v1/orders/{order_id}/cancel", _held_order(s), body={"reason": "Plans changed"}),
     "cancelBooking": lambda s: Call(
-        "POST", "/v1/bookings/{booking_id}/cancel", _confirmed(s),
-        body={"reason": "Ill", "expected_refund": s.confirmed["cancellation"]["refund"]},
+        "POST", "/v1/bookings/{booking_id}/cancel", {"booking_id": s.unused["id"]},
+        body={"reason": "Ill", "expected_refund": s.unused["cancellation"]["refund"]},
     ),
     "settleBooking": lambda s: Call(
         "POST", "/v1/bookings/{booking_id}/payments", _confirmed(s),

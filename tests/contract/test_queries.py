@@ -56,6 +56,7 @@ ACROSS_ORGANISATIONS = {
     "upkeep.queries.suspects_quota_taken": DOCTOR,
     "upkeep.queries.suspects_seats": DOCTOR,
     "upkeep.queries.suspects_claims": DOCTOR,
+    "upkeep.queries.suspects_inside": DOCTOR,
     "upkeep.queries.suspects_orders": DOCTOR,
     "upkeep.queries.suspects_order_states": DOCTOR,
     "upkeep.queries.suspects_passes": DOCTOR,

@@ -6,13 +6,21 @@ from uuid import UUID, uuid5
 import msgspec
 
 from booking_api.bookings import amounts, queries, rules
+from booking_api.bookings.operations.admitted import kept_of, lock_admissions
 from booking_api.bookings.operations.facts import Facts, free_until, load
-from booking_api.bookings.operations.refusing import Seen, require_booking, require_order, require_version
+from booking_api.bookings.operations.refusing import (
+    Seen,
+    require_booking,
+    require_order,
+    require_reason,
+    require_version,
+)
 from booking_api.bookings.operations.write import announce, move, save, save_all, save_items
 from booking_api.bookings.refusals import PriceChanged
 from booking_api.bookings.schemas import BookingRow, Cancellation, StatusReasonCode
 from booking_api.core.context import Context
 from booking_api.core.money import Money
+from booking_api.identity import audit
 from booking_api.inventory import operations as inventory
 from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
@@ -28,10 +36,12 @@ async def cancel(
     showed.
     """
     order = facts.order
+    await lock_admissions(ctx, facts)
     is_left = require_order(ctx, facts, "cancel") if only is None else require_booking(ctx, facts, only, "cancel")
     if not is_left:
         return
     chosen = [booking for booking in ([only] if only else facts.bookings) if booking.status != "cancelled"]
+    require_reason(ctx, facts, chosen, wish.reason)
     refunds = {booking.id: _refund_of(ctx, facts, booking) for booking in chosen}
     total = Money(sum(refunds.values()), chosen[0].price.total.currency)
     if wish.expected_refund is not None and wish.expected_refund != total:
@@ -56,6 +66,9 @@ async def cancel(
             booking.status = "cancelled"
     if was_pending:
         await _call_payment_off(ctx, facts)
+    for booking in chosen:
+        if any(item.id in facts.admitted for item in facts.items[booking.id]):
+            await audit.note(ctx, "booking.overridden", "booking", booking.id, "already_used")
     await _release(ctx, facts, chosen)
     await announce(ctx, "booking.cancelled", chosen)
 
@@ -100,12 +113,19 @@ async def _call_payment_off(ctx: Context, facts: Facts) -> None:
 
 
 async def _release(ctx: Context, facts: Facts, bookings: Sequence[BookingRow]) -> None:
-    """Gives places and seats back, revokes passes, writes the rows."""
-    await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in bookings])
+    """Gives places and seats back, revokes passes, writes the rows.
+
+    Who was admitted keeps their place and seat: the places of people who are inside aren't sold again.
+    """
     items = [item for booking in bookings for item in facts.items[booking.id]]
     for item in items:
-        item.status, item.seat = "cancelled", None
+        item.status = "cancelled"
+        if item.id in facts.admitted:
+            item.after_admission = "kept"
+        else:
+            item.seat = None
         facts.passes.pop(item.id, None)
+    await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in bookings], kept_of(facts, bookings))
     await save_items(ctx, items)
     await passes.revoke(ctx.db, ctx.org_id, [item.id for item in items], ctx.now)
     facts.order.pending_until = None

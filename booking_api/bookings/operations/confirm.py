@@ -13,6 +13,7 @@ import msgspec
 
 from booking_api.bookings import amounts, rules
 from booking_api.bookings.details import missing_details
+from booking_api.bookings.operations.admitted import needed
 from booking_api.bookings.operations.cancel import refund_whole
 from booking_api.bookings.operations.facts import Facts, ends_at, news_of, order_standing
 from booking_api.bookings.operations.refusing import Seen, require_order, require_version
@@ -29,7 +30,6 @@ from booking_api.bookings.refusals import DetailsMissing, HoldExpired, PriceChan
 from booking_api.bookings.rules import Action
 from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing, StatusReasonCode
 from booking_api.bookings.slot_rules import is_moved, pass_window, still_fits
-from booking_api.catalog.rules import places
 from booking_api.core.context import Context
 from booking_api.core.errors import unprocessable
 from booking_api.core.log import log
@@ -363,13 +363,10 @@ async def _refuse_payment(ctx: Context, facts: Facts, intent: Intent, reason: St
 
 
 def _claim(facts: Facts, booking: BookingRow) -> ClaimRequest:
-    counts: dict[UUID, int] = {}
-    for item in facts.items[booking.id]:
-        counts[item.unit_id] = counts.get(item.unit_id, 0) + 1
-    needed = places(facts.definition(booking), counts)
+    places, of_quota = needed(facts, booking, facts.items[booking.id])
     return ClaimRequest(
-        id=booking.id, slot_id=booking.slot_id, option_id=booking.option_id, holder_id=booking.customer_id, places=needed,
-        quota_places=needed if facts.option(booking).quota is not None else 0, expires_at=None,
+        id=booking.id, slot_id=booking.slot_id, option_id=booking.option_id, holder_id=booking.customer_id, places=places,
+        quota_places=of_quota, expires_at=None,
     )  # fmt: skip
 
 

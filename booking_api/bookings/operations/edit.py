@@ -7,16 +7,20 @@ from uuid import UUID
 
 from msgspec import UnsetType
 
+from booking_api.bookings import gate_queries
 from booking_api.bookings.details import missing_details
+from booking_api.bookings.operations.admitted import lock_admissions
 from booking_api.bookings.operations.drafting import check_answers
-from booking_api.bookings.operations.facts import Facts, ends_at
+from booking_api.bookings.operations.facts import Facts, ends_at, order_standing
 from booking_api.bookings.operations.hold import check_seats
-from booking_api.bookings.operations.refusing import Seen, require_booking, require_order, require_version
+from booking_api.bookings.operations.refusing import Seen, already_used, require_booking, require_order, require_version
 from booking_api.bookings.operations.write import announce, save, save_items
 from booking_api.bookings.refusals import HoldExpired
+from booking_api.bookings.rules import judge_item
 from booking_api.bookings.schemas import BookingEdit, BookingRow, Contact, ItemEdit, ItemRow, OnSitePayment, Status
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, unprocessable
+from booking_api.identity import audit
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import SeatWish
 from booking_api.payments import operations as payments
@@ -26,9 +30,10 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     """Changes details of a booking on hold or confirmed, for as long as the law allows it.
 
     What is as it was already changes nothing, whatever version the caller expects. No pass is issued anew, because
-    none of this is in it. Raises `VersionConflict`, `HoldExpired`, `NotChangeable`, `Conflict`, `SeatTaken` and
-    `Unprocessable`.
+    none of this is in it. Raises `VersionConflict`, `HoldExpired`, `NotChangeable`, `AlreadyUsed`, `Conflict`,
+    `SeatTaken` and `Unprocessable`.
     """
+    await lock_admissions(ctx, facts)
     require_booking(ctx, facts, booking, "edit")
     status = booking.status
     before = _Details.of(booking, facts.items[booking.id])
@@ -40,6 +45,8 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
         return
     changed = [item for item in facts.items[booking.id] if after.items[item.id] != before.items[item.id]]
     reseated = [item for item in changed if item.seat != before.items[item.id].seat]
+    used = [item.id for item in changed if item.id in facts.admitted]
+    _require_unused(ctx, facts, change, used)
     if reseated and facts.slot(booking).seat_layout_id is not None:
         require_booking(ctx, facts, booking, "choose_seat")
     require_version(facts, None if expected is None else Seen(expected, booking.id))
@@ -49,9 +56,22 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
             raise unprocessable(missing[0].pointer, "A confirmed booking needs this.")
     await _move_seats(ctx, facts, booking, reseated)
     await save_items(ctx, changed)
+    if used and change.reason is not None:
+        await gate_queries.note_change_reasons(ctx.db, ctx.org_id, used, change.reason)
+        await audit.note(ctx, "booking.overridden", "booking", booking.id, "already_used")
     await save(ctx, facts, [booking])
     if status == "confirmed":
         await announce(ctx, "booking.changed", [booking])
+
+
+def _require_unused(ctx: Context, facts: Facts, change: BookingEdit, used: Sequence[UUID]) -> None:
+    """Raises `AlreadyUsed` about items whose people were admitted, `Unprocessable` for a manager who doesn't say why."""
+    if not used or isinstance(change.items, UnsetType):
+        return
+    if not judge_item(order_standing(ctx, facts), admitted=True).is_allowed:
+        raise already_used([(place, edit.id) for place, edit in enumerate(change.items) if edit.id in used])
+    if not (change.reason or "").strip():
+        raise unprocessable("/reason", "Somebody was admitted already. Say why it is changed all the same.")
 
 
 class _ItemDetails(NamedTuple):

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -42,7 +42,7 @@ from booking_api.inventory import queries as inventory_queries
 from booking_api.inventory.rules import local, slot_answer, slot_over_at
 from booking_api.inventory.schemas import SlotRow
 from booking_api.passes import operations as passes
-from booking_api.passes.schemas import PassRow
+from booking_api.passes.schemas import ItemState, PassRow
 from booking_api.payments import operations as payments
 from booking_api.payments.rules import payment_answer
 from booking_api.payments.schemas import Intent, PaymentMethod, RefundFact
@@ -60,6 +60,8 @@ class Facts:
     definitions: dict[Version, ProductDefinition]
     passes: dict[UUID, PassRow] = dataclasses.field(default_factory=dict)
     """By item."""
+    admitted: dict[UUID, datetime] = dataclasses.field(default_factory=dict)
+    """Since when items of confirmed bookings count as admitted. Who decides by it asks `lock_admissions` first."""
     intent: Intent | None = None
     agreed: list[BookingRow] = dataclasses.field(default_factory=list)
     """Those of the bookings whose customer agrees, in this operation, to another time or place than before."""
@@ -141,7 +143,8 @@ async def load(ctx: Context, orders: Sequence[OrderRow], bookings: Sequence[Book
         db, ctx.caches, org_id, [(booking.product_id, booking.product_version) for booking in bookings]
     )
     confirmed = [item.id for booking in bookings if booking.status == "confirmed" for item in items[booking.id]]
-    live_passes = await passes.find_passes(db, org_id, confirmed) if confirmed else {}
+    states = await passes.find_items(db, org_id, confirmed) if confirmed else {}
+    current = {item_id: state.current for item_id, state in states.items() if state.current is not None}
     paying = [order.id for order in orders if order.intent_id is not None]
     intents = await payments.latest_intents(db, org_id, paying) if paying else {}
     refunding = list({b.order_id for b in bookings if b.refund_amount is not None and b.order_id not in intents})
@@ -155,13 +158,21 @@ async def load(ctx: Context, orders: Sequence[OrderRow], bookings: Sequence[Book
             items={booking.id: items[booking.id] for booking in of_order[order.id]},
             slots=slots,
             definitions=definitions,
-            passes=live_passes,
+            passes=current,
+            admitted=admissions(states),
             intent=intents.get(order.id),
             settled=settled,
             refunds=intents[order.id].refunds if order.id in intents else refunds.get(order.id, []),
         )
         for order in orders
     ]
+
+
+def admissions(states: Mapping[UUID, ItemState]) -> dict[UUID, datetime]:
+    """Since when those of the items that were admitted count as that."""
+    return {
+        item_id: state.first_admitted_at for item_id, state in states.items() if state.first_admitted_at is not None
+    }
 
 
 def may_see(ctx: Context, order: OrderRow) -> bool:
@@ -225,6 +236,9 @@ def ends_at(facts: Facts) -> datetime:
 def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStanding:
     """What the law looks at of a booking at this moment."""
     slot = facts.slot(booking)
+    active = [item for item in facts.items[booking.id] if item.status == "active"] if facts.admitted else []
+    takes_seat = {unit.id for unit in facts.definition(booking).units if unit.takes_seat} if active else set()
+    seated = [item for item in active if item.unit_id in takes_seat]
     return BookingStanding(
         status=rules.shown_status(facts.order, booking.status, ctx.now),
         condition=rules.condition_of(slot, facts.option(booking), ctx.now),
@@ -233,6 +247,8 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStand
         undecided=undecided(news_of(ctx, facts, booking), ctx.now),
         kept=booking.slot_change == "kept",
         seated=slot.seat_layout_id is not None,
+        admitted=any(item.id in facts.admitted for item in active),
+        seats_used=bool(seated) and all(item.id in facts.admitted for item in seated),
     )
 
 
@@ -243,6 +259,7 @@ def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
         status=rules.shown_status(order, order.status, ctx.now),
         bookings=[standing_of(ctx, facts, booking) for booking in facts.bookings],
         asker=asker_of(ctx),
+        may_overrule=ctx.caller.kind == "system" or ctx.caller.may("scan:override", "manager"),
         at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, ends_at(facts)),
     )
 
@@ -329,11 +346,12 @@ def show_booking(
                 unit=codes.get(item.unit_id, ""),
                 title=titles.get(item.unit_id, ""),
                 name=item.name,
-                seat=item.seat,
+                seat=item.seat if item.status == "active" else None,
                 answers=item.answers,
                 status=item.status,
                 price=Money(item.amount, currency),
                 companion_item_id=item.companion_item_id,
+                admitted_at=facts.admitted.get(item.id) if item.status == "active" else None,
                 pass_=passes.pass_answer(ctx, facts.passes[item.id], is_paid) if item.id in facts.passes else None,
             )
             for item in items

@@ -1,12 +1,13 @@
 """From the law's verdict to the refusal that says so, with what else could be booked."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
-from booking_api.bookings.operations.facts import Facts, order_standing
+from booking_api.bookings.operations.facts import Facts, order_standing, standing_of
 from booking_api.bookings.refusals import (
+    AlreadyUsed,
     HoldExpired,
     NotCancellable,
     NotChangeable,
@@ -23,10 +24,11 @@ from booking_api.bookings.rules import (
     judge_booking,
     judge_order,
     judge_payment,
+    needs_reason,
 )
 from booking_api.bookings.schemas import BookingRow, ChangedSlot
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, DomainError, FieldError, Forbidden, VersionConflict
+from booking_api.core.errors import Conflict, DomainError, FieldError, Forbidden, VersionConflict, unprocessable
 from booking_api.inventory import search
 from booking_api.inventory.rules import slot_answer
 from booking_api.inventory.schemas import SlotRow
@@ -53,7 +55,9 @@ NOTHING_TO_KEEP = {
     "slot_cancelled": "The slot doesn't take place; there is nothing to keep.",
     "nothing_to_decide": "There is nothing to decide about the slot.",
 }
+ALREADY_USED = "Its person was admitted. Only a manager can change that, with a reason."
 NOT_CANCELLABLE = {
+    "already_used": "Somebody was admitted with it.",
     "cancelled": "The slot was cancelled.",
     "departed": "It has departed.",
     "gate_closed": "The gate has closed.",
@@ -115,6 +119,8 @@ def refusal_of(facts: Facts, order: OrderStanding, verdict: Verdict) -> DomainEr
             return HoldExpired()
         case "not_cancellable":
             return NotCancellable(NOT_CANCELLABLE[because[0]], because=list(because))
+        case "already_used":
+            return already_used([])
         case "not_changeable":
             return NotChangeable(because=list(because))
         case "use_order":
@@ -128,6 +134,19 @@ def refusal_of(facts: Facts, order: OrderStanding, verdict: Verdict) -> DomainEr
             raise AssertionError("only refusals are asked for")
         case never:
             assert_never(never)
+
+
+def already_used(at: Sequence[tuple[int, UUID]]) -> AlreadyUsed:
+    """The refusal about items of a request, each with its place there, whose people were admitted."""
+    errors = [FieldError(f"/items/{place}", ALREADY_USED) for place, _ in at]
+    return AlreadyUsed(ALREADY_USED, errors=errors or None, item_ids=[str(item_id) for _, item_id in at])
+
+
+def require_reason(ctx: Context, facts: Facts, bookings: Sequence[BookingRow], reason: str | None) -> None:
+    """Raises `Unprocessable` where these bookings can only be cancelled by somebody who says why, and nobody does."""
+    standings = [standing_of(ctx, facts, booking) for booking in bookings]
+    if any(needs_reason(one) for one in standings) and ctx.caller.kind != "system" and not (reason or "").strip():
+        raise unprocessable("/reason", "Somebody was admitted already. Say why it is cancelled all the same.")
 
 
 def sales_closed_of(facts: Facts, verdict: Verdict) -> SalesClosed:

@@ -87,8 +87,8 @@ async def save_agreed(ctx: Context, bookings: Sequence[BookingRow]) -> None:
 
 async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:
     if items:
-        rows = [(item.id, item.name, item.seat, item.answers, item.status, words_of(item.name)) for item in items]
-        await queries.update_items(ctx.db, ctx.org_id, columns(rows, 6))
+        rows = [(i.id, i.name, i.seat, i.answers, i.status, words_of(i.name), i.after_admission) for i in items]
+        await queries.update_items(ctx.db, ctx.org_id, columns(rows, 7))
 
 
 async def announce(ctx: Context, event_type: str, bookings: Sequence[BookingRow], **data: Any) -> None:

@@ -1,5 +1,6 @@
 """Taking a scan back."""
 
+from booking_api.bookings.operations.admitted import give_back_unadmitted
 from booking_api.checkin import archive_queries, queries, rules
 from booking_api.checkin.operations.scan import actor_of
 from booking_api.checkin.rules import LaterScan
@@ -41,6 +42,8 @@ async def undo(ctx: Context, nonce: str) -> UndoneScan:
         ctx, [AttendanceBefore(row.item_id, row.inside_before, row.entries_before, row.nonce_before) for row in changed]
     )
     await audit.note(ctx, "scan.undone", "item", found.item_id, None if own else "by_another")
+    if never_here := [row.item_id for row in changed if row.nonce_before is None]:
+        await give_back_unadmitted(ctx, never_here)
     restored = {row.item_id for row in changed}
     items = [
         Presence(row.item_id, row.inside_before, row.entries_before)

@@ -1,0 +1,58 @@
+"""People who were admitted: nobody is scanned while it is decided about them, and their places stay taken."""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+from booking_api.bookings import gate_queries
+from booking_api.bookings.operations.facts import Facts, admissions, load_order
+from booking_api.bookings.operations.write import save_items
+from booking_api.bookings.schemas import BookingRow, ItemRow
+from booking_api.catalog.rules import places
+from booking_api.core.context import Context
+from booking_api.inventory import operations as inventory
+from booking_api.inventory.schemas import Kept
+from booking_api.passes import operations as passes
+
+
+async def lock_admissions(ctx: Context, facts: Facts) -> None:
+    """Looks at who was admitted, and lets nobody be scanned until the transaction ends. The order is locked already.
+
+    Two statements, because one that waited for a scan would still see what was there before it.
+    """
+    if facts.order.status == "confirmed":
+        await gate_queries.lock_bookings_of_order(ctx.db, ctx.org_id, facts.order.id)
+        items = [
+            item.id for booking in facts.bookings if booking.status == "confirmed" for item in facts.items[booking.id]
+        ]
+        facts.admitted = admissions(await passes.find_items(ctx.db, ctx.org_id, items))
+
+
+def needed(facts: Facts, booking: BookingRow, items: Sequence[ItemRow]) -> tuple[int, int]:
+    """How many places, and how many of the option's own quota, these items of a booking take."""
+    places_of = places(facts.definition(booking), Counter(item.unit_id for item in items))
+    return places_of, places_of if facts.option(booking).quota is not None else 0
+
+
+def kept_of(facts: Facts, bookings: Sequence[BookingRow]) -> dict[UUID, Kept]:
+    """What these cancelled bookings keep of their claims."""
+    kept: dict[UUID, Kept] = {}
+    for booking in bookings:
+        if items := [item for item in facts.items[booking.id] if item.after_admission == "kept"]:
+            kept[booking.id] = Kept(*needed(facts, booking, items), [item.id for item in items])
+    return kept
+
+
+async def give_back_unadmitted(ctx: Context, item_ids: Sequence[UUID]) -> None:
+    """Gives the places of cancelled items back that were kept because of an admission which was undone since.
+
+    In the transaction that undid it, which holds the lock of the items' booking.
+    """
+    for found in await gate_queries.find_kept_bookings(ctx.db, ctx.org_id, item_ids):
+        facts = await load_order(ctx, found.order_id)
+        booking = facts.booking(found.booking_id)
+        freed = [item for item in facts.items[booking.id] if item.id in item_ids and item.after_admission == "kept"]
+        for item in freed:
+            item.after_admission, item.seat = "given_back", None
+        await save_items(ctx, freed)
+        await inventory.give_back(ctx.db, ctx.org_id, [booking.id], kept_of(facts, [booking]))
