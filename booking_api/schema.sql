@@ -299,7 +299,10 @@ CREATE TABLE public.item (
     status text NOT NULL,
     amount bigint NOT NULL,
     companion_item_id uuid,
+    after_admission text,
+    change_reason text,
     name_words tsvector,
+    CONSTRAINT item_after_admission_is_known CHECK ((after_admission = ANY (ARRAY['kept'::text, 'given_back'::text]))),
     CONSTRAINT item_status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'cancelled'::text]))),
     CONSTRAINT item_words_are_of_a_name CHECK (((name_words IS NULL) OR (name IS NOT NULL)))
 )

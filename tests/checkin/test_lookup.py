@@ -1,6 +1,7 @@
 """Looking people up, and what a gate has before it."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 from uuid import uuid4
 
 import asyncpg
@@ -220,10 +221,10 @@ async def test_a_new_name_is_found_and_the_old_one_is_not(api, world):
 async def test_words_are_erased_with_their_name(api, world):
     wish = visit(world, "adult", confirm=True, contact=CONTACT, payment={"method": "on_site"})
     wish["items"][0]["name"] = "Grace Hopper"
-    await hold(api, world.app, wish)
+    orders = [UUID((await hold(api, world.app, wish))["order_id"])]
     now = datetime.now(UTC)
     async with world.runtime.pool.acquire() as db:
-        erased = await retention_queries.erase_bookings(db, world.org.org_id, now + timedelta(days=30), now, 100)
+        erased = await retention_queries.erase_bookings(db, world.org.org_id, orders, now + timedelta(days=30), now)
         await retention_queries.erase_items(db, world.org.org_id, [row.id for row in erased])
         left = await db.fetch("select name_words from booking union all select name_words from item")
         # Nor can anybody forget to.
