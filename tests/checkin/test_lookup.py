@@ -1,8 +1,7 @@
 """Looking people up, and what a gate has before it."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
