@@ -63,7 +63,7 @@ async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     order on hold depends on the minute and is never answered with 304.
     """
     async with reading(request) as ctx:
-        order = await present_order(ctx, await load_order(ctx, order_id))
+        order = await present_order(ctx, await load_order(ctx, order_id, partly=True))
         asked = any(booking.feedback_prompt is not None for booking in order.bookings)
         ctx.reply = _read(order, ctx.now, asked=asked)
     return send(request, ctx)

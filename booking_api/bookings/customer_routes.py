@@ -12,10 +12,10 @@ from litestar.response import Stream
 
 from booking_api.bookings import queries
 from booking_api.bookings.change_routes import READER
-from booking_api.bookings.operations.facts import load, load_order_of, show_booking
+from booking_api.bookings.operations.facts import Facts, hide_unseen, load, load_order_of, show_booking
 from booking_api.bookings.operations.refusing import require_booking
 from booking_api.bookings.operations.sync import sync
-from booking_api.bookings.operations.watch import watch_of
+from booking_api.bookings.operations.watch import owner_of, watch_of
 from booking_api.bookings.refusals import SyncExpired
 from booking_api.bookings.routes import TAG
 from booking_api.bookings.rules import FINAL
@@ -28,9 +28,11 @@ from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.replies import Reply, encode, runtime_of, send
 from booking_api.core.transactions import reading, writing
+from booking_api.identity import audit, reach
 from booking_api.identity import operations as identity
 
 CUSTOMER = Access(customer=True)
+HELPS = Access(customer=True, staff="agent")
 HEARTBEAT_SECONDS = 15
 LONGEST_STREAM_SECONDS = 900
 """Then the stream ends and the app opens another, with a fresh token."""
@@ -46,24 +48,36 @@ async def list_my_bookings(request: Request[Any, Any, Any]) -> Response[bytes]:
     before = read_cursor(query.cursor, tuple[UUID])[0] if query.cursor else None
     async with reading(request) as ctx:
         assert ctx.caller.subject_id is not None
-        rows = await queries.list_customer_bookings(
-            ctx.db, ctx.org_id, ctx.caller.subject_id, query.status, before, query.limit + 1
-        )
-        page = rows[: query.limit]
-        ctx.reply = Reply(
-            BookingList(
-                items=await _show(ctx, [row.order_id for row in page], [row.id for row in page]),
-                next_cursor=write_cursor(page[-1].id) if len(rows) > query.limit else None,
-            )
-        )
+        ctx.reply = Reply(await _list(ctx, query, before))
     return send(request, ctx)
 
 
+async def _list(ctx: Context, query: BookingsQuery, before: UUID | None) -> BookingList:
+    """A page of what the caller's session sees. What it doesn't see is passed over, so that a page is full anyhow."""
+    assert ctx.caller.subject_id is not None
+    items: list[Booking] = []
+    while True:
+        wanted = query.limit - len(items)
+        rows = await queries.list_customer_bookings(
+            ctx.db, ctx.org_id, ctx.caller.subject_id, query.status, before, wanted + 1
+        )
+        page = rows[:wanted]
+        items += await _show(ctx, [row.order_id for row in page], [row.id for row in page])
+        if len(rows) <= wanted:
+            return BookingList(items=items)
+        before = page[-1].id
+        if len(items) >= query.limit:
+            return BookingList(items=items, next_cursor=write_cursor(before))
+
+
 async def _show(ctx: Context, order_ids: list[UUID], booking_ids: list[UUID]) -> list[Booking]:
-    """These bookings in this order; their orders are read whole, because an answer speaks of both."""
+    """Those of these bookings that the caller's session sees, in this order; their orders are read whole, because an
+    answer speaks of both."""
     orders = await queries.list_orders(ctx.db, ctx.org_id, list(set(order_ids)))
     shown = {
-        booking.id: show_booking(ctx, facts, booking) for facts in await load(ctx, orders) for booking in facts.bookings
+        booking.id: show_booking(ctx, facts, booking)
+        for facts in await load(ctx, orders)
+        for booking in hide_unseen(ctx, facts).shown
     }
     return [shown[booking_id] for booking_id in booking_ids if booking_id in shown]
 
@@ -83,26 +97,42 @@ async def sync_changes(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @endpoint(
-    "POST", "/v1/bookings/{booking_id:uuid}/resume-code", tag=TAG, access=CUSTOMER, answers={201: ResumeCode},
+    "POST", "/v1/bookings/{booking_id:uuid}/resume-code", tag=TAG, access=HELPS, answers={201: ResumeCode},
     errors=(NotFound, Conflict),
 )  # fmt: skip
 async def create_resume_code(request: Request[Any, Any, Any], booking_id: UUID) -> Response[bytes]:
     """Get a code to go on with on another device.
 
-    The code works once, for ten minutes, with `POST /v1/tokens {grant: "code"}` on the other device. A repeat of
-    the idempotency key makes a new one, because codes are never stored.
+    The code works once, for ten minutes, with `POST /v1/tokens {grant: "code"}` on the other device. A customer's code
+    opens there what their own session sees. One that staff make for a customer whom they help opens this booking and
+    no other, and is audited. A repeat of the idempotency key makes a new one, because codes are never stored.
     """
-    async with writing(request, renew=lambda ctx, _: _resume_code(ctx, booking_id)) as ctx:
+
+    async def make(ctx: Context, _stored: bytes = b"") -> ResumeCode:
         facts = await load_order_of(ctx, booking_id)
         require_booking(ctx, facts, facts.booking(booking_id), "resume")
-        ctx.reply = Reply({}, 201, secrets=await _resume_code(ctx, booking_id))
+        return await _resume_code(ctx, facts, booking_id)
+
+    async with writing(request, make) as ctx:
+        ctx.reply = Reply({}, 201, secrets=await make(ctx))
     return send(request, ctx)
 
 
-async def _resume_code(ctx: Context, booking_id: UUID) -> ResumeCode:
-    assert ctx.caller.subject_id is not None
-    seconds = ctx.settings.code_seconds
-    code = await identity.make_code(ctx.db, ctx.org_id, "resume", ctx.caller.subject_id, booking_id, ctx.now, seconds)
+async def _resume_code(ctx: Context, facts: Facts, booking_id: UUID) -> ResumeCode:
+    """A code that opens no more than its maker sees: of a restricted session, what the address opens that it has
+    proven, or this booking."""
+    seconds, restriction = ctx.settings.code_seconds, ctx.caller.restriction
+    helped = not ctx.caller.is_customer
+    address = None if restriction is None else restriction.address
+    contact = facts.booking(booking_id).contact
+    if address and (contact is None or not reach.matches(ctx.vault, ctx.org, address, contact.email, contact.phone)):
+        address = None
+    code = await identity.make_code(
+        ctx.db, ctx.org_id, "help" if helped else "resume", facts.order.customer_id, booking_id, ctx.now, seconds,
+        address_digest=address, alone=helped or (restriction is not None and address is None),
+    )  # fmt: skip
+    if helped:
+        await audit.note(ctx, "code.issued", "booking", booking_id)
     return ResumeCode(code, ctx.now + timedelta(seconds=seconds))
 
 
@@ -113,10 +143,10 @@ async def _resume_code(ctx: Context, booking_id: UUID) -> ResumeCode:
 async def stream_booking(request: Request[Any, Any, Any], booking_id: UUID) -> Response[Any]:
     """Follow a booking as server-sent events.
 
-    Sends the whole booking now and at each change, comments as heartbeats, and ends at a final state or after a
-    quarter of an hour. Nothing may depend on it: a backgrounded app just GETs.
+    Sends the whole booking now and at each change, comments as heartbeats, and ends at a final state, with the session
+    or key that opened it, or after a quarter of an hour. Nothing may depend on it: a backgrounded app just GETs.
     """
-    watch_of(runtime_of(request)).check_room(_owner(request))
+    watch_of(runtime_of(request)).check_room(owner_of(request.scope["auth"][1]))
     async with reading(request) as ctx:
         facts = await load_order_of(ctx, booking_id)
         first = show_booking(ctx, facts, facts.booking(booking_id))
@@ -125,26 +155,20 @@ async def stream_booking(request: Request[Any, Any, Any], booking_id: UUID) -> R
     return Stream(events, media_type="text/event-stream", headers=headers)
 
 
-def _owner(request: Request[Any, Any, Any]) -> UUID:
-    """Whose event streams are counted together: a person's on all their devices, or those of a key."""
-    caller = request.scope["auth"][1]
-    return caller.subject_id or caller.credential_id
-
-
 def _event(booking: Booking) -> bytes:
     return b"id: %d\nevent: booking\ndata: %s\n\n" % (booking.version, encode(booking))
 
 
 async def _events(request: Request[Any, Any, Any], booking_id: UUID, booking: Booking) -> AsyncIterator[bytes]:
     runtime = runtime_of(request)
-    org = request.scope["auth"][0]
+    org, caller = request.scope["auth"]
     yield _event(booking)
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + LONGEST_STREAM_SECONDS
     # As when its time is over, the stream ends where one too many was opened or the database fails: an answer that
     # has begun can't become another one. The app opens a new one, and is told there what is the matter.
     with suppress(Overloaded, RateLimited):
-        async with watch_of(runtime).on(org.org_id, booking_id, booking.version, _owner(request)) as changed:
+        async with watch_of(runtime).on(org.org_id, booking_id, booking.version, caller) as changed:
             while booking.status not in FINAL and loop.time() < ends_at:
                 try:
                     await asyncio.wait_for(changed.wait(), timeout=HEARTBEAT_SECONDS)
@@ -152,7 +176,7 @@ async def _events(request: Request[Any, Any, Any], booking_id: UUID, booking: Bo
                     yield b": heartbeat\n\n"
                     continue
                 changed.clear()
-                if runtime.closing.is_set():
+                if runtime.closing.is_set() or changed.ended:
                     break
                 latest = await _latest(request, booking_id)
                 if latest is None:

@@ -24,7 +24,7 @@ from booking_api.core.money import Money
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
-from booking_api.identity import notifier
+from booking_api.identity import notifier, reach
 from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
 from booking_api.identity.notifier import Message
@@ -239,6 +239,7 @@ async def _erase(runtime: Runtime, db: Connection, org: Organisation) -> int:
     await retention_queries.erase_items(db, org.org_id, [row.id for row in erased])
     idle = await retention_queries.list_idle_customers(db, org.org_id, [row.customer_id for row in erased])
     await identity.forget_contacts(db, org.org_id, [row.customer_id for row in idle], now)
+    await identity.narrow_sessions(db, org.org_id, {row.customer_id for row in erased}, now)
     texts = await feedback.erase_feedback(db, org.org_id, before, BATCH, now=now)
     return len(erased) + texts
 
@@ -256,6 +257,7 @@ async def _bury(db: Connection, org: Organisation) -> int:
     dead = await retention_queries.list_dead_orders(db, org.org_id, now - DEAD_AFTER, BATCH)
     if dead:
         await retention_queries.bury_orders(db, org.org_id, [order.id for order in dead], now)
+        await identity.narrow_sessions(db, org.org_id, {order.customer_id for order in dead}, now)
     return len(dead)
 
 
@@ -275,7 +277,10 @@ async def _in_each_organisation(runtime: Runtime, act: Callable[[Connection, Org
 
 
 async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
-    """Sends a single-use code to whoever owns the booking, if what they said about it is right; else nothing."""
+    """Sends a single-use code to the contact's address, if what was said about the booking is right; else nothing.
+
+    The code proves that address, and opens the customer's bookings that have it as their contact.
+    """
     try:
         contact = identity.open_contact(runtime.vault, str(event.data["contact"]))
     except InvalidToken:
@@ -294,8 +299,14 @@ async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
         )
         if ctx is None or found is None or recipient is None:
             return
+        seconds, kind = runtime.settings.code_seconds, "email" if recipient == found.email else "phone"
+        proven = reach.digests(runtime.vault, ctx.org, kind, recipient)[0]
+        if not await identity.may_send_code(
+            db, event.org_id, "recover", found.customer_id, found.id, proven, ctx.now, seconds
+        ):
+            return
         code = await identity.make_code(
-            db, event.org_id, "recover", found.customer_id, found.id, ctx.now, runtime.settings.code_seconds
+            db, event.org_id, "recover", found.customer_id, found.id, ctx.now, seconds, address_digest=proven
         )
     subject, body = recovery.recovery_message(str(event.data.get("language", "en")), ctx.org.name, code)
     message = Message(

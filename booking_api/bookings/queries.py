@@ -19,7 +19,7 @@ async def find_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
         OrderRow,
         """
         select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason
+          version, status_reason, session_id
         from booking_order where org_id = $1 and id = $2
         """,
         org_id,
@@ -34,7 +34,7 @@ async def lock_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
         OrderRow,
         """
         select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason
+          version, status_reason, session_id
         from booking_order where org_id = $1 and id = $2 for update
         """,
         org_id,
@@ -49,7 +49,7 @@ async def lock_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
         OrderRow,
         """
         select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason
+          version, status_reason, session_id
         from booking_order where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked
         """,
         org_id,
@@ -63,7 +63,7 @@ async def list_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
         OrderRow,
         """
         select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason
+          version, status_reason, session_id
         from booking_order where org_id = $1 and id = any($2::uuid[])
         """,
         org_id,
@@ -171,12 +171,14 @@ async def insert_orders(
         """
         with ordered as (
           insert into booking_order (
-            org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at
+            org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at, session_id
           )
-          select $1, o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, o.created_at
+          select $1, o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, o.created_at,
+            o.session_id
           from unnest(
-            $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::timestamptz[]
-          ) as o (id, customer_id, status, expires_at, hold_limit_at, channel, created_at)
+            $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::timestamptz[],
+            $9::uuid[]
+          ) as o (id, customer_id, status, expires_at, hold_limit_at, channel, created_at, session_id)
         ), booked as (
           insert into booking (
             org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
@@ -192,10 +194,10 @@ async def insert_orders(
             b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
             pg_current_xact_id()::text::bigint, array_to_tsvector(string_to_array(b.words, ' '))
           from unnest(
-            $9::uuid[], $10::uuid[], $11::int[], $12::uuid[], $13::text[], $14::text[], $15::uuid[], $16::uuid[],
-            $17::int[], $18::uuid[], $19::text[], $20::int[], $21::jsonb[], $22::jsonb[], $23::jsonb[], $24::bigint[],
-            $25::text[], $26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[],
-            $30::timestamptz[], $31::uuid[], $32::uuid[], $33::text[]
+            $10::uuid[], $11::uuid[], $12::int[], $13::uuid[], $14::text[], $15::text[], $16::uuid[], $17::uuid[],
+            $18::int[], $19::uuid[], $20::text[], $21::int[], $22::jsonb[], $23::jsonb[], $24::jsonb[], $25::bigint[],
+            $26::text[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[], $30::timestamptz[],
+            $31::timestamptz[], $32::uuid[], $33::uuid[], $34::text[]
           ) as b (
             id, order_id, position, customer_id, reference, spare, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at,
@@ -210,8 +212,8 @@ async def insert_orders(
           select $1, i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
             i.companion_item_id, array_to_tsvector(string_to_array(i.words, ' '))
           from unnest(
-            $34::uuid[], $35::uuid[], $36::uuid[], $37::int[], $38::uuid[], $39::text[], $40::text[], $41::jsonb[],
-            $42::text[], $43::bigint[], $44::uuid[], $45::text[]
+            $35::uuid[], $36::uuid[], $37::uuid[], $38::int[], $39::uuid[], $40::text[], $41::text[], $42::jsonb[],
+            $43::text[], $44::bigint[], $45::uuid[], $46::text[]
           ) as i (
             id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id, words
           )

@@ -100,6 +100,7 @@ async def erase_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID])
 
 class DeadOrder(msgspec.Struct, frozen=True):
     id: UUID
+    customer_id: UUID
 
 
 async def list_dead_orders(db: Connection, org_id: UUID, before: datetime, limit: int) -> list[DeadOrder]:
@@ -111,7 +112,7 @@ async def list_dead_orders(db: Connection, org_id: UUID, before: datetime, limit
         db,
         DeadOrder,
         """
-        select o.id from booking_order o
+        select o.id, o.customer_id from booking_order o
         where o.org_id = $1 and o.status in ('expired', 'rejected', 'cancelled') and o.expires_at is not null
           and o.updated_at < $2
           and not exists (

@@ -13,7 +13,7 @@ from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, Show, load_order, lock_whole, present_booking, present_order
 from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.refusing import Seen, refunded_instead, with_alternatives
-from booking_api.bookings.operations.repeat import find_earlier, remember_id
+from booking_api.bookings.operations.repeat import find_earlier, remember_id, without_secrets
 from booking_api.bookings.operations.together import ConfirmWish, HoldWish, confirm_together, hold_together
 from booking_api.bookings.refusals import (
     DetailsMissing,
@@ -173,22 +173,28 @@ async def _place_once(
 ) -> Response[bytes]:
     body = await request.body()
     async with writing(request) as ctx:
-        facts = await find_earlier(ctx, wanted.id, booking_id, body)
-        is_new = facts is None
-        if facts is None:
+        earlier = await find_earlier(ctx, wanted.id, booking_id, body)
+        is_new = earlier is None
+        if earlier is not None:
+            facts = earlier.facts
+        else:
             customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
             customer_id = customer_id or new_id()
             facts = await place_hold(Wish(ctx, wanted, customer_id, is_short))
             thing_id = wanted.id or booking_id
             if ctx.caller.kind == "app" and thing_id is not None:
                 await remember_id(ctx, thing_id, body, customer_id)
-        tokens_for = facts.order.customer_id if ctx.caller.kind == "app" else None
+        opens = earlier is None or earlier.opens
+        tokens_for = facts.order.customer_id if ctx.caller.kind == "app" and opens else None
         intent_id = None
         if wanted.confirm and (is_new or ctx.resumes):
             wish = Confirmation(contact=wanted.contact, payment=wanted.payment)
             intent_id = await confirming.begin(ctx, facts, wish)
         if intent_id is None:
-            ctx.reply = _held(ctx, await show(ctx, facts), 201 if is_new or ctx.resumes else 200, tokens_for)
+            answer = await show(ctx, facts)
+            if ctx.caller.kind == "app" and not opens and not ctx.resumes:
+                answer = without_secrets(answer)
+            ctx.reply = _held(ctx, answer, 201 if is_new or ctx.resumes else 200, tokens_for)
         else:
             ctx.begun = facts.order.id
     if intent_id is not None:

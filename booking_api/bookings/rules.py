@@ -244,7 +244,7 @@ def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStand
             return _edit(booking, is_seat=True).or_else(_refused("already_used"))
         case "edit" | "choose_seat":
             return _edit(booking, is_seat=verb == "choose_seat")
-        case "resume" if order.asker != "customer":
+        case "resume" if order.asker in {"key", "system"}:
             return _refused("forbidden")
         case "resume":
             return ALLOWED if booking.status in HOLDS_PLACES else _refused("conflict", booking.status)

@@ -366,6 +366,8 @@ class OrderRow(msgspec.Struct, kw_only=True):
     updated_at: datetime
     version: int
     status_reason: StatusReasonCode | None
+    session_id: UUID | None
+    """The restricted session that made it, which sees it whatever its contact is."""
 
 
 class BookingRow(msgspec.Struct, kw_only=True):

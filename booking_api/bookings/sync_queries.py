@@ -1,6 +1,6 @@
 """The SQL of sync and of the event streams: what changed since, and for whom."""
 
-from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -69,20 +69,28 @@ async def list_changes(
 class VersionRow(msgspec.Struct, frozen=True):
     org_id: UUID
     id: UUID
+    credential_id: UUID
+    subject_id: UUID
     version: int
-    status: str
+    ended: bool
 
 
-async def list_versions(db: Connection, org_ids: Sequence[UUID], booking_ids: Sequence[UUID]) -> list[VersionRow]:
-    """The versions of the bookings that somebody is watching."""
+async def list_versions(db: Connection, watched_columns: list[list[Any]]) -> list[VersionRow]:
+    """The versions of the bookings that somebody is watching, and whether those who watch still may.
+
+    Reads `session`, `api_key` and `staff`, so that a stream costs no poll of its own to end with its credential.
+    """
     return await fetch_all(
         db,
         VersionRow,
         """
-        select b.org_id, b.id, b.version, b.status
-        from unnest($1::uuid[], $2::uuid[]) as w (org_id, id)
+        select b.org_id, b.id, w.credential_id, w.subject_id, b.version,
+          s.revoked_at is not null or k.revoked_at is not null or m.revoked_at is not null as ended
+        from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) as w (org_id, id, credential_id, subject_id)
         join booking b on b.org_id = w.org_id and b.id = w.id
+        left join session s on s.org_id = w.org_id and s.id = w.credential_id
+        left join api_key k on k.org_id = w.org_id and k.id = w.credential_id
+        left join staff m on m.org_id = w.org_id and m.id = w.subject_id
         """,
-        org_ids,
-        booking_ids,
+        *watched_columns,
     )

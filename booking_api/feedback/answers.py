@@ -7,6 +7,7 @@ from booking_api.core.errors import NotFound, unprocessable
 from booking_api.core.ids import new_id
 from booking_api.feedback import queries
 from booking_api.feedback.schemas import FeedbackRow, NewFeedback
+from booking_api.identity import reach
 
 
 async def attributed(ctx: Context, new: NewFeedback) -> FeedbackRow:
@@ -45,10 +46,18 @@ async def _subject(ctx: Context, booking_id: UUID, customer_id: UUID | None) -> 
     """A booking that the caller may speak of. Raises `NotFound`."""
     # A secret key speaks for the organisation's customers; an app without a customer owns no booking.
     may_own = customer_id is not None or ctx.caller.kind == "key"
-    found = await queries.find_subject(ctx.db, ctx.org_id, booking_id, customer_id) if may_own else None
+    found = await find_subject(ctx, booking_id, customer_id) if may_own else None
     if found is None:
         raise NotFound("There is no such booking of yours.")
     return found
+
+
+async def find_subject(ctx: Context, booking_id: UUID, customer_id: UUID | None) -> queries.Subject | None:
+    """A booking, if the caller's session sees it."""
+    subject = await queries.find_subject(ctx.db, ctx.org_id, booking_id, customer_id)
+    if subject is None or not reach.reaches(ctx, booking_id, subject.session_id, subject.email, subject.phone):
+        return None
+    return subject
 
 
 def written(text: str | None) -> str | None:

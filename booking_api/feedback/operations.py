@@ -19,7 +19,7 @@ from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules
-from booking_api.feedback.answers import attributed, written
+from booking_api.feedback.answers import attributed, find_subject, written
 from booking_api.feedback.queries import AskOf
 from booking_api.feedback.schemas import (
     AlreadyAnswered,
@@ -277,7 +277,7 @@ async def find_due(ctx: Context, query: DueQuery) -> FeedbackPrompt | None:
         if booking_id is None:
             return None
     if booking_id is not None:
-        subject = await queries.find_subject(ctx.db, ctx.org_id, booking_id, customer_id)
+        subject = await find_subject(ctx, booking_id, customer_id)
         if subject is None:
             raise NotFound("There is no such booking of yours.")
         product_id = subject.product_id
@@ -329,6 +329,11 @@ async def give_feedback(ctx: Context, new: NewFeedback) -> tuple[FeedbackRow, bo
     return row, True
 
 
+async def _sees(ctx: Context, row: FeedbackRow) -> bool:
+    """Whether a restricted session sees a customer's feedback: only where it is about a booking that it sees."""
+    return row.booking_id is not None and await find_subject(ctx, row.booking_id, row.customer_id) is not None
+
+
 async def change_feedback(ctx: Context, feedback_id: UUID, change: FeedbackChange) -> FeedbackRow:
     """Changes the calling customer's own feedback within an hour.
 
@@ -337,7 +342,7 @@ async def change_feedback(ctx: Context, feedback_id: UUID, change: FeedbackChang
     """
     customer_id = ctx.caller.subject_id
     row = await queries.lock_feedback(ctx.db, ctx.org_id, feedback_id, customer_id) if customer_id else None
-    if row is None:
+    if row is None or (ctx.caller.restriction is not None and not await _sees(ctx, row)):
         raise NotFound
     score = row.score if change.score is msgspec.UNSET else change.score
     text = row.text if change.text is msgspec.UNSET else written(change.text)

@@ -192,6 +192,10 @@ class Subject(msgspec.Struct, frozen=True):
     customer_id: UUID
     product_id: UUID
     visit_ends_at: datetime
+    session_id: UUID | None
+    """With the contact's addresses, what decides whether a restricted session sees it."""
+    email: str | None
+    phone: str | None
 
 
 async def find_subject(db: Connection, org_id: UUID, booking_id: UUID, customer_id: UUID | None) -> Subject | None:
@@ -203,8 +207,10 @@ async def find_subject(db: Connection, org_id: UUID, booking_id: UUID, customer_
         db,
         Subject,
         """
-        select customer_id, product_id, visit_ends_at from booking
-        where org_id = $1 and id = $2 and ($3::uuid is null or customer_id = $3)
+        select b.customer_id, b.product_id, b.visit_ends_at, o.session_id, b.contact ->> 'email' as email,
+               b.contact ->> 'phone' as phone
+        from booking b join booking_order o on o.org_id = b.org_id and o.id = b.order_id
+        where b.org_id = $1 and b.id = $2 and ($3::uuid is null or b.customer_id = $3)
         """,
         org_id,
         booking_id,

@@ -79,11 +79,13 @@ async def list_keys(ctx: Context, page: PageQuery) -> KeyList:
 
 
 async def revoke_key(ctx: Context, key_id: UUID) -> None:
-    """Ends a key for good; again is no error. Raises `NotFound`."""
+    """Ends a key for good; again is no error. Raises `NotFound`, and `Forbidden` for one that may do more."""
+    row = await queries.find_key(ctx.db, ctx.org_id, key_id)
+    if row is None:
+        raise NotFound
+    rules.check_key(ctx.caller, row)
     if await queries.revoke_key(ctx.db, ctx.org_id, key_id, ctx.now):
         await audit.note(ctx, "key.revoked", "key", key_id)
-    elif not await queries.key_exists(ctx.db, ctx.org_id, key_id):
-        raise NotFound
 
 
 # staff ------------------------------------------------------------------------------------------------------------
@@ -119,10 +121,20 @@ async def _keep_an_owner(ctx: Context, staff_id: UUID) -> None:
         raise LastOwner
 
 
+async def _check_reaches(ctx: Context, staff_id: UUID) -> None:
+    """Raises `Forbidden` for a member who may do more than the caller, `NotFound` for none."""
+    row = await queries.find_staff(ctx.db, ctx.org_id, staff_id)
+    if row is None:
+        raise NotFound
+    rules.check_role(ctx.caller, row.role)
+
+
 async def change_staff(ctx: Context, staff_id: UUID, change: StaffChange) -> StaffAnswer:
-    """Changes name or role, the role at once. Raises `NotFound`, `LastOwner`, `Conflict` for one who is revoked."""
+    """Changes name or role, the role at once. Raises `NotFound`, `LastOwner`, `Conflict` for one who is revoked, and
+    `Forbidden` where the role, or the one that they have, may do more than the caller."""
     name, role = change.name or None, change.role or None
     if role is not None:
+        await _check_reaches(ctx, staff_id)
         rules.check_role(ctx.caller, role)
         if role != "owner":
             await _keep_an_owner(ctx, staff_id)
@@ -141,7 +153,9 @@ async def change_staff(ctx: Context, staff_id: UUID, change: StaffChange) -> Sta
 
 
 async def revoke_staff(ctx: Context, staff_id: UUID) -> None:
-    """Ends a member's access; again is no error. Raises `NotFound` and `LastOwner`."""
+    """Ends a member's access; again is no error. Raises `NotFound` and `LastOwner`, and `Forbidden` for one who may do
+    more than the caller."""
+    await _check_reaches(ctx, staff_id)
     await _keep_an_owner(ctx, staff_id)
     if await queries.find_staff(ctx.db, ctx.org_id, staff_id) is None:
         raise NotFound

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+from cryptography.fernet import InvalidToken
 
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
@@ -94,14 +95,18 @@ async def _drop_month(db: Connection, span: Span) -> bool:
 
 async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
     """Sends a single-use code to the member of staff with the address that was named; nothing if there is none."""
-    contact = operations.open_contact(runtime.vault, str(event.data["contact"]))
+    try:
+        contact = operations.open_contact(runtime.vault, str(event.data["contact"]))
+    except InvalidToken:
+        log.warning("sign_in.unreadable", event_id=event.id.hex)  # As `bookings.jobs.send_recovery_code`.
+        return
     seconds, now = runtime.settings.code_seconds, utc_now()
     async with acquire(runtime) as db, db.transaction():
         org = await queries.find_organisation(db, event.org_id)
         member = await queries.find_staff_by_email(db, event.org_id, contact.email or "")
         if org is None or member is None:
             return
-        if not await operations.may_send_code(db, event.org_id, "sign_in", member.id, None, now, seconds):
+        if not await operations.may_send_code(db, event.org_id, "sign_in", member.id, None, None, now, seconds):
             return
         code = await operations.make_code(db, event.org_id, "sign_in", member.id, None, now, seconds)
     letter = letters.sign_in_letter(str(event.data.get("language", "en")), org.name, code)
@@ -120,7 +125,7 @@ async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:
         return
     org, address, language = found
     digest = rows[0].address_digest
-    if digest is not None and reach.matches(runtime.vault, event.org_id, digest, address, address):
+    if digest is not None and reach.matches(runtime.vault, org, digest, address, address):
         return
     letter = letters.opened_letter(language, org.name, by_staff=event.data["opened_by"] == "help")
     await _write_to(runtime, event, address, letter)

@@ -205,13 +205,14 @@ async def may_send_code(
     purpose: Purpose,
     subject_id: UUID,
     booking_id: UUID | None,
+    address_digest: bytes | None,
     now: datetime,
     seconds: int,
 ) -> bool:
-    """Whether another code may be sent to somebody. Whoever asks for too many has some that are good for at least half
+    """Whether another code may be sent to an address of somebody. Whoever asks for too many has some that are good for at least half
     of their time, so that refusing to send one more fills no mailbox and locks nobody out."""
     since = now - timedelta(seconds=seconds / 2)
-    sent = await session_queries.count_codes(db, org_id, subject_id, purpose, booking_id, since)
+    sent = await session_queries.count_codes(db, org_id, subject_id, purpose, booking_id, address_digest, since)
     return sent < MOST_CODES
 
 

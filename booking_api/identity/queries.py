@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.context import Organisation, Role
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.identity.schemas import KeyRow, StaffRow
 
 # organisations ----------------------------------------------------------------------------------------------------
@@ -182,8 +182,17 @@ async def revoke_key(db: Connection, org_id: UUID, key_id: UUID, now: datetime) 
     )
 
 
-async def key_exists(db: Connection, org_id: UUID, key_id: UUID) -> bool:
-    return await fetch_value(db, "select exists (select from api_key where org_id = $1 and id = $2)", org_id, key_id)
+async def find_key(db: Connection, org_id: UUID, key_id: UUID) -> KeyRow | None:
+    return await fetch_one(
+        db,
+        KeyRow,
+        """
+        select id, kind, name, channel, scopes, hint, created_at, last_used_at, revoked_at
+        from api_key where org_id = $1 and id = $2
+        """,
+        org_id,
+        key_id,
+    )
 
 
 # staff ------------------------------------------------------------------------------------------------------------

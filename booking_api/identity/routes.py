@@ -146,7 +146,7 @@ async def recover_tokens(request: AnyRequest) -> Response[bytes]:
         raise invalid("", "Give either `email` or `phone`.")
     kind, address = ("email", body.email) if body.email is not None else ("phone", body.phone or "")
     async with writing(request) as ctx:
-        asked = (ctx.org_id, read_code(body.reference), reach.canonical(kind, address))
+        asked = (ctx.org_id, read_code(body.reference), reach.canonical(kind, address, ctx.org.phone_country))
         limiting.check_recovery(runtime_of(request), request.scope, *asked)
         await sessions.ask_for_recovery(ctx, body)
         ctx.reply = Reply(None, 202)
@@ -163,7 +163,7 @@ async def request_sign_in(request: AnyRequest) -> Response[bytes]:
     """
     body = await read_body(request, NewSignIn)
     async with writing(request) as ctx:
-        asked = (ctx.org_id, "sign in", reach.canonical("email", body.email))
+        asked = (ctx.org_id, "sign in", reach.canonical("email", body.email, None))
         limiting.check_recovery(runtime_of(request), request.scope, *asked)
         await sessions.ask_to_sign_in(ctx, body)
         ctx.reply = Reply(None, 202)
@@ -205,7 +205,8 @@ async def create_staff(request: AnyRequest) -> Response[bytes]:
     """Add a member of staff.
 
     The answer has the tokens to hand over to them. They are shown this once, and minted anew if the request is
-    repeated with its idempotency key. A secret key may make somebody an owner only if it has every scope itself.
+    repeated with its idempotency key. Nobody makes,
+    promotes or removes somebody who may do more than they: an owner may everything, a manager what its scopes name.
     """
     body = await read_body(request, NewStaff)
     runtime = runtime_of(request)
@@ -281,7 +282,8 @@ async def create_key(request: AnyRequest) -> Response[bytes]:
     """Make an API key.
 
     `key` is shown this once. A repeat of the request with its idempotency key answers without it: if the first answer
-    was lost, revoke the key and make another. A key can't grant scopes that it doesn't have.
+    was lost, revoke the key and make another. Nobody makes
+    or revokes a key that may do more than they; a publishable one may read the catalogue, start orders and take feedback.
     """
     body = await read_body(request, NewKey)
     async with writing(request) as ctx:

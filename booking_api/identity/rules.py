@@ -8,27 +8,6 @@ from booking_api.core.context import Caller, Role
 from booking_api.core.errors import Forbidden, unprocessable
 from booking_api.identity.schemas import SCOPES, KeyRow, NewKey, SessionRow, StaffRow
 
-
-def check_new_key(caller: Caller, new: NewKey) -> None:
-    """Raises `Unprocessable` for scopes that don't fit the kind, `Forbidden` for those that a key itself lacks."""
-    if new.kind == "publishable" and new.scopes:
-        raise unprocessable("/scopes", "A publishable key has no scopes.")
-    if new.kind == "secret" and not new.scopes:
-        raise unprocessable("/scopes", "A secret key needs at least one scope.")
-    if caller.kind == "key" and (lacking := _lacking(caller, new.scopes)):
-        raise Forbidden(f"A key can't grant scopes that it doesn't have: {', '.join(lacking)}.")
-
-
-def check_role(caller: Caller, role: Role) -> None:
-    """Raises `Forbidden` where a key would make somebody mightier than itself: an owner can make any key."""
-    if caller.kind == "key" and role == "owner" and _lacking(caller, SCOPES):
-        raise Forbidden("Only a key with every scope may make somebody an owner.")
-
-
-def _lacking(caller: Caller, scopes: Collection[str]) -> list[str]:
-    return sorted(set(scopes) - caller.scopes)
-
-
 # sessions ---------------------------------------------------------------------------------------------------------
 
 REUSE_FORGIVEN = timedelta(minutes=1)
@@ -96,6 +75,42 @@ def device_of(user_agent: str | None) -> str | None:
 
 
 # who may do what --------------------------------------------------------------------------------------------------
+
+AGENT_MAY = frozenset({"catalog:read", "bookings:read", "bookings:write", "scan", "gate:read"})
+ROLE_MAY: dict[str, frozenset[str]] = {
+    "agent": AGENT_MAY,
+    "manager": AGENT_MAY | {"scan:override", "feedback:read", "feedback:write"},
+    "owner": frozenset(SCOPES),
+}
+"""What a role may do, in the words of a key's scopes; a contract test compares it with the operations."""
+PUBLISHABLE_MAY = frozenset({"catalog:read", "bookings:write", "feedback:write"})
+
+
+def check_new_key(caller: Caller, new: NewKey) -> None:
+    """Raises `Unprocessable` for scopes that don't fit the kind, `Forbidden` for a key that may do more than the caller."""
+    if new.kind == "publishable" and new.scopes:
+        raise unprocessable("/scopes", "A publishable key has no scopes.")
+    if new.kind == "secret" and not new.scopes:
+        raise unprocessable("/scopes", "A secret key needs at least one scope.")
+    check_may(caller, PUBLISHABLE_MAY if new.kind == "publishable" else new.scopes)
+
+
+def check_key(caller: Caller, row: KeyRow) -> None:
+    """Raises `Forbidden` for a key that may do more than the caller, who then can't revoke it either."""
+    check_may(caller, PUBLISHABLE_MAY if row.kind == "publishable" else row.scopes)
+
+
+def check_role(caller: Caller, role: Role) -> None:
+    """Raises `Forbidden` for a role that may do more than the caller."""
+    check_may(caller, ROLE_MAY[role])
+
+
+def check_may(caller: Caller, scopes: Collection[str]) -> None:
+    """Raises `Forbidden` where nobody with these scopes may be made, promoted, demoted or removed by the caller: nobody
+    grants, or takes away, what they don't have. Owners may everything."""
+    held = caller.scopes if caller.kind == "key" else ROLE_MAY.get(caller.role or "", frozenset())
+    if lacking := sorted(set(scopes) - held):
+        raise Forbidden(f"This takes scopes that the caller doesn't have: {', '.join(lacking)}.")
 
 
 def key_actions(row: KeyRow) -> list[str]:

@@ -149,20 +149,22 @@ async def insert_code(
 
 
 async def count_codes(
-    db: Connection, org_id: UUID, customer_id: UUID, purpose: str, booking_id: UUID | None, since: datetime
-) -> int:
-    """How many codes of a purpose were made for somebody since, and for this booking if one is named."""
+    db: Connection, org_id: UUID, customer_id: UUID, purpose: str, booking_id: UUID | None, address_digest: bytes | None,
+    since: datetime,
+) -> int:  # fmt: skip
+    """How many codes of a purpose were made for somebody since, and for this booking and address if they are named."""
     return await fetch_value(
         db,
         """
         select count(*)::int from single_use_code
         where org_id = $1 and customer_id = $2 and purpose = $3 and ($4::uuid is null or booking_id = $4)
-          and created_at > $5
+          and ($5::bytea is null or address_digest = $5) and created_at > $6
         """,
         org_id,
         customer_id,
         purpose,
         booking_id,
+        address_digest,
         since,
     )
 

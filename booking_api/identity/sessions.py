@@ -221,7 +221,7 @@ async def _end_others(ctx: Context, code: Redeemed, session_id: UUID) -> list[UU
             ctx.db, ctx.org_id, code.subject_id, ctx.now, MOST_CONTACTS
         )
         everything = 0 < len(contacts) < MOST_CONTACTS and all(
-            reach.matches(ctx.vault, ctx.org_id, digest, contact.email, contact.phone) for contact in contacts
+            reach.matches(ctx.vault, ctx.org, digest, contact.email, contact.phone) for contact in contacts
         )
     if everything:
         digest = None

@@ -39,8 +39,9 @@ def zone_of(ctx: Context, target: Target) -> str:
 
 
 def holder_of(ctx: Context) -> UUID | None:
-    """Whose claims are the caller's own: only customers have any."""
-    return ctx.caller.subject_id if ctx.caller.is_customer else None
+    """Whose claims are the caller's own: only customers have any. A session that sees only some of a customer's
+    bookings isn't told how many places the others hold."""
+    return ctx.caller.subject_id if ctx.caller.is_customer and ctx.caller.restriction is None else None
 
 
 async def find_target(ctx: Context, query: SlotsQuery) -> Target:

@@ -18,6 +18,7 @@ from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import Vault
 from booking_api.identity import operations as identity
+from booking_api.identity import reach
 from booking_api.passes import drawing, queries, rules
 from booking_api.passes.drawing import ImageFormat
 from booking_api.passes.schemas import (
@@ -229,6 +230,10 @@ async def find_pictured(ctx: Context, pass_id: UUID, *, signed: bool) -> Picture
         raise NotFound
     if not signed and ctx.caller.is_customer and row.customer_id != ctx.caller.subject_id:
         raise NotFound
+    if not signed and ctx.caller.restriction is not None:
+        seen = await queries.find_pass_contact(ctx.db, ctx.org_id, pass_id)
+        if seen is None or not reach.reaches(ctx, seen.booking_id, seen.session_id, seen.email, seen.phone):
+            raise NotFound
     return row
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 from booking_api.passes.schemas import AttendanceBefore, IssuedCode, IssueRow, ItemStateRow, PicturedPass
 
@@ -119,6 +121,33 @@ async def find_pass(db: Connection, org_id: UUID, pass_id: UUID) -> PicturedPass
                  greatest(s.estimated_starts_at - s.starts_at, s.estimated_ends_at - s.ends_at), interval '0'
                ) as delayed_by
         from pass p left join slot s on s.org_id = $1 and s.id = p.slot_id
+        where p.org_id = $1 and p.id = $2
+        """,
+        org_id,
+        pass_id,
+    )
+
+
+class PassContact(msgspec.Struct, frozen=True):
+    """What decides whether a restricted session sees a pass."""
+
+    booking_id: UUID
+    session_id: UUID | None
+    email: str | None
+    phone: str | None
+
+
+async def find_pass_contact(db: Connection, org_id: UUID, pass_id: UUID) -> PassContact | None:
+    """The contact of a pass's booking. Reads tables of `bookings`, which stands above: a pass knows no contact."""
+    return await fetch_one(
+        db,
+        PassContact,
+        """
+        select b.id as booking_id, o.session_id, b.contact ->> 'email' as email, b.contact ->> 'phone' as phone
+        from pass p
+        join item i on i.org_id = p.org_id and i.id = p.item_id
+        join booking b on b.org_id = i.org_id and b.id = i.booking_id
+        join booking_order o on o.org_id = b.org_id and o.id = b.order_id
         where p.org_id = $1 and p.id = $2
         """,
         org_id,

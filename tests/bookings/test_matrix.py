@@ -32,9 +32,9 @@ VERBS = ("extend", "confirm", "cancel", "edit", "choose_seat", "keep", "resume",
 # Each cell is `ok`, `agree` (it is refused until the caller names the time, and then works), `repeat` (it is so
 # already, and answered as if it had just been done), or the refusal with its `because`. Under `settle`, a payment that succeeds now, it is what the booking is afterwards. Cells that differ by
 # who asks say so: `customer=…|agent=…|manager=…`. `no` under `show_pass` is only that it isn't listed.
-STAFF_RESUME = "conflict customer=ok|agent=forbidden|manager=forbidden"
-KEPT_RESUME = "ok customer=ok|agent=forbidden|manager=forbidden"
-STAFF_NO_RESUME = "conflict customer=conflict|agent=forbidden|manager=forbidden"
+STAFF_RESUME = "conflict customer=ok|agent=ok|manager=ok"
+KEPT_RESUME = "ok customer=ok|agent=ok|manager=ok"
+STAFF_NO_RESUME = "conflict customer=conflict|agent=conflict|manager=conflict"
 ON_HOLD = f"ok ok ok ok ok {STAFF_RESUME} no confirmed"
 PROMISE = f"ok ok ok ok {STAFF_RESUME} no confirmed"
 EXPIRED = f"hold_expired hold_expired not_cancellable:expired hold_expired hold_expired {STAFF_NO_RESUME} no"

@@ -95,6 +95,23 @@ async def test_a_key_grants_no_scope_that_it_lacks(api, world):
     assert (await make(api, world.key, scopes=list(SCOPES))).status_code == 201
 
 
+async def test_nobody_makes_or_revokes_what_may_do_more_than_they(api, world):
+    mighty = (await make(api, world.owner, scopes=["keys:write", "bookings:read"])).json()
+    limited = await key_with(world, "keys:write", "catalog:read")
+    assert (await api.delete(f"/v1/keys/{mighty['id']}", headers=limited)).status_code == 403
+    assert (await api.get("/v1/keys", headers=bearer(mighty["key"]))).status_code == 200
+    less = (await make(api, limited)).json()
+    assert (await api.delete(f"/v1/keys/{less['id']}", headers=limited)).status_code == 204
+    # An app may start orders, which this key may not.
+    app = {"kind": "publishable", "name": "App"}
+    assert (await api.post("/v1/keys", json=app, headers=limited)).status_code == 403
+    selling = await key_with(world, "keys:write", "catalog:read", "bookings:write", "feedback:write")
+    made = await api.post("/v1/keys", json=app, headers=selling)
+    assert made.status_code == 201
+    assert (await api.delete(f"/v1/keys/{made.json()['id']}", headers=limited)).status_code == 403
+    assert (await api.delete(f"/v1/keys/{made.json()['id']}", headers=world.owner)).status_code == 204
+
+
 async def test_only_owners_and_keys_with_the_scope_may(api, world):
     for headers in (world.agent, world.manager, world.customer(), world.app, await key_with(world, "staff:write")):
         assert (await make(api, headers)).status_code == 403

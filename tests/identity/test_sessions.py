@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from booking_api.core import queries as core_queries
@@ -408,15 +409,18 @@ async def test_a_restricted_token_whose_row_is_gone_sees_nothing_rather_than_eve
 
 
 async def test_a_digest_tells_an_address_however_it_is_written_and_no_other(world):
-    vault, org = world.runtime.vault, world.org.org_id
+    vault, org = world.runtime.vault, world.org
     (digest,) = reach.digests(vault, org, "email", "Ada@Example.org ")
     assert reach.matches(vault, org, digest, " ada@example.ORG", None)
     assert not reach.matches(vault, org, digest, "ada@example.com", "ada@example.org")
-    assert not reach.matches(vault, new_id(), digest, "ada@example.org", None)
+    assert not reach.matches(vault, msgspec.structs.replace(org, org_id=new_id()), digest, "ada@example.org", None)
     assert not reach.matches(vault, org, digest, None, None)
     assert b"ada" not in digest
     (phone,) = reach.digests(vault, org, "phone", "+49 30 901820")
-    assert reach.matches(vault, org, phone, None, "+49 (30) 90-18-20")
+    for written in ("+49 (30) 90-18-20", "030 901820", "0049 30 901820", "\u202a+4930901820\u202c"):
+        assert reach.matches(vault, msgspec.structs.replace(org, country="DE"), phone, None, written)
+    (domain,) = reach.digests(vault, org, "email", "ada@bücher.example")
+    assert reach.matches(vault, org, domain, "ADA@xn--bcher-kva.example", None)
 
 
 async def test_confirming_needs_no_row_first_and_notes_one(api, world):

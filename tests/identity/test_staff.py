@@ -8,6 +8,7 @@ import pytest
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
 from booking_api.identity import operations
+from booking_api.identity.rules import AGENT_MAY
 from tests.world import bearer, build_world
 
 NEW = {"name": "Ben Bitdiddle", "email": "ben@example.org", "role": "agent"}
@@ -99,16 +100,31 @@ async def test_only_owners_and_keys_with_the_scope_may(api, world):
         assert (await api.patch(f"/v1/staff/{new_id()}", json={}, headers=headers)).status_code == 403
         assert (await api.delete(f"/v1/staff/{new_id()}", headers=headers)).status_code == 403
     assert (await api.get("/v1/staff")).status_code == 401
-    assert (await add(api, await key_with(world, "staff:write"))).status_code == 201
+    assert (await add(api, await key_with(world, "staff:write", *AGENT_MAY))).status_code == 201
 
 
 async def test_a_key_makes_owners_only_if_it_has_every_scope(api, world):
-    limited = await key_with(world, "staff:write", "keys:write")
+    limited = await key_with(world, "staff:write", "keys:write", *AGENT_MAY)
     assert (await add(api, limited, role="owner")).status_code == 403
     member = (await add(api, limited)).json()
     promoted = await api.patch(f"/v1/staff/{member['id']}", json={"role": "owner"}, headers=limited)
     assert promoted.status_code == 403
     assert (await add(api, world.key, role="owner", email="boss@example.org")).status_code == 201
+
+
+async def test_nobody_promotes_demotes_or_removes_who_may_do_more_than_they(api, world):
+    limited = await key_with(world, "staff:write", *AGENT_MAY)
+    manager = (await add(api, world.owner, role="manager", email="m@example.org")).json()
+    assert (await add(api, limited, role="manager", email="n@example.org")).status_code == 403
+    for change in ({"role": "agent"}, {"role": "owner"}, {"role": "manager"}):
+        assert (await api.patch(f"/v1/staff/{manager['id']}", json=change, headers=limited)).status_code == 403
+    assert (await api.delete(f"/v1/staff/{manager['id']}", headers=limited)).status_code == 403
+    bare = await key_with(world, "staff:write")
+    agent = (await add(api, limited, email="a@example.org")).json()
+    assert (await add(api, bare, email="b@example.org")).status_code == 403
+    assert (await api.delete(f"/v1/staff/{agent['id']}", headers=bare)).status_code == 403
+    assert (await api.patch(f"/v1/staff/{agent['id']}", json={"name": "Renamed"}, headers=bare)).status_code == 200
+    assert (await api.delete(f"/v1/staff/{agent['id']}", headers=limited)).status_code == 204
 
 
 async def test_a_new_role_counts_at_once_under_the_tokens_there_are(api, world):

@@ -93,7 +93,7 @@ def check(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | None = No
     if wish.expected_total is not None and wish.expected_total != price.total:
         raise PriceChanged(price=price)
     for booking in facts.bookings:
-        booking.contact = wish.contact or booking.contact
+        facts.set_contact(booking, wish.contact or booking.contact)
     _require_details(facts, wish, price.total)
     require_version(facts, seen)
     if price.total.amount > 0 and wish.payment is not None:
@@ -120,7 +120,7 @@ def payment_to_supersede(ctx: Context, facts: Facts, wish: Confirmation, seen: S
     if wish.expected_total is not None and wish.expected_total != price.total:
         raise PriceChanged(price=price)
     for booking in facts.bookings:
-        booking.contact = wish.contact or booking.contact
+        facts.set_contact(booking, wish.contact or booking.contact)
     _require_details(facts, wish, price.total)
     if payment.method == ON_SITE:
         _check_on_site(facts)
@@ -156,6 +156,12 @@ def agree_to_slot(booking: BookingRow, slot: SlotRow) -> None:
     booking.moved_while_paying = False
 
 
+def knows_its_customer(ctx: Context) -> bool:
+    """Whether the caller is a customer whose last contact may be used. A session that sees only what a proven address
+    or a code opened is told no other, and teaches none."""
+    return ctx.caller.is_customer and ctx.caller.restriction is None
+
+
 async def known_contacts(ctx: Context, customer_ids: Collection[UUID]) -> dict[UUID, Contact]:
     """The last contacts of returning customers, of those who gave a whole one."""
     found = await identity.customer_contacts(ctx.db, ctx.org_id, customer_ids)
@@ -172,7 +178,7 @@ async def with_contacts(wishes: Sequence[tuple[Context, Facts, Confirmation]]) -
     asking = [
         facts.order.customer_id
         for (ctx, facts, _), contact in zip(wishes, given, strict=True)
-        if contact is None and ctx.caller.is_customer
+        if contact is None and knows_its_customer(ctx)
     ]
     known = await known_contacts(wishes[0][0], asking) if asking else {}
     return [
@@ -379,7 +385,7 @@ async def complete(orders: Sequence[Confirmed]) -> None:
     await issue_passes(ctx, bookings)
     said: list[Reachable] = []
     for one in orders:
-        if (contact := one.facts.bookings[0].contact) is not None:
+        if one.ctx.caller.restriction is None and (contact := one.facts.bookings[0].contact) is not None:
             customer_id, language = one.facts.order.customer_id, one.ctx.language
             said.append(Reachable(customer_id, contact.name, contact.email, contact.phone, language))
     await identity.remember_customers(ctx.db, ctx.org_id, said, ctx.now)

@@ -107,6 +107,7 @@ def draft_order(
         updated_at=ctx.now,
         version=1,
         status_reason=None,
+        session_id=ctx.caller.credential_id if ctx.caller.restriction is not None else None,
     )
     drafts: list[Draft] = []
     for position, wish in enumerate(wanted.bookings):

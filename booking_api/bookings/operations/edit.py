@@ -97,7 +97,7 @@ def _edit_booking(facts: Facts, booking: BookingRow, change: BookingEdit, status
     if not isinstance(change.contact, UnsetType):
         if change.contact is None and status == "confirmed":
             raise unprocessable("/contact", "A confirmed booking keeps a contact.")
-        booking.contact = change.contact
+        facts.set_contact(booking, change.contact)
     if not isinstance(change.answers, UnsetType):
         check_answers(facts.definition(booking), change.answers, "booking", "/answers")
         booking.answers = _merged(booking.answers, change.answers)

@@ -19,6 +19,7 @@ from booking_api.bookings.schemas import (
     BookingItem,
     BookingRow,
     ChangeOfSlot,
+    Contact,
     ItemRow,
     Order,
     OrderRow,
@@ -38,6 +39,7 @@ from booking_api.core.texts import pick
 from booking_api.feedback import operations as feedback
 from booking_api.feedback.operations import Occasion
 from booking_api.feedback.schemas import FeedbackPrompt
+from booking_api.identity import reach
 from booking_api.inventory import queries as inventory_queries
 from booking_api.inventory.rules import local, slot_answer, slot_over_at
 from booking_api.inventory.schemas import SlotRow
@@ -71,6 +73,10 @@ class Facts:
     """Paid on site by booking, in minor units."""
     refunds: list[RefundFact] = dataclasses.field(default_factory=list)
     """What goes back of the order, of any payment, the oldest first."""
+    hidden: frozenset[UUID] = frozenset()
+    """The bookings that the caller's session doesn't see."""
+    leaves_sessions: bool = False
+    """Whether a contact is another one than it was, so that a booking may leave the sessions that it opened."""
 
     def definition(self, booking: BookingRow) -> ProductDefinition:
         return self.definitions[booking.product_id, booking.product_version]
@@ -85,6 +91,17 @@ class Facts:
 
     def booking(self, booking_id: UUID) -> BookingRow:
         return next(booking for booking in self.bookings if booking.id == booking_id)
+
+    @property
+    def shown(self) -> list[BookingRow]:
+        """The bookings that the caller's session sees."""
+        return [booking for booking in self.bookings if booking.id not in self.hidden]
+
+    def set_contact(self, booking: BookingRow, contact: Contact | None) -> None:
+        """Gives a booking another contact."""
+        if booking.contact is not None and not reach.same_addresses(_addresses(booking), _addresses_of(contact)):
+            self.leaves_sessions = True
+        booking.contact = contact
 
     @property
     def live(self) -> list[BookingRow]:
@@ -180,13 +197,50 @@ def may_see(ctx: Context, order: OrderRow) -> bool:
     return not ctx.caller.is_customer or order.customer_id == ctx.caller.subject_id
 
 
-async def load_order(ctx: Context, order_id: UUID, *, lock: bool = False) -> Facts:
-    """One order. Raises `NotFound` for somebody else's as for none."""
+def _addresses_of(contact: Contact | None) -> tuple[str | None, str | None]:
+    return (None, None) if contact is None else (contact.email, contact.phone)
+
+
+def _addresses(booking: BookingRow) -> tuple[str | None, str | None]:
+    return _addresses_of(booking.contact)
+
+
+def hide_unseen(ctx: Context, facts: Facts) -> Facts:
+    """Marks the bookings of a customer's order that the session of the caller doesn't see."""
+    if ctx.caller.restriction is not None:
+        session_id = facts.order.session_id
+        facts.hidden = frozenset(
+            booking.id
+            for booking in facts.bookings
+            if not reach.reaches(ctx, booking.id, session_id, *_addresses(booking))
+        )
+    return facts
+
+
+def sees(ctx: Context, facts: Facts, booking_id: UUID | None = None) -> bool:
+    """Whether the caller may act on an order as a whole, or on one booking of it."""
+    hidden = hide_unseen(ctx, facts).hidden
+    return not hidden if booking_id is None else booking_id not in hidden
+
+
+async def _find(ctx: Context, order_id: UUID, *, lock: bool) -> Facts:
     find = queries.lock_order if lock else queries.find_order
     order = await find(ctx.db, ctx.org_id, order_id)
     if order is None or not may_see(ctx, order):
         raise NotFound
-    return (await load(ctx, [order]))[0]
+    return hide_unseen(ctx, (await load(ctx, [order]))[0])
+
+
+async def load_order(ctx: Context, order_id: UUID, *, lock: bool = False, partly: bool = False) -> Facts:
+    """One order. Raises `NotFound` for somebody else's as for none.
+
+    A session that sees only some of its bookings may look at these, where that is asked for `partly`, and do nothing
+    with the order.
+    """
+    facts = await _find(ctx, order_id, lock=lock)
+    if not facts.shown or (facts.hidden and not partly):
+        raise NotFound
+    return facts
 
 
 async def load_order_of(ctx: Context, booking_id: UUID, *, lock: bool = False) -> Facts:
@@ -194,7 +248,10 @@ async def load_order_of(ctx: Context, booking_id: UUID, *, lock: bool = False) -
     found = await queries.find_orders_of(ctx.db, ctx.org_id, [booking_id])
     if not found:
         raise NotFound
-    return await load_order(ctx, found[0].order_id, lock=lock)
+    facts = await _find(ctx, found[0].order_id, lock=lock)
+    if booking_id in facts.hidden:
+        raise NotFound
+    return facts
 
 
 # standing ---------------------------------------------------------------------------------------------------------
@@ -360,7 +417,7 @@ def show_booking(
         payment=payment_answer(
             due_now=booking.price.due_now,
             due_on_site=booking.price.due_on_site,
-            intent=facts.intent,
+            intent=_shown_intent(facts),
             refunds=facts.refunds_of(booking),
             promised=booking.refund_amount or 0,
             settled=settled,
@@ -382,11 +439,19 @@ def methods_for(ctx: Context, facts: Facts) -> list[PaymentMethod] | None:
     return payments.offered(ctx, on_site=all(facts.definition(booking).on_site_payment for booking in facts.bookings))
 
 
+def _shown_intent(facts: Facts) -> Intent | None:
+    """The order's payment. What is left to do for it, and what the provider calls it, isn't for who sees only a part."""
+    if facts.intent is None or not facts.hidden:
+        return facts.intent
+    return msgspec.structs.replace(facts.intent, next_action=None)
+
+
 def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None) -> Order:
     """An order as its reader sees it. A due prompt rides in its first booking."""
     order = facts.order
     status: Status = rules.shown_status(order, order.status, ctx.now)
-    price = amounts.sum_prices([booking.price for booking in facts.bookings])
+    shown = facts.shown
+    price = amounts.sum_prices([booking.price for booking in shown])
     standing = order_standing(ctx, facts)
     return Order(
         id=order.id,
@@ -399,18 +464,20 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
         payment=payment_answer(
             due_now=price.due_now,
             due_on_site=price.due_on_site,
-            intent=facts.intent,
-            refunds=facts.refunds,
-            promised=sum(booking.refund_amount or 0 for booking in facts.bookings),
-            settled=sum(facts.settled.get(booking.id, 0) for booking in facts.bookings),
+            intent=_shown_intent(facts),
+            refunds=[refund for booking in shown for refund in facts.refunds_of(booking)]
+            if facts.hidden
+            else facts.refunds,
+            promised=sum(booking.refund_amount or 0 for booking in shown),
+            settled=sum(facts.settled.get(booking.id, 0) for booking in shown),
             cancelled=status in rules.FINAL,
             methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),
         bookings=[
             show_booking(ctx, facts, booking, prompt if index == 0 else None, standing)
-            for index, booking in enumerate(facts.bookings)
+            for index, booking in enumerate(shown)
         ],
-        available_actions=rules.order_actions(standing),
+        available_actions=[] if facts.hidden else rules.order_actions(standing),
     )
 
 
@@ -423,7 +490,7 @@ class Show:
 
     def booking(self, facts: Facts) -> BookingRow:
         """The booking that a question is about."""
-        return facts.bookings[0] if self.booking_id is None else facts.booking(self.booking_id)
+        return facts.shown[0] if self.booking_id is None else facts.booking(self.booking_id)
 
     def answer(self, ctx: Context, facts: Facts, prompt: FeedbackPrompt | None) -> Order | Booking:
         return show_order(ctx, facts, prompt) if self.whole else show_booking(ctx, facts, self.booking(facts), prompt)

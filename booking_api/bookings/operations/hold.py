@@ -9,7 +9,7 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words
-from booking_api.bookings.operations.confirm import Confirmed, check, complete, known_contacts
+from booking_api.bookings.operations.confirm import Confirmed, check, complete, known_contacts, knows_its_customer
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Wanted
@@ -99,7 +99,7 @@ async def draft_holds(wishes: Sequence[Wish]) -> list[Drafted | DomainError]:
     returning = [
         wish.customer_id
         for wish in wishes
-        if wish.wanted.confirm and wish.wanted.contact is None and wish.ctx.caller.is_customer
+        if wish.wanted.confirm and wish.wanted.contact is None and knows_its_customer(wish.ctx)
     ]
     contacts = await known_contacts(ctx, returning)
     drafted: list[Drafted | DomainError] = []
@@ -185,7 +185,7 @@ async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
         return
     new_orders = [
         (o.order.id, o.order.customer_id, o.order.status, o.order.expires_at, o.order.hold_limit_at, o.order.channel,
-         o.order.created_at)
+         o.order.created_at, o.order.session_id)
         for o in orders
     ]  # fmt: skip
     drafts = [draft for order in orders for draft in order.drafts]
@@ -204,7 +204,7 @@ async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
         for i in draft.items
     ]  # fmt: skip
     for inserted in await queries.insert_orders(
-        ctx.db, ctx.org_id, columns(new_orders, 7), columns(new_bookings, 25), columns(new_items, 12)
+        ctx.db, ctx.org_id, columns(new_orders, 8), columns(new_bookings, 25), columns(new_items, 12)
     ):
         bookings[inserted.id].reference = inserted.reference
     for draft in drafts:

@@ -5,34 +5,39 @@ would be missed by a watermark of times. `floor` is the oldest transaction that 
 began; the next sync starts there, so that a few rows come twice and none is lost. See docs/adr/0004.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from booking_api.bookings import queries, sync_queries
-from booking_api.bookings.operations.facts import load, show_booking
+from booking_api.bookings.operations.facts import hide_unseen, load, show_booking
 from booking_api.bookings.refusals import SyncExpired
 from booking_api.bookings.schemas import Booking, SyncItem, SyncPage, SyncQuery
 from booking_api.core.context import Context
+from booking_api.core.errors import Invalid
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.identity import reach
 
 TOMBSTONE_DAYS = 90
 NOTHING = UUID(int=0)
 EVERYTHING = UUID(int=2**128 - 1)
-Position = tuple[int, int, int, UUID, int]
-"""Which cluster counted, when it was given out (Unix seconds), the transaction and id after which to go on, and the
-floor of this paging, 0 between pagings."""
+Position = tuple[int, int, int, UUID, int, int]
+"""Which cluster counted, when it was given out (Unix seconds), the transaction and id after which to go on, the
+floor of this paging, 0 between pagings, and whose it is: a customer's, as far as their session sees."""
+EarlierPosition = tuple[int, int, int, UUID, int]
+"""As positions were before sessions could be restricted."""
 
 
 async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
     """One page of changes. Raises `SyncExpired` for a position older than the tombstones, `Invalid` for another."""
     horizon = await sync_queries.transaction_horizon(ctx.db)
-    system, issued, after_xid, after_id, floor = (
-        (horizon.system, int(ctx.now.timestamp()), 0, NOTHING, 0)
+    caller, scope = ctx.caller, reach.scope_of(ctx.caller)
+    system, issued, after_xid, after_id, floor, of = (
+        (horizon.system, int(ctx.now.timestamp()), 0, NOTHING, 0, scope)
         if query.since is None
-        else read_cursor(query.since, Position, "/query/since")
+        else _read(query.since, caller.restriction is None, scope)
     )
     oldest_allowed = ctx.now - timedelta(days=TOMBSTONE_DAYS)
-    if system != horizon.system or issued < oldest_allowed.timestamp():
+    if system != horizon.system or of != scope or issued < oldest_allowed.timestamp():
         raise SyncExpired
     changes = await sync_queries.list_changes(ctx.db, ctx.org_id, customer_id, after_xid, after_id, query.limit + 1)
     has_more, page = len(changes) > query.limit, changes[: query.limit]
@@ -43,19 +48,25 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
         if change.id in shown
         else SyncItem(type=change.type, id=change.id, deleted=True)
         for change in page
+        # A restricted session isn't told of what it doesn't see, not even that it is gone.
+        if caller.restriction is None or change.id in shown
     ]
-    return SyncPage(
-        items=items, next_since=_position(horizon, ctx.now, page, floor, has_more=has_more), has_more=has_more
-    )
-
-
-def _position(
-    horizon: sync_queries.Horizon, now: datetime, page: list[sync_queries.Change], floor: int, *, has_more: bool
-) -> str:
-    issued = int(now.timestamp())
+    issued = int(ctx.now.timestamp())
     if has_more:
-        return write_cursor(horizon.system, issued, page[-1].changed_xid, page[-1].id, floor)
-    return write_cursor(horizon.system, issued, max(floor - 1, 0), EVERYTHING, 0)
+        following = (horizon.system, issued, page[-1].changed_xid, page[-1].id, floor, scope)
+    else:
+        following = (horizon.system, issued, max(floor - 1, 0), EVERYTHING, 0, scope)
+    return SyncPage(items=items, next_since=write_cursor(*following), has_more=has_more)
+
+
+def _read(since: str, unrestricted: bool, scope: int) -> Position:
+    """A position, or one of an earlier version of this server, which only unrestricted sessions can have."""
+    try:
+        return read_cursor(since, Position, "/query/since")
+    except Invalid:
+        if not unrestricted:
+            raise
+        return (*read_cursor(since, EarlierPosition, "/query/since"), scope)
 
 
 async def _show(ctx: Context, changes: list[sync_queries.Change]) -> dict[UUID, Booking]:
@@ -65,6 +76,6 @@ async def _show(ctx: Context, changes: list[sync_queries.Change]) -> dict[UUID, 
     return {
         booking.id: show_booking(ctx, facts, booking)
         for facts in await load(ctx, orders)
-        for booking in facts.bookings
+        for booking in hide_unseen(ctx, facts).shown
         if booking.id in wanted
     }

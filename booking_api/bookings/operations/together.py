@@ -12,7 +12,7 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.operations.confirm import Confirmed, check, confirm_now, with_contacts
-from booking_api.bookings.operations.facts import Facts, Show, load, may_see, present
+from booking_api.bookings.operations.facts import Facts, Show, load, may_see, present, sees
 from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.repeat import id_key
@@ -142,7 +142,9 @@ async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> list[tuple[Turn[ConfirmWi
             turn.outcome = NotFound()
     whole: list[tuple[Turn[ConfirmWish], Facts]] = []
     for (turn, _), facts in zip(chosen, await load(ctx, [order for _, order in chosen]), strict=True):
-        if turn.wish.booking_id is not None and facts.of_several:
+        if not sees(turn.ctx, facts, turn.wish.booking_id):
+            turn.outcome = NotFound()
+        elif turn.wish.booking_id is not None and facts.of_several:
             turn.outcome = UseOrder(order_id=str(facts.order.id))
         else:
             whole.append((turn, facts))

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import sync_queries
+from booking_api.core.context import Caller
+from booking_api.core.db import columns
 from booking_api.core.errors import Overloaded, RateLimited
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
@@ -14,7 +17,27 @@ POLL_SECONDS = 0.25
 MAX_WATCHERS = 2_000
 """Event streams of one process: fewer than it may have connections, so that others still get through."""
 WATCH = "bookings.watch"
-Key = tuple[UUID, UUID]
+NOBODY = UUID(int=0)
+
+
+class Key(NamedTuple):
+    """Who watches what."""
+
+    org_id: UUID
+    booking_id: UUID
+    credential_id: UUID
+    subject_id: UUID
+
+
+def owner_of(caller: Caller) -> UUID:
+    """Whose event streams are counted together: a person's on all their devices, or those of a key."""
+    return caller.subject_id or caller.credential_id
+
+
+class Signal(asyncio.Event):
+    """Set when there is something to see: another version, or that the credential has ended."""
+
+    ended = False
 
 
 class Watch:
@@ -22,7 +45,7 @@ class Watch:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.signals: dict[Key, set[asyncio.Event]] = {}
+        self.signals: dict[Key, set[Signal]] = {}
         self.versions: dict[Key, int] = {}
         self.count = 0
         self.of_owner: dict[UUID, int] = {}
@@ -37,10 +60,12 @@ class Watch:
             raise Overloaded("Too many event streams are open.", retry_after_seconds=5)
 
     @asynccontextmanager
-    async def on(self, org_id: UUID, booking_id: UUID, version: int, owner_id: UUID) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever the booking's version is another one. Raises what `check_room` raises."""
+    async def on(self, org_id: UUID, booking_id: UUID, version: int, caller: Caller) -> AsyncIterator[Signal]:
+        """A signal that is set whenever the booking's version is another one, and when the caller's session, key or
+        access has ended. Raises what `check_room` raises."""
+        owner_id = owner_of(caller)
         self.check_room(owner_id)
-        key, signal = (org_id, booking_id), asyncio.Event()
+        key, signal = Key(org_id, booking_id, caller.credential_id, caller.subject_id or NOBODY), Signal()
         self.signals.setdefault(key, set()).add(signal)
         self.versions[key] = min(version, self.versions.get(key, version))
         self.count += 1
@@ -63,9 +88,7 @@ class Watch:
             keys = list(self.signals)
             try:
                 async with acquire(self.runtime) as db:
-                    rows = await sync_queries.list_versions(
-                        db, [org for org, _ in keys], [booking for _, booking in keys]
-                    )
+                    rows = await sync_queries.list_versions(db, columns(keys, 4))
             except Exception as error:  # noqa: BLE001 - a watcher outlives a database that is away for a while
                 log.warning("watch.failed", error=type(error).__name__)
                 rows = []
@@ -73,10 +96,11 @@ class Watch:
                 for signal in (signal for signals in self.signals.values() for signal in signals):
                     signal.set()
             for row in rows:
-                key = (row.org_id, row.id)
-                if key in self.signals and self.versions[key] != row.version:
+                key = Key(row.org_id, row.id, row.credential_id, row.subject_id)
+                if key in self.signals and (row.ended or self.versions[key] != row.version):
                     self.versions[key] = row.version
                     for signal in self.signals[key]:
+                        signal.ended = row.ended
                         signal.set()
             await asyncio.sleep(POLL_SECONDS)
 

@@ -15,6 +15,7 @@ from booking_api.core.db import columns
 from booking_api.core.errors import Conflict
 from booking_api.core.events import Event, publish
 from booking_api.core.text.folding import words_of
+from booking_api.identity import operations as identity
 
 
 def move(facts: Facts, action: Action) -> None:
@@ -60,6 +61,8 @@ async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingR
     await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 6), columns(bookings, 11), ctx.now)
     for facts in many:
         facts.order.version += 1
+    if left := {facts.order.customer_id for facts in many if facts.leaves_sessions}:
+        await identity.narrow_sessions(ctx.db, ctx.org_id, left, ctx.now)
     for booking in changed:
         booking.version += 1
         booking.updated_at = ctx.now
