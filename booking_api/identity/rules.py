@@ -79,7 +79,7 @@ def device_of(user_agent: str | None) -> str | None:
 AGENT_MAY = frozenset({"catalog:read", "bookings:read", "bookings:write", "scan", "gate:read"})
 ROLE_MAY: dict[str, frozenset[str]] = {
     "agent": AGENT_MAY,
-    "manager": AGENT_MAY | {"scan:override", "feedback:read", "feedback:write"},
+    "manager": AGENT_MAY | {"scan:override", "feedback:read", "feedback:write", "catalogue:write"},
     "owner": frozenset(SCOPES),
 }
 """What a role may do, in the words of a key's scopes; a contract test compares it with the operations."""

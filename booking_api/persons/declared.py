@@ -31,7 +31,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "feedback_asked": dict.fromkeys(("step", "kind", "channel"), NOT),
     "feedback_prompt": dict.fromkeys(("step", "kind", "question"), NOT),
     "idempotency_key": {"key_hash": NOT, "fingerprint": NOT, "body": TWO_DAYS},
-    "item": {"name": VISIT, "name_words": VISIT, "seat": NOT, "answers": VISIT, "status": NOT},
+    "item": {"change_reason": VISIT, "after_admission": NOT, "name": VISIT, "name_words": VISIT, "seat": NOT, "answers": VISIT, "status": NOT},
     "mailbox": dict.fromkeys(("recipient", "subject", "body"), TWO_DAYS),
     "organisation": dict.fromkeys(("name", "time_zone", "currency", "locale", "country"), NOT),
     "pass": {"kid": NOT, "code": NOT},

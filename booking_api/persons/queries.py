@@ -156,8 +156,8 @@ async def erase_items(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]
     return await execute(
         db,
         """
-        update item set name = null, name_words = null, answers = null
-        where org_id = $1 and (name is not null or answers is not null) and booking_id in (
+        update item set name = null, name_words = null, answers = null, change_reason = null
+        where org_id = $1 and (name is not null or answers is not null or change_reason is not null) and booking_id in (
           select id from booking where org_id = $1 and customer_id = any($2::uuid[])
         )
         """,

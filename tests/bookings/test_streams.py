@@ -10,7 +10,9 @@ import pytest
 from booking_api.bookings import customer_routes
 from booking_api.bookings.operations import watch
 from booking_api.bookings.operations.facts import load_order_of, show_booking
+from booking_api.core.context import Caller
 from booking_api.core.errors import RateLimited
+from booking_api.core.ids import new_id
 from tests.bookings.journey import hold, owner_of, visit
 from tests.world import World
 
@@ -65,14 +67,15 @@ async def test_one_customer_has_so_many_streams_and_others_have_theirs(app, api,
     world.runtime.settings = msgspec.structs.replace(world.runtime.settings, streams_per_customer=2)
     watching = watch.watch_of(world.runtime)
     owner_id = await customer_of(world, held)
+    caller = Caller(kind="customer", credential_id=new_id(), subject_id=owner_id)
     other = await hold(api, world.app, visit(world, "adult"))
-    async with watching.on(world.org.org_id, UUID(held["id"]), 1, owner_id):
-        async with watching.on(world.org.org_id, UUID(held["id"]), 1, owner_id):
+    async with watching.on(world.org.org_id, UUID(held["id"]), 1, caller):
+        async with watching.on(world.org.org_id, UUID(held["id"]), 1, caller):
             refused = await api.get(f"/v1/bookings/{held['id']}/stream", headers=owner_of(held))
             assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
             assert refused.headers["retry-after"] == "5"
             with pytest.raises(RateLimited):
-                async with watching.on(world.org.org_id, UUID(held["id"]), 1, owner_id):
+                async with watching.on(world.org.org_id, UUID(held["id"]), 1, caller):
                     raise AssertionError("one too many")
             watching.check_room(await customer_of(world, other))
         watching.check_room(owner_id)

@@ -132,13 +132,17 @@ def test_the_document_says_the_same():
         assert OPERATIONS[name].access == expected, name
 
 
+PART_OF_IT = {("updateSlot", "agent")}
+"""Where a role may do only a part of what the scope allows: agents say how late a slot is, and nothing else."""
+
+
 def test_roles_may_what_their_operations_ask_for():
     """What somebody grants with a role is compared with a key's scopes by the words of `ROLE_MAY`."""
     for name, operation in OPERATIONS.items():
         access = operation.access
         if access.staff is not None and access.scope is not None:
             for role in ROLES[ROLES.index(access.staff) :]:
-                assert access.scope in ROLE_MAY[role], f"{name} as {role}"
+                assert (access.scope in ROLE_MAY[role]) != ((name, role) in PART_OF_IT), f"{name} as {role}"
         if access.app and access.scope is not None:
             assert access.scope in PUBLISHABLE_MAY, name
 
