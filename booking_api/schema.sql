@@ -172,6 +172,10 @@ CREATE TABLE public.booking_order (
     version integer DEFAULT 1 NOT NULL,
     status_reason text,
     session_id uuid,
+    unpaid_until timestamp with time zone,
+    unpaid_places integer DEFAULT 0 NOT NULL,
+    address_digest bytea,
+    contact_digest bytea,
     CONSTRAINT booking_order_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
@@ -945,6 +949,10 @@ CREATE INDEX booking_order_due ON public.booking_order USING btree (expires_at) 
 CREATE INDEX booking_order_never_confirmed ON public.booking_order USING btree (org_id, updated_at) WHERE ((status = ANY (ARRAY['expired'::text, 'rejected'::text, 'cancelled'::text])) AND (expires_at IS NOT NULL));
 
 CREATE INDEX booking_order_pending ON public.booking_order USING btree (pending_until) WHERE (status = 'pending'::text);
+
+CREATE INDEX booking_order_unpaid_address ON public.booking_order USING btree (org_id, address_digest, unpaid_until) INCLUDE (unpaid_places) WHERE ((address_digest IS NOT NULL) AND (unpaid_until IS NOT NULL));
+
+CREATE INDEX booking_order_unpaid_contact ON public.booking_order USING btree (org_id, contact_digest, unpaid_until) INCLUDE (unpaid_places) WHERE ((contact_digest IS NOT NULL) AND (unpaid_until IS NOT NULL));
 
 CREATE INDEX booking_slot ON public.booking USING btree (org_id, slot_id);
 

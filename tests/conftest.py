@@ -88,6 +88,10 @@ def settings(database_url: str) -> Settings:
         log_level="error",
         rate_limit_per_minute=100_000,
         address_rate_limit_per_minute=1_000_000,
+        unpaid_places_per_customer=1_000_000,
+        unpaid_places_per_slot=1_000_000,
+        unpaid_places_per_contact=1_000_000,
+        unpaid_places_per_address=1_000_000,
         failure_rate_limit_per_minute=100_000,
         code_rate_limit_per_minute=100_000,
     )

@@ -171,14 +171,18 @@ async def insert_orders(
         """
         with ordered as (
           insert into booking_order (
-            org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at, session_id
+            org_id, id, customer_id, status, expires_at, hold_limit_at, channel, created_at, updated_at, unpaid_until,
+            unpaid_places, address_digest, contact_digest, session_id
           )
           select $1, o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, o.created_at,
-            o.session_id
+            o.unpaid_until, o.unpaid_places, o.address_digest, o.contact_digest, o.session_id
           from unnest(
             $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::timestamptz[],
-            $9::uuid[]
-          ) as o (id, customer_id, status, expires_at, hold_limit_at, channel, created_at, session_id)
+            $9::timestamptz[], $10::int[], $11::bytea[], $12::bytea[], $13::uuid[]
+          ) as o (
+            id, customer_id, status, expires_at, hold_limit_at, channel, created_at, unpaid_until, unpaid_places,
+            address_digest, contact_digest, session_id
+          )
         ), booked as (
           insert into booking (
             org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
@@ -194,10 +198,10 @@ async def insert_orders(
             b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
             pg_current_xact_id()::text::bigint, array_to_tsvector(string_to_array(b.words, ' '))
           from unnest(
-            $10::uuid[], $11::uuid[], $12::int[], $13::uuid[], $14::text[], $15::text[], $16::uuid[], $17::uuid[],
-            $18::int[], $19::uuid[], $20::text[], $21::int[], $22::jsonb[], $23::jsonb[], $24::jsonb[], $25::bigint[],
-            $26::text[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[], $30::timestamptz[],
-            $31::timestamptz[], $32::uuid[], $33::uuid[], $34::text[]
+            $14::uuid[], $15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::uuid[],
+            $22::int[], $23::uuid[], $24::text[], $25::int[], $26::jsonb[], $27::jsonb[], $28::jsonb[], $29::bigint[],
+            $30::text[], $31::timestamptz[], $32::timestamptz[], $33::timestamptz[], $34::timestamptz[],
+            $35::timestamptz[], $36::uuid[], $37::uuid[], $38::text[]
           ) as b (
             id, order_id, position, customer_id, reference, spare, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at,
@@ -212,8 +216,8 @@ async def insert_orders(
           select $1, i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
             i.companion_item_id, array_to_tsvector(string_to_array(i.words, ' '))
           from unnest(
-            $35::uuid[], $36::uuid[], $37::uuid[], $38::int[], $39::uuid[], $40::text[], $41::text[], $42::jsonb[],
-            $43::text[], $44::bigint[], $45::uuid[], $46::text[]
+            $39::uuid[], $40::uuid[], $41::uuid[], $42::int[], $43::uuid[], $44::text[], $45::text[], $46::jsonb[],
+            $47::text[], $48::bigint[], $49::uuid[], $50::text[]
           ) as i (
             id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id, words
           )
@@ -351,10 +355,10 @@ async def update_orders(
           update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
             cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
             visit_ends_at = c.visit_ends_at, status_reason = c.status_reason, version = booking.version + 1,
-            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $19, changed_xid = pg_current_xact_id()::text::bigint
+            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $22, changed_xid = pg_current_xact_id()::text::bigint
           from unnest(
-            $8::uuid[], $9::text[], $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::text[], $14::bigint[],
-            $15::timestamptz[], $16::timestamptz[], $17::text[], $18::text[]
+            $11::uuid[], $12::text[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::text[], $17::bigint[],
+            $18::timestamptz[], $19::timestamptz[], $20::text[], $21::text[]
           ) as c (
             id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at, status_reason,
             words
@@ -362,9 +366,15 @@ async def update_orders(
           where booking.org_id = $1 and booking.id = c.id
         )
         update booking_order set status = c.status, expires_at = c.expires_at, pending_until = c.pending_until,
-          intent_id = c.intent_id, status_reason = c.status_reason, version = booking_order.version + 1, updated_at = $19
-        from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[], $7::text[])
-          as c (id, status, expires_at, pending_until, intent_id, status_reason)
+          intent_id = c.intent_id, status_reason = c.status_reason, version = booking_order.version + 1, updated_at = $22,
+          unpaid_until = c.unpaid_until, unpaid_places = c.unpaid_places,
+          contact_digest = coalesce(c.contact_digest, booking_order.contact_digest)
+        from unnest(
+          $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[], $7::text[], $8::timestamptz[],
+          $9::int[], $10::bytea[]
+        ) as c (
+          id, status, expires_at, pending_until, intent_id, status_reason, unpaid_until, unpaid_places, contact_digest
+        )
         where booking_order.org_id = $1 and booking_order.id = c.id
         """,
         org_id,

@@ -21,6 +21,16 @@ class SoldOut(DomainError):
     }
 
 
+class TooManyHolds(DomainError):
+    code, status, title = "too_many_holds", 409, "Too many places are kept without being paid"
+    explanation = (
+        "No more than `limit` places may be kept without being paid, and `held` are already. `because` says of whom: "
+        "the customer's on this `slot`, the `customer`'s, those under this `contact`, or those from this network "
+        "`address`. Pay for, cancel or release some of them, or wait for holds to end."
+    )
+    member_types: ClassVar[dict[str, Any]] = {"limit": int, "held": int, "because": str}
+
+
 class HoldExpired(DomainError):
     code, status, title = "hold_expired", 409, "The hold has ended"
     explanation = "The places were given back. Hold again; the same places are often still there."

@@ -30,7 +30,7 @@ async def raise_orders_to_erase(db: Connection, org_id: UUID, visit_before: date
           )
           order by o.id for update skip locked
         )
-        update booking_order set version = booking_order.version + 1
+        update booking_order set version = booking_order.version + 1, contact_digest = null, address_digest = null
         from due where booking_order.org_id = $1 and booking_order.id = due.id
         returning booking_order.id
         """,

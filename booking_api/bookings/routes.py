@@ -23,6 +23,7 @@ from booking_api.bookings.refusals import (
     SalesClosed,
     SlotChanged,
     SoldOut,
+    TooManyHolds,
     UseOrder,
 )
 from booking_api.bookings.schemas import (
@@ -44,6 +45,7 @@ from booking_api.core.problems import CONSTRAINTS, problem_reply
 from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
 from booking_api.core.together import join
 from booking_api.core.transactions import reading, writing
+from booking_api.identity.limiting import client_address
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent, PaymentInProgress
@@ -54,9 +56,9 @@ OWNER = Access(customer=True, staff="agent", scope="bookings:write")
 PENDING_RETRY_SECONDS = "2"
 MOST_SUPERSEDED = 5
 """How often one confirmation takes the place of a payment that somebody else has just begun."""
-HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, PriceChanged, PartyNotAllowed, IdTaken)
+HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, TooManyHolds, PriceChanged, PartyNotAllowed, IdTaken)
 CONFIRM_ERRORS = (
-    HoldExpired, SalesClosed, SlotChanged, PriceChanged, DetailsMissing, PaymentDeclined, PaymentInProgress, Conflict,
+    HoldExpired, TooManyHolds, SalesClosed, SlotChanged, PriceChanged, DetailsMissing, PaymentDeclined, PaymentInProgress, Conflict,
 )  # fmt: skip
 OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
 CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
@@ -159,9 +161,13 @@ async def _place_together(request: AnyRequest, wanted: NewOrder, show: Show) -> 
     if wanted.confirm and caller.is_customer:
         # The contact that comes with one confirmation is known to the customer's next.
         marks.add(("confirms", caller.subject_id))
-    wish = HoldWish(wanted, await request.body(), show, _first_reply)
+    wish = HoldWish(wanted, await request.body(), show, _first_reply, _address(request))
     answer = await join(request, "hold", wish, hold_together, frozenset(marks))
     return await _place_once(request, wanted, show, booking_id, is_short=True) if answer is None else answer
+
+
+def _address(request: AnyRequest) -> str:
+    return client_address(request.scope, runtime_of(request).settings.trusted_proxies)
 
 
 def _first_reply(ctx: Context, facts: Facts, answer: Any) -> Reply:
@@ -180,7 +186,7 @@ async def _place_once(
         else:
             customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
             customer_id = customer_id or new_id()
-            facts = await place_hold(Wish(ctx, wanted, customer_id, is_short))
+            facts = await place_hold(Wish(ctx, wanted, customer_id, is_short, _address(request)))
             thing_id = wanted.id or booking_id
             if ctx.caller.kind == "app" and thing_id is not None:
                 await remember_id(ctx, thing_id, body, customer_id)

@@ -56,6 +56,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a hold may live in all, its extensions included."""
     pending_seconds: int = 1800
     """How long capacity is kept while a payment is under way."""
+    unpaid_places_per_customer: int = 80
+    """Places that one customer may keep without having paid: held, or to be paid on site. Enough for a school class
+    there and back. 0 sets no bound, here and in the three below. Staff and secret keys have none."""
+    unpaid_places_per_slot: int = 60
+    """As above, of one customer on one slot."""
+    unpaid_places_per_contact: int = 200
+    """As above, under one e-mail address or phone number, whoever gives it: an office books for many."""
+    unpaid_places_per_address: int = 5_000
+    """As above, from one network address: a school, a train and a kiosk share one."""
     access_token_seconds: int = 900
     staff_token_seconds: int = 43_200
     refresh_token_days: int = 180

@@ -48,6 +48,7 @@ TITLES: Final = {
     "This path does not offer that method": "Dieser Pfad bietet diese Methode nicht",
     "This prompt has been answered": "Diese Frage wurde schon beantwortet",
     "This sync position is too old": "Dieser Stand der Synchronisierung ist zu alt",
+    "Too many places are kept without being paid": "Zu viele Plätze sind belegt, ohne bezahlt zu sein",
     "Too many requests": "Zu viele Anfragen",
 }
 

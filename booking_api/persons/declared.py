@@ -24,7 +24,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "price": MONEY, "contact": VISIT, "answers": VISIT, "cancel_reason": VISIT,
         "name_words": VISIT, "slot_change": NOT,
     },
-    "booking_order": dict.fromkeys(("status", "status_reason", "channel"), NOT),
+    "booking_order": {
+        **dict.fromkeys(("status", "status_reason", "channel"), NOT), "address_digest": VISIT, "contact_digest": VISIT,
+    },
     "customer": {**dict.fromkeys(("name", "email", "phone"), VISIT), "locale": NOT},
     "event": {"type": NOT, "data": SEALED},
     "feedback": {**dict.fromkeys(("step", "kind", "channel"), NOT), "text": FEEDBACK},

@@ -61,6 +61,7 @@ async def erase(ctx: Context, person: Person) -> PersonErased:
         raise BookingsAhead(booking_ids=[row.id for row in ahead])
     recipients = await _recipients(ctx, ids)
     org_id, db = ctx.org_id, ctx.db
+    await queries.erase_digests(db, org_id, ids)
     await queries.erase_items(db, org_id, ids)
     erased = PersonErased(
         bookings=await queries.erase_bookings(db, org_id, ids, ctx.now),

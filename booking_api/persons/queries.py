@@ -138,6 +138,21 @@ async def list_sessions(db: Connection, org_id: UUID, customer_ids: Sequence[UUI
 # erasing ----------------------------------------------------------------------------------------------------------
 
 
+async def erase_digests(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> int:
+    """What orders keep of contacts and network addresses, to count places by. Before the bookings, as verbs lock them."""
+    return await execute(
+        db,
+        """
+        update booking_order set contact_digest = null, address_digest = null
+        where org_id = $1 and (contact_digest is not null or address_digest is not null) and id in (
+          select order_id from booking where org_id = $1 and customer_id = any($2::uuid[])
+        )
+        """,
+        org_id,
+        customer_ids,
+    )
+
+
 async def erase_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
     return await execute(
         db,

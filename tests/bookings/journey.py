@@ -71,7 +71,8 @@ async def end_hold(world: World, order_id: str) -> None:
     """Lets a hold's time be over, without waiting for it."""
     async with world.runtime.pool.acquire() as db:
         await db.execute(
-            "update booking_order set expires_at = expires_at - interval '1 day' where org_id = $1 and id = $2",
+            "update booking_order set expires_at = expires_at - interval '1 day', unpaid_until = unpaid_until - interval '1 day' "
+            "where org_id = $1 and id = $2",
             world.org.org_id, UUID(order_id),
         )  # fmt: skip
         await db.execute(

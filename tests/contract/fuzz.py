@@ -39,7 +39,7 @@ CONFIG = Path(booking_api.__file__).parent.parent / "schemathesis.toml"
 UNLIMITED = {
     f"BOOKING_{name}_PER_MINUTE": "0"
     for name in ("RATE_LIMIT", "KEY_RATE_LIMIT", "ADDRESS_RATE_LIMIT", "FAILURE_RATE_LIMIT", "CODE_RATE_LIMIT")
-}
+} | {f"BOOKING_UNPAID_PLACES_PER_{name}": "0" for name in ("SLOT", "CUSTOMER", "CONTACT", "ADDRESS")}
 ENDLESS = {"streamBooking"}
 """An event stream lasts for a quarter of an hour; tests/bookings follows one."""
 ENDS_ITSELF = {"revokeTokens", "revokeKey", "revokeStaff"}

@@ -143,6 +143,10 @@ class Installation(Generic[D]):
             "BOOKING_STATEMENT_TIMEOUT_SECONDS": "2",
             "BOOKING_RATE_LIMIT_PER_MINUTE": "100000",
             "BOOKING_ADDRESS_RATE_LIMIT_PER_MINUTE": "100000",
+            "BOOKING_UNPAID_PLACES_PER_CUSTOMER": "100000",
+            "BOOKING_UNPAID_PLACES_PER_SLOT": "100000",
+            "BOOKING_UNPAID_PLACES_PER_CONTACT": "100000",
+            "BOOKING_UNPAID_PLACES_PER_ADDRESS": "100000",
         }
         self.server = Program(folder, "serve", "--port", str(port), **self.values)
         self.worker = Program(folder, "worker", **self.values)

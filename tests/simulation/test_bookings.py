@@ -159,7 +159,8 @@ def simulate(machine: type[Bookings], database_url: str, **more: Any) -> None:
     configuration = Settings(
         database_url=database_url, secret_key="a secret for the tests alone and for nothing else", log_level="critical",
         rate_limit_per_minute=10**6, key_rate_limit_per_minute=10**7, address_rate_limit_per_minute=10**7,
-        access_token_seconds=86_400, **more,
+        access_token_seconds=86_400, unpaid_places_per_customer=10**6, unpaid_places_per_slot=10**6,
+        unpaid_places_per_contact=10**6, unpaid_places_per_address=10**6, **more,
     )  # fmt: skip
     app = create_app(configuration)
     opened = open_runtime(configuration)

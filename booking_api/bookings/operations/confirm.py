@@ -13,7 +13,9 @@ import msgspec
 
 from booking_api.bookings import amounts, rules
 from booking_api.bookings.details import missing_details
+from booking_api.bookings.hold_queries import sum_unpaid_of_contact
 from booking_api.bookings.operations.admitted import needed
+from booking_api.bookings.operations.bounding import contact_digest, require_room_of_contact
 from booking_api.bookings.operations.cancel import refund_whole
 from booking_api.bookings.operations.facts import Facts, ends_at, news_of, order_standing
 from booking_api.bookings.operations.refusing import Seen, require_order, require_version
@@ -61,7 +63,11 @@ async def begin(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | Non
     Repeating it in the final state changes nothing. Raises `HoldExpired`, `SalesClosed`, `SlotChanged`,
     `DetailsMissing`, `PriceChanged`, `VersionConflict`, `Conflict` and `Unprocessable`.
     """
-    match check(ctx, facts, wish, seen):
+    step = check(ctx, facts, wish, seen)
+    if step == "confirm" and facts.contact_digest is not None:
+        found = await sum_unpaid_of_contact(ctx.db, ctx.org_id, [facts.contact_digest], facts.order.id, ctx.now)
+        require_room_of_contact(ctx, facts, found[0].places)
+    match step:
         case "nothing":
             return None
         case "ask again":
@@ -94,6 +100,7 @@ def check(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | None = No
         raise PriceChanged(price=price)
     for booking in facts.bookings:
         facts.set_contact(booking, wish.contact or booking.contact)
+    facts.contact_digest = contact_digest(ctx, facts.bookings[0].contact)
     _require_details(facts, wish, price.total)
     require_version(facts, seen)
     if price.total.amount > 0 and wish.payment is not None:

@@ -10,6 +10,7 @@ from msgspec import UnsetType
 from booking_api.bookings import gate_queries
 from booking_api.bookings.details import missing_details
 from booking_api.bookings.operations.admitted import lock_admissions
+from booking_api.bookings.operations.bounding import contact_digest
 from booking_api.bookings.operations.drafting import check_answers
 from booking_api.bookings.operations.facts import Facts, ends_at, order_standing
 from booking_api.bookings.operations.hold import check_seats
@@ -54,6 +55,7 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
         missing = missing_details(booking, facts.items[booking.id], facts.definition(booking))
         if missing:
             raise unprocessable(missing[0].pointer, "A confirmed booking needs this.")
+    facts.contact_digest = contact_digest(ctx, facts.bookings[0].contact)
     await _move_seats(ctx, facts, booking, reseated)
     await save_items(ctx, changed)
     if used and change.reason is not None:

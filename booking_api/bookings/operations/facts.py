@@ -71,6 +71,8 @@ class Facts:
     """Those of the bookings whose slot isn't when the caller of this operation says."""
     settled: dict[UUID, int] = dataclasses.field(default_factory=dict)
     """Paid on site by booking, in minor units."""
+    contact_digest: bytes | None = None
+    """Of the contact that this operation gives the order, where places under one contact are counted."""
     refunds: list[RefundFact] = dataclasses.field(default_factory=list)
     """What goes back of the order, of any payment, the oldest first."""
     hidden: frozenset[UUID] = frozenset()

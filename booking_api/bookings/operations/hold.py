@@ -3,12 +3,16 @@
 An order that is to be confirmed at once, and of which nothing is to be paid now, is written as confirmed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words
+from booking_api.bookings.hold_queries import find_slots_and_counts
+from booking_api.bookings.holding_rules import Keeper, Key
+from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, unpaid
 from booking_api.bookings.operations.confirm import Confirmed, check, complete, known_contacts, knows_its_customer
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
@@ -24,7 +28,6 @@ from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_code
 from booking_api.core.text.folding import words_of
 from booking_api.inventory import operations as inventory
-from booking_api.inventory import queries as inventory_queries
 from booking_api.inventory.schemas import SeatWish, SlotRow
 
 
@@ -48,6 +51,8 @@ class Wish(NamedTuple):
     customer_id: UUID
     is_short: bool = False
     """Whether the request has the fields of its only booking as its own, as pointers into it show."""
+    address: str | None = None
+    """The client's network address, as `identity.limiting.client_address` gives it."""
 
 
 class Drafted(NamedTuple):
@@ -58,6 +63,8 @@ class Drafted(NamedTuple):
     facts: Facts
     is_confirmed: bool
     """Whether it is confirmed in the same breath, because that was wished and nothing is to be paid now."""
+    keeper: Keeper | None
+    """For whom its places are counted while they are unpaid."""
 
 
 def sold_out(no_room: NoRoom) -> SoldOut:
@@ -89,39 +96,45 @@ async def place_hold(wish: Wish) -> Facts:
 async def draft_holds(wishes: Sequence[Wish]) -> list[Drafted | DomainError]:
     """Checks what is wished, and nothing is written. Each is drafted or refused by itself.
 
-    Refusals are `SalesClosed`, `PartyNotAllowed`, `PriceChanged` and `Unprocessable`, where a confirmation is wished
+    Refusals are `SalesClosed`, `PartyNotAllowed`, `PriceChanged`, `TooManyHolds` and `Unprocessable`, where a confirmation is wished
     also those of `confirm.begin`.
     """
     if not wishes:
         return []
     ctx = wishes[0].ctx
-    offers = await _look_up(ctx, {booking.slot_id for wish in wishes for booking in wish.wanted.bookings})
     returning = [
         wish.customer_id
         for wish in wishes
         if wish.wanted.confirm and wish.wanted.contact is None and knows_its_customer(wish.ctx)
     ]
     contacts = await known_contacts(ctx, returning)
+    given = [wish.wanted.contact or contacts.get(wish.customer_id) for wish in wishes]
+    keepers = [
+        keeper_of(wish.ctx, wish.customer_id, contact, wish.address)
+        for wish, contact in zip(wishes, given, strict=True)
+    ]
+    offers, held = await _look_up(ctx, wishes, [keeper for keeper in keepers if keeper is not None])
     drafted: list[Drafted | DomainError] = []
-    for wish in wishes:
+    for wish, contact, keeper in zip(wishes, given, keepers, strict=True):
         try:
-            drafted.append(_draft(wish, offers, contacts))
+            draft = _draft(wish, offers, contact, keeper)
+            claim_room(wish.ctx, draft.facts, keeper, held)
+            drafted.append(draft)
         except DomainError as refusal:
             drafted.append(refusal)
     return drafted
 
 
-def _draft(wish: Wish, offers: Offers, contacts: Mapping[UUID, Contact]) -> Drafted:
+def _draft(wish: Wish, offers: Offers, contact: Contact | None, keeper: Keeper | None) -> Drafted:
     ctx, wanted = wish.ctx, wish.wanted
-    contact = wanted.contact or contacts.get(wish.customer_id)
     draft = draft_order(ctx, wanted, wish.customer_id, contact, offers, is_short=wish.is_short)
     facts = _facts(draft)
     if not wanted.confirm or check(ctx, facts, Confirmation(contact=contact, payment=wanted.payment)) != "confirm":
-        return Drafted(ctx, draft, facts, is_confirmed=False)
+        return Drafted(ctx, draft, facts, is_confirmed=False, keeper=keeper)
     mark_confirmed(facts, "confirm", ctx.now)
     for booking in facts.bookings:
         booking.version += 1  # Held and confirmed are two changes, though they are written as one.
-    return Drafted(ctx, draft, facts, is_confirmed=True)
+    return Drafted(ctx, draft, facts, is_confirmed=True, keeper=keeper)
 
 
 async def place_holds(orders: Sequence[Drafted]) -> list[Facts | NoRoom]:
@@ -134,7 +147,7 @@ async def place_holds(orders: Sequence[Drafted]) -> list[Facts | NoRoom]:
     ctx = orders[0].ctx
     no_room = await _take_places(ctx, [one.draft for one in orders])
     held = [one for one in orders if one.draft.order.id not in no_room]
-    await _insert(ctx, [one.draft for one in held])
+    await _insert(ctx, held)
     await publish(
         ctx.db,
         [
@@ -159,10 +172,22 @@ def _facts(order: OrderDraft) -> Facts:
     )
 
 
-async def _look_up(ctx: Context, slot_ids: set[UUID]) -> Offers:
-    slots = {slot.id: slot for slot in await inventory_queries.find_slots(ctx.db, ctx.org_id, list(slot_ids))}
-    versions = {(slot.product_id, slot.product_version) for slot in slots.values()}
-    return Offers(slots, await catalog.load_definitions(ctx.db, ctx.caches, ctx.org_id, versions))
+async def _look_up(ctx: Context, wishes: Sequence[Wish], keepers: Sequence[Keeper]) -> tuple[Offers, Counter[Key]]:
+    """The slots with their products, and what is kept unpaid already of those who ask.
+
+    A customer whom the request makes has nothing yet, so that only those who are known are looked up.
+    """
+    found = await find_slots_and_counts(
+        ctx.db, ctx.org_id,
+        list({booking.slot_id for wish in wishes for booking in wish.wanted.bookings}),
+        list({wish.customer_id for wish in wishes if wish.ctx.caller.is_customer}),
+        list({keeper.address for keeper in keepers if keeper.address is not None}),
+        list({keeper.contact for keeper in keepers if keeper.contact is not None}),
+        ctx.now,
+    )  # fmt: skip
+    slots: dict[UUID, SlotRow] = {slot.id: slot for slot in found}
+    versions = {(slot.product_id, slot.product_version) for slot in found}
+    return Offers(slots, await catalog.load_definitions(ctx.db, ctx.caches, ctx.org_id, versions)), counts_of(found)
 
 
 async def _take_places(ctx: Context, orders: Sequence[OrderDraft]) -> dict[UUID, NoRoom]:
@@ -180,15 +205,15 @@ async def _take_places(ctx: Context, orders: Sequence[OrderDraft]) -> dict[UUID,
     return refused
 
 
-async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
+async def _insert(ctx: Context, orders: Sequence[Drafted]) -> None:
     if not orders:
         return
     new_orders = [
-        (o.order.id, o.order.customer_id, o.order.status, o.order.expires_at, o.order.hold_limit_at, o.order.channel,
-         o.order.created_at, o.order.session_id)
-        for o in orders
+        (o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, *unpaid(one.facts),
+         one.keeper and one.keeper.address, one.keeper and one.keeper.contact, o.session_id)
+        for one, o in ((one, one.draft.order) for one in orders)
     ]  # fmt: skip
-    drafts = [draft for order in orders for draft in order.drafts]
+    drafts = [draft for one in orders for draft in one.draft.drafts]
     bookings = {draft.booking.id: draft.booking for draft in drafts}
     new_bookings = [
         (b.id, b.order_id, b.position, b.customer_id, b.reference, new_code(REFERENCE_LENGTH), b.slot_id, b.product_id,
@@ -204,7 +229,7 @@ async def _insert(ctx: Context, orders: Sequence[OrderDraft]) -> None:
         for i in draft.items
     ]  # fmt: skip
     for inserted in await queries.insert_orders(
-        ctx.db, ctx.org_id, columns(new_orders, 8), columns(new_bookings, 25), columns(new_items, 12)
+        ctx.db, ctx.org_id, columns(new_orders, 12), columns(new_bookings, 25), columns(new_items, 12)
     ):
         bookings[inserted.id].reference = inserted.reference
     for draft in drafts:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import queries
+from booking_api.bookings.hold_queries import lock_orders_and_count
+from booking_api.bookings.operations.bounding import contact_digest, require_room_of_contact
 from booking_api.bookings.operations.confirm import Confirmed, check, confirm_now, with_contacts
 from booking_api.bookings.operations.facts import Facts, Show, load, may_see, present, sees
 from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
@@ -33,6 +35,8 @@ class HoldWish(NamedTuple):
     body: bytes
     show: Show
     reply: Callable[[Context, Facts, Any], Reply]
+    address: str
+    """The client's network address."""
 
     @property
     def booking_id(self) -> UUID | None:
@@ -70,7 +74,7 @@ async def hold_together(turns: Sequence[Turn[HoldWish]]) -> None:
 def _wish(turn: Turn[HoldWish]) -> Wish:
     caller = turn.ctx.caller
     customer_id = caller.subject_id if caller.is_customer else None
-    return Wish(turn.ctx, turn.wish.wanted, customer_id or new_id(), is_short=True)
+    return Wish(turn.ctx, turn.wish.wanted, customer_id or new_id(), is_short=True, address=turn.wish.address)
 
 
 def _has_seats(facts: Facts) -> bool:
@@ -89,13 +93,15 @@ class ConfirmWish(NamedTuple):
 
 async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
     """Confirms orders of which nothing is to be paid now."""
-    locked = await _lock(turns)
+    locked, held = await _lock(turns)
     wishes = await with_contacts([(turn.ctx, facts, turn.wish.wanted) for turn, facts in locked])
     done: list[tuple[Turn[ConfirmWish], Facts]] = []
     now: list[Confirmed] = []
     for (turn, facts), wish in zip(locked, wishes, strict=True):
         try:
             step = check(turn.ctx, facts, wish, turn.wish.seen)
+            if step == "confirm":
+                require_room_of_contact(turn.ctx, facts, held.get(facts.order.id, 0))
         except DomainError as refusal:
             turn.outcome = refusal
             continue
@@ -110,8 +116,9 @@ async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
         turn.outcome = Reply(answer, headers={"ETag": version_etag(answer.version)})
 
 
-async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> list[tuple[Turn[ConfirmWish], Facts]]:
-    """The orders, locked, with all there is to know, in as many statements as for one.
+async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> tuple[list[tuple[Turn[ConfirmWish], Facts]], dict[UUID, int]]:
+    """The orders, locked, with all there is to know, in as many statements as for one; and by order the unpaid places
+    of other orders with the contact that it has or is given.
 
     Left to the plain path are orders that somebody works on, a second request about the same order, a customer's
     second order, which may need the contact that comes with the first, and all that has to do with a payment.
@@ -128,7 +135,9 @@ async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> list[tuple[Turn[ConfirmWi
             turn.outcome = NotFound()
         else:
             wanted.setdefault(order_id, turn)
-    locked = {order.id: order for order in await queries.lock_orders(ctx.db, ctx.org_id, list(wanted))}
+    digests = [contact_digest(turn.ctx, turn.wish.wanted.contact) for turn in wanted.values()]
+    found_orders = await lock_orders_and_count(ctx.db, ctx.org_id, list(wanted), digests, ctx.now)
+    locked = {order.id: order for order in found_orders}
     customers: set[UUID] = set()
     chosen: list[tuple[Turn[ConfirmWish], OrderRow]] = []
     for order_id, turn in wanted.items():
@@ -148,4 +157,4 @@ async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> list[tuple[Turn[ConfirmWi
             turn.outcome = UseOrder(order_id=str(facts.order.id))
         else:
             whole.append((turn, facts))
-    return whole
+    return whole, {order.id: order.contact_unpaid for order in found_orders}

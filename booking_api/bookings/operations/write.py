@@ -7,6 +7,7 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words
+from booking_api.bookings.operations.bounding import unpaid
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.rules import Action, next_status
 from booking_api.bookings.schemas import BookingRow, ItemRow
@@ -50,15 +51,24 @@ async def save_all(ctx: Context, many: Sequence[Facts]) -> None:
 
 async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingRow]) -> None:
     orders = [
-        (o.id, o.status, o.expires_at, o.pending_until, o.intent_id, o.status_reason)
-        for o in (facts.order for facts in many)
+        (
+            o.id,
+            o.status,
+            o.expires_at,
+            o.pending_until,
+            o.intent_id,
+            o.status_reason,
+            *unpaid(facts),
+            facts.contact_digest,
+        )
+        for o, facts in ((facts.order, facts) for facts in many)
     ]
     bookings = [
         (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at,
          b.status_reason, contact_words(b.contact))
         for b in changed
     ]  # fmt: skip
-    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 6), columns(bookings, 11), ctx.now)
+    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 9), columns(bookings, 11), ctx.now)
     for facts in many:
         facts.order.version += 1
     if left := {facts.order.customer_id for facts in many if facts.leaves_sessions}:

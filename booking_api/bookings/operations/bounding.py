@@ -1,0 +1,109 @@
+"""The bounds on places that nobody has paid for: whose they are, how many an order keeps, and the refusal."""
+
+import hmac
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from booking_api.bookings import holding_rules as rules
+from booking_api.bookings.hold_queries import SlotWithCounts
+from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.refusals import TooManyHolds
+from booking_api.bookings.schemas import BookingRow, Contact
+from booking_api.catalog.rules import places
+from booking_api.core.context import Context
+from booking_api.core.text.addresses import email_key, phone_key
+
+PURPOSE = "unpaid places"
+DIGEST_BYTES = 16
+
+
+def keeper_of(ctx: Context, customer_id: UUID, contact: Contact | None, address: str | None) -> rules.Keeper | None:
+    """For whom places are counted; None for staff and keys, who have no bounds. `address` is that of the network."""
+    if not rules.is_bounded(ctx.caller):
+        return None
+    most = ctx.settings.unpaid_places_per_address
+    return rules.Keeper(
+        customer_id, contact_digest(ctx, contact), _digest(ctx, "network", address) if address and most else None
+    )
+
+
+def contact_digest(ctx: Context, contact: Contact | None) -> bytes | None:
+    """The digest of a bounded caller's contact, however its address is written: of the mail address, else the number.
+
+    None where there is neither, or nothing is to be counted.
+    """
+    if contact is None or not ctx.settings.unpaid_places_per_contact or not rules.is_bounded(ctx.caller):
+        return None
+    if contact.email:
+        return _digest(ctx, "email", email_key(contact.email))
+    return _digest(ctx, "phone", phone_key(contact.phone, None)) if contact.phone else None
+
+
+def _digest(ctx: Context, kind: str, text: str) -> bytes:
+    """Of no use without the master secret. Counted is what was digested under the current one."""
+    message = ctx.org_id.bytes + kind.encode() + b"\0" + text.encode()
+    return hmac.digest(ctx.vault.keys_for(PURPOSE)[0], message, "sha256")[:DIGEST_BYTES]
+
+
+def counts_of(slots: Iterable[SlotWithCounts]) -> Counter[rules.Key]:
+    """How many unpaid places there are already, as the look-up of the slots found."""
+    held: Counter[rules.Key] = Counter()
+    for slot in slots:
+        for bound, whose, slot_id, number in slot.unpaid:
+            if bound == "customer":
+                held["slot", UUID(whose), UUID(slot_id)] += number
+                held["customer", UUID(whose), None] += number
+            else:
+                held[bound, bytes.fromhex(whose), None] += number
+        break  # Each slot carries the same counts.
+    return held
+
+
+def claim_room(ctx: Context, facts: Facts, keeper: rules.Keeper | None, held: Counter[rules.Key]) -> None:
+    """Adds what an order is going to keep unpaid to what is held. Raises `TooManyHolds`, and then adds nothing."""
+    if keeper is None:
+        return
+    wanted = rules.counted(keeper, _places_by_slot(facts, unpaid_bookings(facts)))
+    _refuse_excess(ctx, wanted, held)
+    held.update(wanted)
+
+
+def require_room_of_contact(ctx: Context, facts: Facts, held: int) -> None:
+    """Asks for room under the contact of an order that is to be paid on site; `held` are the contact's other places.
+
+    Raises `TooManyHolds`.
+    """
+    wanted = sum(_places_by_slot(facts, facts.live).values())
+    if facts.contact_digest is not None and any(booking.price.due_on_site.amount for booking in facts.live):
+        key: rules.Key = ("contact", facts.contact_digest, None)
+        _refuse_excess(ctx, {key: wanted}, {key: held})
+
+
+def _refuse_excess(ctx: Context, wanted: Mapping[rules.Key, int], held: Mapping[rules.Key, int]) -> None:
+    found = rules.excess(wanted, held, rules.limits(ctx.settings))
+    if found is not None:
+        raise TooManyHolds(limit=found.limit, held=found.held, because=found.bound)
+
+
+def unpaid_bookings(facts: Facts) -> list[BookingRow]:
+    """Those of an order's live bookings that are held or being paid, or still to be paid on site."""
+    if facts.order.status != "confirmed":
+        return facts.live
+    return [one for one in facts.live if one.price.due_on_site.amount > facts.settled.get(one.id, 0)]
+
+
+def unpaid(facts: Facts) -> tuple[datetime | None, int]:
+    """Until when an order's places count as unpaid, and how many they are."""
+    bookings = unpaid_bookings(facts)
+    until = rules.unpaid_until(facts.order, bookings)
+    return until, 0 if until is None else sum(_places_by_slot(facts, bookings).values())
+
+
+def _places_by_slot(facts: Facts, bookings: Iterable[BookingRow]) -> Counter[UUID]:
+    found: Counter[UUID] = Counter()
+    for booking in bookings:
+        units = Counter(item.unit_id for item in facts.items[booking.id] if item.status == "active")
+        found[booking.slot_id] += places(facts.definition(booking), units)
+    return found
