@@ -7,15 +7,9 @@ from litestar import Response
 
 from booking_api.bookings.operations import cancel as cancelling
 from booking_api.bookings.operations import edit as editing
-from booking_api.bookings.operations.facts import (
-    Show,
-    load_order,
-    load_order_of,
-    lock_whole,
-    present_booking,
-    present_order,
-)
+from booking_api.bookings.operations.facts import load_order, load_order_of, lock_whole
 from booking_api.bookings.operations.refusing import Seen
+from booking_api.bookings.operations.show import Show, present_booking, present_order
 from booking_api.bookings.refusals import (
     AlreadyUsed,
     HoldExpired,

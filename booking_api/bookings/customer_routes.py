@@ -12,8 +12,9 @@ from litestar.response import Stream
 
 from booking_api.bookings import queries
 from booking_api.bookings.change_routes import READER
-from booking_api.bookings.operations.facts import Facts, hide_unseen, load, load_order_of, show_booking
+from booking_api.bookings.operations.facts import Facts, hide_unseen, load, load_order_of
 from booking_api.bookings.operations.refusing import require_booking
+from booking_api.bookings.operations.show import show_booking
 from booking_api.bookings.operations.sync import sync
 from booking_api.bookings.operations.watch import owner_of, watch_of
 from booking_api.bookings.refusals import SyncExpired

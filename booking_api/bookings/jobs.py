@@ -10,7 +10,7 @@ import asyncpg
 from cryptography.fernet import InvalidToken
 
 from booking_api.bookings import queries, recovery, retention_queries, slot_rules
-from booking_api.bookings.operations import cancel, confirm, release, slot_change
+from booking_api.bookings.operations import cancel, release, settle, slot_change
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.bookings.operations.write import announce, save
@@ -129,7 +129,7 @@ async def _expire(ctx: Context, facts: Facts) -> None:
 async def _decide(ctx: Context, facts: Facts) -> None:
     if facts.intent is not None and facts.intent.is_settled:
         # It had an outcome in time, and nobody was there to draw the conclusion.
-        await confirm.settle(ctx, facts, facts.intent)
+        await settle.settle(ctx, facts, facts.intent)
     else:
         await cancel.abandon(ctx, facts)
 
@@ -174,7 +174,7 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
                 whole = Money(intent.amount, intent.currency)
                 await payments.open_refund(ctx, intent.id, order_id, None, whole, "no_room")
         else:
-            await confirm.settle(ctx, (await load(ctx, [order]))[0], intent)
+            await settle.settle(ctx, (await load(ctx, [order]))[0], intent)
 
 
 async def follow_refund(runtime: Runtime, event: StoredEvent) -> None:

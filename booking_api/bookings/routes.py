@@ -9,11 +9,13 @@ import asyncpg
 from litestar import Request, Response
 
 from booking_api.bookings.operations import confirm as confirming
+from booking_api.bookings.operations import settle as settling
 from booking_api.bookings.operations.expire import end_holds_on
-from booking_api.bookings.operations.facts import Facts, Show, load_order, lock_whole, present_booking, present_order
+from booking_api.bookings.operations.facts import Facts, load_order, lock_whole
 from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.refusing import Seen, refunded_instead, with_alternatives
 from booking_api.bookings.operations.repeat import find_earlier, remember_id, without_secrets
+from booking_api.bookings.operations.show import Show, present_booking, present_order
 from booking_api.bookings.operations.together import ConfirmWish, HoldWish, confirm_together, hold_together
 from booking_api.bookings.refusals import (
     DetailsMissing,
@@ -223,7 +225,7 @@ async def _pay(
     async with writing(request) as ctx:
         facts = await load_order(ctx, order_id, lock=True)
         intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
-        await confirming.settle(ctx, facts, intent)
+        await settling.settle(ctx, facts, intent)
         if facts.order.status == "on_hold":
             declined = PaymentDeclined(order_id=str(order_id), decline_code=_decline_code(intent))
             ctx.reply = problem_reply(ctx, declined)
@@ -292,9 +294,9 @@ async def _call_payment_off(request: AnyRequest, order_id: UUID, intent_id: UUID
     async with writing(request) as ctx:
         facts = await load_order(ctx, order_id, lock=True)
         intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
-        await confirming.settle(ctx, facts, intent)
+        await settling.settle(ctx, facts, intent)
         if facts.order.status == "pending" and facts.order.intent_id == intent_id:
-            await confirming.supersede(ctx, facts)
+            await settling.supersede(ctx, facts)
 
 
 @endpoint(

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from litestar import Request, Response
 
-from booking_api.bookings.operations.facts import load_order_of, present_booking
+from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.release import release_holds
+from booking_api.bookings.operations.show import present_booking
 from booking_api.bookings.operations.slot_change import keep
 from booking_api.bookings.refusals import SlotChanged
 from booking_api.bookings.routes import OWNER, TAG, versioned

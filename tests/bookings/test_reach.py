@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from booking_api.bookings import customer_routes, jobs
-from booking_api.bookings.operations.facts import load_order_of, show_booking
+from booking_api.bookings.operations.facts import load_order_of
+from booking_api.bookings.operations.show import show_booking
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
 from booking_api.identity import authentication

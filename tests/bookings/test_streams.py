@@ -9,7 +9,8 @@ import pytest
 
 from booking_api.bookings import customer_routes
 from booking_api.bookings.operations import watch
-from booking_api.bookings.operations.facts import load_order_of, show_booking
+from booking_api.bookings.operations.facts import load_order_of
+from booking_api.bookings.operations.show import show_booking
 from booking_api.core.context import Caller
 from booking_api.core.errors import RateLimited
 from booking_api.core.ids import new_id

@@ -27,7 +27,7 @@ from pgqueuer.queries import Queries
 from booking_api import worker
 from booking_api.app import create_app, open_runtime
 from booking_api.bookings import routes
-from booking_api.bookings.operations import cancel, confirm, together
+from booking_api.bookings.operations import cancel, confirm, settle, together
 from booking_api.core import queries as core_queries
 from booking_api.core.batching import Batcher
 from booking_api.core.settings import load_settings
@@ -84,9 +84,9 @@ STEPS: dict[str, Callable[[], Any]] = {
     "the provider has charged": lambda: after(HttpTestProvider, "charge"),
     "the outcome was recorded": lambda: (after(payments, "record_outcome"), after(payment_jobs, "record_outcome")),
     "the payment was called off": lambda: after(HttpTestProvider, "cancel"),
-    "the payment was superseded": lambda: after(confirm, "supersede"),
+    "the payment was superseded": lambda: after(settle, "supersede"),
     "passes were issued": lambda: after(passes, "issue"),
-    "the order was settled": lambda: after(confirm, "settle"),
+    "the order was settled": lambda: after(settle, "settle"),
     "all was committed": lambda: before(sys.modules[__name__], "say"),
     "the cancellation was written": lambda: after(cancel, "cancel"),
     # of several requests at once

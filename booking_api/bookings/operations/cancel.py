@@ -7,7 +7,7 @@ import msgspec
 
 from booking_api.bookings import amounts, queries, rules
 from booking_api.bookings.operations.admitted import kept_of, lock_admissions
-from booking_api.bookings.operations.facts import Facts, free_until, load
+from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.refusing import (
     Seen,
     require_booking,
@@ -15,6 +15,7 @@ from booking_api.bookings.operations.refusing import (
     require_reason,
     require_version,
 )
+from booking_api.bookings.operations.standing import free_until
 from booking_api.bookings.operations.write import announce, move, save, save_all, save_items
 from booking_api.bookings.refusals import PriceChanged
 from booking_api.bookings.schemas import BookingRow, Cancellation, StatusReasonCode

@@ -1,57 +1,39 @@
 """Confirming: at once where nothing is to be paid now, else in two transactions with the provider's call between.
 
-`begin` runs in the first and commits an intent before anybody is asked for money; `settle` runs in the second, and
-again from the webhook's and the reconciler's news, whichever comes first. So whatever dies in between is finished.
+`begin` runs in the first and commits an intent before anybody is asked for money; `settle.settle` runs in the second,
+and again from the webhook's and the reconciler's news, whichever comes first. So whatever dies in between is finished.
 """
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Literal, NamedTuple
+from typing import Literal
 from uuid import UUID
 
-import msgspec
-
-from booking_api.bookings import amounts, rules
+from booking_api.bookings import amounts
 from booking_api.bookings.details import missing_details
 from booking_api.bookings.hold_queries import sum_unpaid_of_contact
-from booking_api.bookings.operations.admitted import needed
 from booking_api.bookings.operations.bounding import contact_digest, require_room_of_contact
-from booking_api.bookings.operations.cancel import refund_whole
-from booking_api.bookings.operations.facts import Facts, ends_at, news_of, order_standing
+from booking_api.bookings.operations.complete import Confirmed, complete, keep_places
+from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Seen, require_order, require_version
 from booking_api.bookings.operations.write import (
-    announce,
     mark_confirmed,
     move,
     save,
     save_agreed,
     save_all,
-    save_items,
 )
 from booking_api.bookings.refusals import DetailsMissing, HoldExpired, PriceChanged
-from booking_api.bookings.rules import Action
-from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing, StatusReasonCode
-from booking_api.bookings.slot_rules import is_moved, pass_window, still_fits
+from booking_api.bookings.schemas import BookingRow, Confirmation, Contact, Missing
+from booking_api.bookings.slot_rules import is_moved
 from booking_api.core.context import Context
 from booking_api.core.errors import unprocessable
-from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.identity import operations as identity
-from booking_api.identity.schemas import Reachable
 from booking_api.inventory import operations as inventory
-from booking_api.inventory.schemas import ClaimRequest, SlotRow
-from booking_api.passes import operations as passes
-from booking_api.passes.schemas import PassRequest
+from booking_api.inventory.schemas import SlotRow
 from booking_api.payments import operations as payments
-from booking_api.payments.schemas import ON_SITE, Intent
-
-
-class Confirmed(NamedTuple):
-    """An order that is confirmed, with the context of who asks. The contexts of several share one transaction."""
-
-    ctx: Context
-    facts: Facts
-
+from booking_api.payments.schemas import ON_SITE
 
 Step = Literal["nothing", "ask again", "pay", "confirm"]
 """What is left to do: nothing any more; to ask what became of the payment; to open one; to confirm at once."""
@@ -207,18 +189,13 @@ async def confirm_now(orders: Sequence[Confirmed]) -> None:
     if not orders:
         return
     ctx = orders[0].ctx
-    if not await _keep(ctx, [one.facts for one in orders]):
+    if not await keep_places(ctx, [one.facts for one in orders]):
         raise HoldExpired
     for one in orders:
         mark_confirmed(one.facts, "confirm", ctx.now)
     await save_all(ctx, [one.facts for one in orders])
     await save_agreed(ctx, [booking for one in orders for booking in one.facts.agreed])
     await complete(orders)
-
-
-async def _keep(ctx: Context, orders: Sequence[Facts]) -> bool:
-    """Keeps the places for good. False when some were given back meanwhile."""
-    return await inventory.keep(ctx.db, ctx.org_id, [booking.id for facts in orders for booking in facts.bookings])
 
 
 def _require_details(facts: Facts, wish: Confirmation, total: Money) -> None:
@@ -258,176 +235,3 @@ async def _open_intent(ctx: Context, facts: Facts, wish: Confirmation) -> UUID:
     await save(ctx, facts)
     await save_agreed(ctx, facts.agreed)
     return intent.id
-
-
-async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
-    """Brings the locked order to where its payment says. Safe to repeat, and in any order of news.
-
-    A payment that succeeded after the places were given back takes them again if there is room, and is refunded if
-    not, as is one for a slot that was cancelled or is over: never paid without a ticket. A slot that moved meanwhile
-    is confirmed for its new time, and may be cancelled free of charge.
-    """
-    order = facts.order
-    facts.intent = intent if order.intent_id in (None, intent.id) else facts.intent
-    is_current = order.intent_id == intent.id and intent.abandoned_at is None
-    paid_on_site = order.status == "confirmed" and not any(one.price.due_now.amount for one in facts.bookings)
-    match intent.status:
-        case "succeeded" if is_current and order.status in {"pending", "on_hold"}:
-            # On hold: declined first, then charged after all. The hold is still there, so the money is good.
-            if (reason := _reason_against(ctx, facts)) is not None:
-                await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
-                await _refuse_payment(ctx, facts, intent, reason)
-            elif await _keep(ctx, [facts]):
-                await _confirm_paid(ctx, facts, "settle")
-            else:
-                move(facts, "abandon" if order.status == "pending" else "expire")
-                await _retake_or_refund(ctx, facts, intent)
-        case "succeeded" if is_current and order.status in {"expired", "rejected"} and not _was_refused(facts):
-            await _retake_or_refund(ctx, facts, intent)
-        case "succeeded" if not is_current or (order.status == "cancelled" and not facts.was_confirmed) or paid_on_site:
-            # Another payment took its place, after a decline also the one on site, or the order was cancelled before.
-            before = len(facts.refunds)
-            await refund_whole(ctx, facts, intent, "cancelled" if order.status == "cancelled" else "superseded")
-            if len(facts.refunds) > before:
-                await save(ctx, facts)
-        case "failed" | "cancelled" if is_current and order.status == "pending":
-            await _decline(ctx, facts)
-        case "failed" | "cancelled" if order.intent_id == intent.id and order.status in rules.FINAL:
-            # Nothing comes any more, which whoever looks at the order is to see.
-            await save(ctx, facts)
-        case _:
-            pass
-
-
-def _reason_against(ctx: Context, facts: Facts) -> StatusReasonCode | None:
-    """Why money that has arrived buys nothing any more."""
-    verdict = rules.judge_payment(order_standing(ctx, facts))
-    return None if verdict.is_allowed else rules.ENDED_REASONS[verdict.because[0]]
-
-
-async def _confirm_paid(ctx: Context, facts: Facts, action: Action) -> None:
-    mark_confirmed(facts, action, ctx.now)
-    moved = [booking for booking in facts.bookings if is_moved(booking, facts.slot(booking))]
-    for booking in moved:
-        booking.moved_while_paying = True
-        news = news_of(ctx, facts, booking)
-        booking.slot_change, booking.decide_by = news.kind, news.decide_by
-        booking.offered_starts_at = facts.slot(booking).starts_at
-    for booking in facts.bookings:
-        booking.status_reason = None
-    facts.order.status_reason = None
-    await save(ctx, facts)
-    await save_agreed(ctx, moved)
-    await complete([Confirmed(ctx, facts)])
-
-
-def _was_refused(facts: Facts) -> bool:
-    """Whether the payment went back already, so that it buys nothing any more, even if there is room by now."""
-    return any(booking.refund_amount is not None for booking in facts.bookings)
-
-
-async def supersede(ctx: Context, facts: Facts) -> None:
-    """The open payment of the locked order is given up for another one: what it still brings goes back."""
-    await payments.abandon(ctx, [facts.order.id])
-    if facts.intent is not None:
-        facts.intent = msgspec.structs.replace(facts.intent, abandoned_at=ctx.now)
-    await _keep_hold(ctx, facts, "supersede")
-
-
-async def _decline(ctx: Context, facts: Facts) -> None:
-    """Keeps the hold, so that the customer can try another means of payment."""
-    await _keep_hold(ctx, facts, "decline")
-
-
-async def _keep_hold(ctx: Context, facts: Facts, action: Action) -> None:
-    """The hold goes on for a while, but not beyond the end of its slots."""
-    order = facts.order
-    order.expires_at = min(max(order.expires_at or ctx.now, ctx.now + rules.RETRY_AFTER_DECLINE), ends_at(facts))
-    order.pending_until = None
-    move(facts, action)
-    if not await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], order.expires_at):
-        log.error("claim.lost", order_id=str(order.id))
-    await save(ctx, facts)
-
-
-async def _retake_or_refund(ctx: Context, facts: Facts, intent: Intent) -> None:
-    if (reason := _reason_against(ctx, facts)) is not None:
-        await _refuse_payment(ctx, facts, intent, reason)
-        return
-    claims = [_claim(facts, booking) for booking in facts.bookings]
-    outcomes = await inventory.take(ctx.db, ctx.org_id, claims, ctx.now)
-    if all(outcome.ok for outcome in outcomes):
-        await _confirm_paid(ctx, facts, "retake")
-        return
-    await inventory.give_back(ctx.db, ctx.org_id, [outcome.claim_id for outcome in outcomes if outcome.ok])
-    await _refuse_payment(ctx, facts, intent, "no_room")
-
-
-async def _refuse_payment(ctx: Context, facts: Facts, intent: Intent, reason: StatusReasonCode) -> None:
-    """Gives the whole payment back and says why. The order holds no places any more."""
-    move(facts, "refuse")
-    await refund_whole(ctx, facts, intent, reason)
-    order = facts.order
-    order.expires_at, order.pending_until, order.status_reason = None, None, reason
-    for booking in facts.bookings:
-        booking.refund_amount, booking.status_reason = booking.price.due_now.amount, reason
-    await save(ctx, facts)
-    await announce(ctx, "booking.rejected", facts.bookings, reason=reason)
-
-
-def _claim(facts: Facts, booking: BookingRow) -> ClaimRequest:
-    places, of_quota = needed(facts, booking, facts.items[booking.id])
-    return ClaimRequest(
-        id=booking.id, slot_id=booking.slot_id, option_id=booking.option_id, holder_id=booking.customer_id, places=places,
-        quota_places=of_quota, expires_at=None,
-    )  # fmt: skip
-
-
-async def complete(orders: Sequence[Confirmed]) -> None:
-    """What else belongs to confirmed bookings: seats, passes, the customers remembered, the news."""
-    ctx = orders[0].ctx
-    bookings = [(one.facts, booking) for one in orders for booking in one.facts.bookings]
-    for facts, booking in bookings:
-        await _assign_seats(ctx, facts, booking)
-    await issue_passes(ctx, bookings)
-    said: list[Reachable] = []
-    for one in orders:
-        if one.ctx.caller.restriction is None and (contact := one.facts.bookings[0].contact) is not None:
-            customer_id, language = one.facts.order.customer_id, one.ctx.language
-            said.append(Reachable(customer_id, contact.name, contact.email, contact.phone, language))
-    await identity.remember_customers(ctx.db, ctx.org_id, said, ctx.now)
-    await announce(ctx, "booking.confirmed", [booking for _, booking in bookings])
-
-
-async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None:
-    """Seats whoever needs a seat and chose none, together where possible."""
-    slot = facts.slot(booking)
-    if slot.seat_layout_id is None:
-        return
-    takes_seat = {unit.id for unit in facts.definition(booking).units if unit.takes_seat}
-    waiting = [item for item in facts.items[booking.id] if item.seat is None and item.unit_id in takes_seat]
-    if not waiting:
-        return
-    rows = await inventory.layout_rows(ctx.db, ctx.caches, ctx.org_id, slot.seat_layout_id)
-    seated = await inventory.assign_seats(ctx.db, ctx.org_id, slot.id, booking.id, rows, [item.id for item in waiting])
-    for item in waiting:
-        item.seat = seated.get(item.id)
-    await save_items(ctx, [item for item in waiting if item.seat is not None])
-
-
-async def issue_passes(ctx: Context, bookings: Sequence[tuple[Facts, BookingRow]]) -> None:
-    """Issues a pass for each active item of confirmed bookings whose current one says something else, or is missing."""
-    wanted: list[PassRequest] = []
-    facts_of: list[Facts] = []
-    for facts, booking in bookings:
-        slot = facts.slot(booking)
-        admission = facts.option(booking).admission
-        admit_from, admit_until = pass_window(admission, slot, ctx.now)
-        for item in facts.items[booking.id]:
-            request = PassRequest(item.id, slot.id, booking.customer_id, admit_from, admit_until)
-            current = facts.passes.get(item.id)
-            if item.status == "active" and not still_fits(current, request, admission, slot):
-                wanted.append(request)
-                facts_of.append(facts)
-    for facts, row in zip(facts_of, await passes.issue(ctx, wanted), strict=True):
-        facts.passes[row.item_id] = row

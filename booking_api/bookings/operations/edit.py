@@ -12,9 +12,10 @@ from booking_api.bookings.details import missing_details
 from booking_api.bookings.operations.admitted import lock_admissions
 from booking_api.bookings.operations.bounding import contact_digest
 from booking_api.bookings.operations.drafting import check_answers
-from booking_api.bookings.operations.facts import Facts, ends_at, order_standing
+from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.hold import check_seats
 from booking_api.bookings.operations.refusing import Seen, already_used, require_booking, require_order, require_version
+from booking_api.bookings.operations.standing import ends_at, order_standing
 from booking_api.bookings.operations.write import announce, save, save_items
 from booking_api.bookings.refusals import HoldExpired
 from booking_api.bookings.rules import judge_item

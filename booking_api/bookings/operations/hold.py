@@ -13,7 +13,8 @@ from booking_api.bookings.details import contact_words
 from booking_api.bookings.hold_queries import find_slots_and_counts
 from booking_api.bookings.holding_rules import Keeper, Key
 from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, unpaid
-from booking_api.bookings.operations.confirm import Confirmed, check, complete, known_contacts, knows_its_customer
+from booking_api.bookings.operations.complete import Confirmed, complete
+from booking_api.bookings.operations.confirm import check, known_contacts, knows_its_customer
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Wanted

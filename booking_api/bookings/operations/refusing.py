@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
-from booking_api.bookings.operations.facts import Facts, order_standing, standing_of
+from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.operations.standing import order_standing, standing_of
 from booking_api.bookings.refusals import (
     AlreadyUsed,
     HoldExpired,

@@ -5,9 +5,11 @@ from datetime import datetime
 
 from booking_api.bookings import slot_rules
 from booking_api.bookings.operations.cancel import cancel
-from booking_api.bookings.operations.confirm import agree_to_slot, issue_passes
-from booking_api.bookings.operations.facts import Facts, ends_at, news_of
+from booking_api.bookings.operations.complete import issue_passes
+from booking_api.bookings.operations.confirm import agree_to_slot
+from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Seen, require_booking, require_version, slot_changed
+from booking_api.bookings.operations.standing import ends_at, news_of
 from booking_api.bookings.operations.write import announce, save, save_agreed
 from booking_api.bookings.schemas import BookingRow, Cancellation
 from booking_api.bookings.slot_rules import News

@@ -9,7 +9,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from booking_api.bookings import queries, sync_queries
-from booking_api.bookings.operations.facts import hide_unseen, load, show_booking
+from booking_api.bookings.operations.facts import hide_unseen, load
+from booking_api.bookings.operations.show import show_booking
 from booking_api.bookings.refusals import SyncExpired
 from booking_api.bookings.schemas import Booking, SyncItem, SyncPage, SyncQuery
 from booking_api.core.context import Context

@@ -13,11 +13,13 @@ from uuid import UUID
 from booking_api.bookings import queries
 from booking_api.bookings.hold_queries import lock_orders_and_count
 from booking_api.bookings.operations.bounding import contact_digest, require_room_of_contact
-from booking_api.bookings.operations.confirm import Confirmed, check, confirm_now, with_contacts
-from booking_api.bookings.operations.facts import Facts, Show, load, may_see, present, sees
+from booking_api.bookings.operations.complete import Confirmed
+from booking_api.bookings.operations.confirm import check, confirm_now, with_contacts
+from booking_api.bookings.operations.facts import Facts, load, may_see, sees
 from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.repeat import id_key
+from booking_api.bookings.operations.show import Show, present
 from booking_api.bookings.refusals import UseOrder
 from booking_api.bookings.schemas import Confirmation, NewOrder, OrderRow
 from booking_api.core.context import Context

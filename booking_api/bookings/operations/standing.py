@@ -1,0 +1,78 @@
+"""What the law is asked about orders: how they, their slots and their customers stand at this moment."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from booking_api.bookings import rules, slot_rules
+from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.rules import Asker, BookingStanding, OrderStanding
+from booking_api.bookings.schemas import (
+    BookingRow,
+)
+from booking_api.bookings.slot_rules import News, is_moved
+from booking_api.core.context import Context
+from booking_api.inventory.rules import slot_over_at
+
+
+def asker_of(ctx: Context) -> Asker:
+    """For whom the law is asked. An app asks for the customer whom it makes."""
+    match ctx.caller.kind:
+        case "staff":
+            return "manager" if ctx.caller.has_role("manager") else "agent"
+        case "key" | "system":
+            return ctx.caller.kind
+        case _:
+            return "customer"
+
+
+def news_of(ctx: Context, facts: Facts, booking: BookingRow) -> News:
+    """What its slot means to a booking now, whether that was brought to it yet or not."""
+    later, earlier = (timedelta(minutes=n) for n in (ctx.org.moved_later_minutes, ctx.org.moved_earlier_minutes))
+    return slot_rules.news_of(booking, facts.slot(booking), later, earlier, ctx.now)
+
+
+def free_until(ctx: Context, facts: Facts, booking: BookingRow) -> datetime | None:
+    """Until when cancelling gives everything back whatever the conditions, because the slot moved."""
+    news = news_of(ctx, facts, booking)
+    return news.decide_by if undecided(news, ctx.now) == "moved" else None
+
+
+def undecided(news: News, now: datetime) -> Literal["cancelled", "moved"] | None:
+    """What the customer may choose about. A cancelled slot is to be refunded, however late it becomes."""
+    return news.kind if news.kind == "cancelled" or (news.decide_by is not None and now < news.decide_by) else None
+
+
+def ends_at(facts: Facts) -> datetime:
+    """When the first of an order's slots is over: no hold outlives that."""
+    return min(slot_over_at(facts.slot(booking), facts.option(booking)) for booking in facts.bookings)
+
+
+def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStanding:
+    """What the law looks at of a booking at this moment."""
+    slot = facts.slot(booking)
+    active = [item for item in facts.items[booking.id] if item.status == "active"] if facts.admitted else []
+    takes_seat = {unit.id for unit in facts.definition(booking).units if unit.takes_seat} if active else set()
+    seated = [item for item in active if item.unit_id in takes_seat]
+    return BookingStanding(
+        status=rules.shown_status(facts.order, booking.status, ctx.now),
+        condition=rules.condition_of(slot, facts.option(booking), ctx.now),
+        begun=slot.starts_at <= ctx.now,
+        moved=booking.id in facts.disputed or is_moved(booking, slot),
+        undecided=undecided(news_of(ctx, facts, booking), ctx.now),
+        kept=booking.slot_change == "kept",
+        seated=slot.seat_layout_id is not None,
+        admitted=any(item.id in facts.admitted for item in active),
+        seats_used=bool(seated) and all(item.id in facts.admitted for item in seated),
+    )
+
+
+def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
+    """What the law looks at of an order at this moment. Its bookings stand in their order."""
+    order = facts.order
+    return OrderStanding(
+        status=rules.shown_status(order, order.status, ctx.now),
+        bookings=[standing_of(ctx, facts, booking) for booking in facts.bookings],
+        asker=asker_of(ctx),
+        may_overrule=ctx.caller.kind == "system" or ctx.caller.may("scan:override", "manager"),
+        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, ends_at(facts)),
+    )
