@@ -12,6 +12,7 @@ TITLES: Final = {
     "A valid credential is needed": "Ein gültiger Zugang ist nötig",
     "An organisation keeps at least one owner": "Eine Organisation behält mindestens einen Inhaber",
     "Details are missing": "Es fehlen Angaben",
+    "It was used at the gate already": "Es wurde am Einlass schon benutzt",
     "Money is on its way": "Das Geld ist unterwegs",
     "Somebody with this address works here already": "Mit dieser Adresse arbeitet hier schon jemand",
     "Something went wrong on our side": "Bei uns ist etwas schiefgegangen",
@@ -20,6 +21,9 @@ TITLES: Final = {
     "The hold has ended": "Die Reservierung ist abgelaufen",
     "The organisation has as many prompts as it may have": "Die Organisation hat so viele Fragen, wie sie haben darf",
     "The payment was declined": "Die Zahlung wurde abgelehnt",
+    "The URL is too long": "Die Adresse der Anfrage ist zu lang",
+    "The request body did not come in time": "Der Inhalt der Anfrage kam nicht rechtzeitig",
+    "The request has too many headers, or too large ones": "Die Anfrage hat zu viele oder zu große Kopfzeilen",
     "The request body is too large": "Der Inhalt der Anfrage ist zu groß",
     "The request body must be application/json": "Der Inhalt der Anfrage muss application/json sein",
     "The request contradicts the current state": "Die Anfrage widerspricht dem jetzigen Stand",
@@ -49,6 +53,7 @@ TITLES: Final = {
     "This prompt has been answered": "Diese Frage wurde schon beantwortet",
     "This sync position is too old": "Dieser Stand der Synchronisierung ist zu alt",
     "Too many places are kept without being paid": "Zu viele Plätze sind belegt, ohne bezahlt zu sein",
+    "This person has bookings that aren't over": "Diese Person hat Buchungen, die noch nicht vorbei sind",
     "Too many requests": "Zu viele Anfragen",
 }
 
@@ -165,6 +170,9 @@ SENTENCES: Final = {
     "This can't be paid on site.": "Das kann nicht vor Ort bezahlt werden.",
     "This item takes no seat.": "Dieser Platz hat keinen Sitz.",
     "This slot has no seats to choose.": "Bei diesem Termin sind keine Sitze zu wählen.",
+    "Somebody was admitted already. Say why it is cancelled all the same.": "Es wurde schon jemand eingelassen. Sagen Sie, warum trotzdem storniert wird.",
+    "Somebody was admitted already. Say why it is changed all the same.": "Es wurde schon jemand eingelassen. Sagen Sie, warum trotzdem geändert wird.",
+    "You have too many event streams open.": "Sie haben zu viele Ereignisströme offen.",
     # catalogue and availability
     "A delay is at most 24 hours. Move the slot, so that its customers can choose, or cancel it.": "Eine Verspätung beträgt höchstens 24 Stunden. Verlegen Sie den Termin, damit seine Kunden wählen können, oder sagen Sie ihn ab.",
     "It ends at or after its estimated start, and at most 24 hours later than scheduled.": "Er endet frühestens mit seinem erwarteten Beginn und höchstens 24 Stunden später als geplant.",
@@ -244,6 +252,10 @@ SENTENCES: Final = {
     "{} is not an IANA time zone, such as Europe/Berlin.": "{} ist keine Zeitzone der IANA, etwa Europe/Berlin.",
     "{} is not an ISO 3166 country code, such as DE.": "{} ist kein Länderkürzel nach ISO 3166, etwa DE.",
     "{} is not an ISO 4217 currency code of money that one sells in, such as EUR.": "{} ist kein Währungskürzel nach ISO 4217, in dem man verkauft, etwa EUR.",
+    "Give exactly one of `customer_id`, `email` and `phone`.": "Geben Sie genau eines von `customer_id`, `email` und `phone` an.",
+    "Nobody is known by this address.": "Unter dieser Adresse ist niemand bekannt.",
+    "Nobody is known by this id.": "Unter dieser Kennung ist niemand bekannt.",
+    "This takes scopes that the caller doesn't have: {}.": "Dazu gehören Rechte, die der Aufrufende nicht hat: {}.",
     # payments, passes, pages
     "A refund that is {} can't be tried again.": "Eine Erstattung, die {} ist, kann nicht noch einmal versucht werden.",
     "No problem of this server has this code.": "Kein Problem dieses Servers hat diesen Code.",

@@ -19,10 +19,8 @@ async def _customers(ctx: Context, person: Person) -> list[UUID]:
         raise invalid("", "Give exactly one of `customer_id`, `email` and `phone`.")
     if person.customer_id is not None:
         return [person.customer_id]
-    email = person.email.strip().lower() if person.email else None
+    email = person.email.lower() if person.email else None
     digits = "".join(c for c in person.phone if c.isdigit()) if person.phone else None
-    if not email and not digits:
-        raise invalid("/phone", "This is no telephone number.")
     found = await queries.find_customers(ctx.db, ctx.org_id, email, digits, MOST_CUSTOMERS)
     if not found:
         raise NotFound("Nobody is known by this address.")

@@ -1,12 +1,13 @@
 """Requests, answers and rows of what is known of one person."""
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.errors import Conflict
+from booking_api.identity.schemas import Email, Phone
 
 
 class BookingsAhead(Conflict):
@@ -22,8 +23,8 @@ class Person(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     """Who is meant: exactly one of these."""
 
     customer_id: UUID | None = None
-    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["ada@example.org"])] | None = None
-    phone: Annotated[str, msgspec.Meta(min_length=4, max_length=40, examples=["+49 30 901820"])] | None = None
+    email: Email | None = None
+    phone: Phone | None = None
 
 
 class KnownCustomer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

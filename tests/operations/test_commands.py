@@ -16,7 +16,9 @@ from booking_api.identity import notifier
 from tests.processes import environment, run
 from tests.world import World, bearer
 
-ORG = ("org", "add", "Nordlicht", "--time-zone", "Europe/Berlin", "--currency", "EUR", "--locale", "de")
+ORG = (
+    "org", "add", "Nordlicht", "--time-zone", "Europe/Berlin", "--currency", "EUR", "--locale", "de", "--country", "DE",
+)  # fmt: skip
 
 
 async def call(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:

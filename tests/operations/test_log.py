@@ -16,7 +16,7 @@ from booking_api.identity import notifier, tokens
 from booking_api.identity.notifier import Message
 from booking_api.lifetime import open_runtime
 from tests.bookings.journey import CONTACT, party, visit
-from tests.contract.scene import CALLS, build_scene
+from tests.contract.scene import CALLS, PROVIDER_URL, build_scene
 from tests.identity.mail_server import mail_server
 from tests.world import build_world
 
@@ -45,7 +45,7 @@ def written(capsys):
 
 @pytest.fixture
 async def logging_api(written, settings):
-    changed = msgspec.structs.replace(settings, log_level="debug", log_format="json")
+    changed = msgspec.structs.replace(settings, log_level="debug", log_format="json", test_provider_url=PROVIDER_URL)
     async with open_runtime(changed) as runtime:
         app = create_app(changed)
         app.state.runtime = runtime
