@@ -52,6 +52,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     "session.opened": (identity.tell_of_opening,),
     "session.reused": (identity.tell_of_reuse,),
     "sign_in.requested": (identity.send_sign_in_code,),
+    "contact_code.requested": (identity.send_contact_code,),
     "slot.changed": (bookings.follow_slot,),
     "refund.settled": (bookings.follow_refund,),
     "refund.failed": (bookings.follow_refund,),

@@ -77,6 +77,12 @@ def excess(wanted: Mapping[Key, int], held: Mapping[Key, int], most: Mapping[Bou
     return None
 
 
+def needs_proof(*, bounded: bool, delivers: bool, on_site: bool, places: int, most: int) -> bool:
+    """Whether a contact has to prove its address before an order is confirmed. `places` are those of the order and what
+    else the contact keeps unpaid; `delivers` whether a code reaches it."""
+    return bounded and delivers and on_site and 0 < most < places
+
+
 def unpaid_until(order: OrderRow, unpaid: Iterable[BookingRow]) -> datetime | None:
     """Until when an order's places count as kept without being paid for; None where they don't.
 

@@ -31,6 +31,16 @@ class TooManyHolds(DomainError):
     member_types: ClassVar[dict[str, Any]] = {"limit": int, "held": int, "because": str}
 
 
+class ContactUnproven(DomainError):
+    code, status, title = "contact_unproven", 409, "The mail address is to be proven first"
+    explanation = (
+        "So many places are only kept for payment on site once the contact has proven its mail address. Hold them, send a "
+        "code with `POST /v1/me/contact-code`, redeem it with `POST /v1/tokens {grant: code}` and confirm again; the "
+        "customer's own tokens stay good. Paying at once needs no proof."
+    )
+    member_types: ClassVar[dict[str, Any]] = {"limit": int, "held": int}
+
+
 class HoldExpired(DomainError):
     code, status, title = "hold_expired", 409, "The hold has ended"
     explanation = "The places were given back. Hold again; the same places are often still there."

@@ -18,6 +18,7 @@ from booking_api.bookings.operations.repeat import find_earlier, remember_id, wi
 from booking_api.bookings.operations.show import Show, present_booking, present_order
 from booking_api.bookings.operations.together import ConfirmWish, HoldWish, confirm_together, hold_together
 from booking_api.bookings.refusals import (
+    ContactUnproven,
     DetailsMissing,
     HoldExpired,
     PaymentDeclined,
@@ -60,7 +61,7 @@ MOST_SUPERSEDED = 5
 """How often one confirmation takes the place of a payment that somebody else has just begun."""
 HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, TooManyHolds, PriceChanged, PartyNotAllowed, IdTaken)
 CONFIRM_ERRORS = (
-    HoldExpired, TooManyHolds, SalesClosed, SlotChanged, PriceChanged, DetailsMissing, PaymentDeclined, PaymentInProgress, Conflict,
+    HoldExpired, TooManyHolds, ContactUnproven, SalesClosed, SlotChanged, PriceChanged, DetailsMissing, PaymentDeclined, PaymentInProgress, Conflict,
 )  # fmt: skip
 OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
 CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)

@@ -65,6 +65,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """As above, under one e-mail address or phone number, whoever gives it: an office books for many."""
     unpaid_places_per_address: int = 5_000
     """As above, from one network address: a school, a train and a kiosk share one."""
+    unproven_places_on_site: int = 12
+    """Places to be paid on site that a contact may have without having proven its mail address with a code. 0 sets no
+    bound, and without a way to send mail there is none."""
     access_token_seconds: int = 900
     staff_token_seconds: int = 43_200
     refresh_token_days: int = 180

@@ -20,6 +20,7 @@ TITLES: Final = {
     "The credential has been revoked": "Der Zugang wurde widerrufen",
     "The hold has ended": "Die Reservierung ist abgelaufen",
     "The organisation has as many prompts as it may have": "Die Organisation hat so viele Fragen, wie sie haben darf",
+    "The mail address is to be proven first": "Die Mailadresse ist zuerst zu bestätigen",
     "The payment was declined": "Die Zahlung wurde abgelehnt",
     "The URL is too long": "Die Adresse der Anfrage ist zu lang",
     "The request body did not come in time": "Der Inhalt der Anfrage kam nicht rechtzeitig",
@@ -61,6 +62,7 @@ SENTENCES: Final = {
     # the form of a request
     "A string contains the character NUL, which no text here may.": "Ein Text enthält das Zeichen NUL, das hier nicht vorkommen darf.",
     "A value is outside of what can be stored.": "Ein Wert liegt außerhalb dessen, was gespeichert werden kann.",
+    "Name the mail address to be proven.": "Nennen Sie die Mailadresse, die bestätigt werden soll.",
     "At most 1 character is allowed.": "Höchstens 1 Zeichen ist erlaubt.",
     "At most 1 entry is allowed.": "Höchstens 1 Eintrag ist erlaubt.",
     "At most {} characters are allowed.": "Höchstens {} Zeichen sind erlaubt.",

@@ -113,6 +113,29 @@ async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
     await _write_to(runtime, event, member.email, letter)
 
 
+async def send_contact_code(runtime: Runtime, event: StoredEvent) -> None:
+    """Sends a single-use code to the address that a customer named as theirs. Who redeems it has proven that, and sees
+    no more than the bookings with that address: it may have been mistyped."""
+    try:
+        contact = operations.open_contact(runtime.vault, str(event.data["contact"]))
+    except InvalidToken:
+        log.warning("contact_code.unreadable", event_id=event.id.hex)
+        return
+    seconds, now, customer_id = runtime.settings.code_seconds, utc_now(), UUID(str(event.data["customer_id"]))
+    async with acquire(runtime) as db, db.transaction():
+        org = await queries.find_organisation(db, event.org_id)
+        if org is None or contact.email is None:
+            return
+        digest = reach.digests(runtime.vault, org, "email", contact.email)[0]
+        if not await operations.may_send_code(db, event.org_id, "recover", customer_id, None, digest, now, seconds):
+            return
+        code = await operations.make_code(
+            db, event.org_id, "recover", customer_id, None, now, seconds, address_digest=digest
+        )
+    letter = letters.contact_letter(str(event.data.get("language", "en")), org.name, code)
+    await _write_to(runtime, event, contact.email, letter)
+
+
 async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:
     """Tells a customer that somebody else opened one of their bookings: with a code to another address than theirs, or
     with the help of staff. Nobody is told what they did themselves."""

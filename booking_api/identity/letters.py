@@ -15,6 +15,21 @@ def sign_in_letter(language: str, organisation: str, code: str) -> tuple[str, st
     )
 
 
+def contact_letter(language: str, organisation: str, code: str) -> tuple[str, str]:
+    """Subject and body of the message with whose code a customer proves that the address is theirs."""
+    if language == "de":
+        return (
+            f"Ihr Code für {organisation}",
+            f"Mit dem Code {code} bestätigen Sie, dass diese Adresse Ihre ist. Er gilt zehn Minuten und nur einmal. "
+            "Wenn Sie ihn nicht angefordert haben, ist nichts zu tun.",
+        )
+    return (
+        f"Your code for {organisation}",
+        f"With the code {code} you confirm that this address is yours. It works once, for ten minutes. "
+        "If you didn't ask for it, there is nothing to do.",
+    )
+
+
 def opened_letter(language: str, organisation: str, *, by_staff: bool) -> tuple[str, str]:
     """Subject and body of the message that a booking was opened on another device."""
     if language == "de":

@@ -21,7 +21,7 @@ from booking_api.core.settings import Settings
 from booking_api.core.standards import canonical_language, find_zone, is_currency
 from booking_api.core.text.addresses import Unreadable, countries, read_email
 from booking_api.core.text.cleaning import clean_line, is_visible
-from booking_api.identity import queries, session_life_queries, session_queries, signing_queries, tokens
+from booking_api.identity import queries, reach, session_life_queries, session_queries, signing_queries, tokens
 from booking_api.identity.schemas import (
     SCOPES,
     Contact,
@@ -172,6 +172,15 @@ async def first_session_stands(db: Connection, org_id: UUID, customer_id: UUID) 
 async def forget_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
     """Erases the contacts of these customers; how many there were."""
     return await session_queries.erase_contacts(db, org_id, customer_ids, now)
+
+
+async def has_proven(ctx: Context, customer_id: UUID, kind: reach.AddressKind, address: str) -> bool:
+    """Whether a code that was sent to an address was redeemed for a customer, on whichever device."""
+    known = reach.digests(ctx.vault, ctx.org, kind, address)
+    restriction = ctx.caller.restriction
+    if restriction is not None and restriction.address in known:
+        return True
+    return bool(await session_life_queries.list_proofs(ctx.db, ctx.org_id, customer_id, known))
 
 
 async def make_code(

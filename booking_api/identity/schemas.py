@@ -124,6 +124,12 @@ class NewSignIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     email: Email
 
 
+class NewContactCode(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The mail address to be proven; by default that of your contact."""
+
+    email: Email | None = None
+
+
 class Redeemed(msgspec.Struct, frozen=True):
     """Whom a single-use code stands for, and what it opens."""
 

@@ -194,6 +194,22 @@ class LiveContact(msgspec.Struct, frozen=True):
     phone: str | None
 
 
+class Proof(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def list_proofs(db: Connection, org_id: UUID, customer_id: UUID, digests: Sequence[bytes]) -> list[Proof]:
+    """A session, ended or not, that was opened for a customer by a code sent to the address with these digests."""
+    return await fetch_all(
+        db,
+        Proof,
+        "select id from session where org_id = $1 and subject_id = $2 and address_digest = any($3::bytea[]) limit 1",
+        org_id,
+        customer_id,
+        digests,
+    )
+
+
 async def list_live_contacts(
     db: Connection, org_id: UUID, customer_id: UUID, now: datetime, limit: int
 ) -> list[LiveContact]:

@@ -6,12 +6,12 @@ from litestar import Response
 
 from booking_api.core.errors import Forbidden, NotFound
 from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_query
-from booking_api.core.replies import Reply, send
+from booking_api.core.inputs import read_body, read_query
+from booking_api.core.replies import Reply, runtime_of, send
 from booking_api.core.transactions import reading, writing
-from booking_api.identity import sessions
+from booking_api.identity import limiting, reach, sessions
 from booking_api.identity.routes import TOKENS, AnyRequest, forget
-from booking_api.identity.schemas import SessionList, SessionsQuery
+from booking_api.identity.schemas import NewContactCode, SessionList, SessionsQuery
 
 ANYBODY_SIGNED_IN = Access(customer=True, staff="agent")
 
@@ -50,4 +50,24 @@ async def end_session(request: AnyRequest, session_id: UUID) -> Response[bytes]:
     return send(request, ctx)
 
 
-ROUTES = [list_sessions, end_session]
+@endpoint(
+    "POST", "/v1/me/contact-code", tag=TOKENS, access=Access(customer=True), body=NewContactCode, body_optional=True,
+    answers={202: None},
+)  # fmt: skip
+async def request_contact_code(request: AnyRequest) -> Response[bytes]:
+    """Have a code sent to prove your mail address.
+
+    It goes to `email`, by default to that of your contact, and works for ten minutes with `POST /v1/tokens {grant:
+    code}`. Redeeming it proves the address for you; the session that it opens sees the bookings with that address, and
+    your own goes on. Limited for each client by address; what others ask for counts against nobody.
+    """
+    body = await read_body(request, NewContactCode, optional=True)
+    async with writing(request) as ctx:
+        email = await sessions.ask_for_contact_code(ctx, body.email)
+        asked = (ctx.org_id, "contact", ctx.caller.subject_id, reach.canonical("email", email, None))
+        limiting.check_recovery(runtime_of(request), request.scope, *asked)
+        ctx.reply = Reply(None, 202)
+    return send(request, ctx)
+
+
+ROUTES = [list_sessions, end_session, request_contact_code]

@@ -7,13 +7,13 @@ import msgspec
 
 from booking_api.core import events
 from booking_api.core.context import Context
-from booking_api.core.errors import Forbidden, NotFound, TokenExpired, TokenRevoked, Unauthenticated
+from booking_api.core.errors import Forbidden, NotFound, TokenExpired, TokenRevoked, Unauthenticated, unprocessable
 from booking_api.core.events import Event
 from booking_api.core.ids import new_id, read_code
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.transactions import TOKENS_AGAIN
 from booking_api.identity import audit, queries, reach, rules, session_life_queries, tokens
-from booking_api.identity.operations import seal_contact
+from booking_api.identity.operations import customer_contacts, seal_contact
 from booking_api.identity.schemas import (
     CodeAnswer,
     NewRecovery,
@@ -29,6 +29,7 @@ from booking_api.identity.schemas import (
 from booking_api.identity.tokens import Claims
 
 RECOVERY_REQUESTED, SIGN_IN_REQUESTED = "recovery.requested", "sign_in.requested"
+CONTACT_CODE_REQUESTED = "contact_code.requested"
 SESSION_OPENED, SESSION_REUSED = "session.opened", "session.reused"
 MOST_CONTACTS = 200
 """Of a customer's bookings so many different contacts are compared; who books for more keeps their sessions."""
@@ -149,6 +150,33 @@ async def ask_to_sign_in(ctx: Context, wanted: NewSignIn) -> None:
         "language": ctx.language,
     }
     await events.publish(ctx.db, [Event(ctx.org_id, SIGN_IN_REQUESTED, new_id(), data, ctx.now)])
+
+
+async def ask_for_contact_code(ctx: Context, email: str | None) -> str:
+    """Publishes `contact_code.requested`, whose subscriber sends a code; the address that it goes to.
+
+    Raises `Unprocessable` where none is named or known.
+    """
+    customer_id = ctx.caller.subject_id
+    assert customer_id is not None, "only customers are admitted"
+    if email is None:
+        live = await session_life_queries.list_live_contacts(ctx.db, ctx.org_id, customer_id, ctx.now, MOST_CONTACTS)
+        known = (await customer_contacts(ctx.db, ctx.org_id, [customer_id])).get(customer_id)
+        named = [one.email for one in live if one.email] + [known.email if known else None]
+        email = next((one for one in named if one), None)
+    if email is None or (ctx.caller.restriction is not None and not _is_proven(ctx, email)):
+        raise unprocessable("/email", "Name the mail address to be proven.")
+    data = {
+        "customer_id": customer_id, "contact": seal_contact(ctx.vault, RecoveryContact(email)), "language": ctx.language,
+    }  # fmt: skip
+    await events.publish(ctx.db, [Event(ctx.org_id, CONTACT_CODE_REQUESTED, new_id(), data, ctx.now)])
+    return email
+
+
+def _is_proven(ctx: Context, email: str) -> bool:
+    """Whether an address is the one that a restricted session was opened with: it speaks for no other."""
+    digest = None if ctx.caller.restriction is None else ctx.caller.restriction.address
+    return digest is not None and reach.matches(ctx.vault, ctx.org, digest, email, None)
 
 
 async def open_by_code(

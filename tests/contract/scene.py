@@ -306,6 +306,7 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
         "POST", "/v1/tokens/recover", body={"reference": s.confirmed["reference"], "email": CONTACT["email"]}
     ),
     "requestSignIn": lambda s: Call("POST", "/v1/tokens/sign-in", body={"email": s.member["email"]}),
+    "requestContactCode": lambda s: Call("POST", "/v1/me/contact-code", body={"email": CONTACT["email"]}),
     "listSessions": lambda s: Call("GET", "/v1/sessions", query={"limit": "2"}),
     "endSession": lambda s: Call("DELETE", "/v1/sessions/{session_id}", {"session_id": s.session_id}),
     "revokeTokens": lambda s: Call("DELETE", "/v1/tokens"),

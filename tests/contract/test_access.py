@@ -80,6 +80,7 @@ ACCESS: dict[str, Row] = {
     "recoverTokens": Row("app bookings:write"),
     "requestSignIn": Row("app bookings:write"),
     "revokeTokens": Row("customer agent"),
+    "requestContactCode": Row("customer"),
     "listSessions": Row("customer agent"),
     "endSession": Row("customer agent", stranger=404, foreign=404),
     "createStaff": Row("owner staff:write"),

@@ -9,11 +9,13 @@ from uuid import UUID
 from booking_api.bookings import holding_rules as rules
 from booking_api.bookings.hold_queries import SlotWithCounts
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.refusals import TooManyHolds
+from booking_api.bookings.refusals import ContactUnproven, TooManyHolds
 from booking_api.bookings.schemas import BookingRow, Contact
 from booking_api.catalog.rules import places
 from booking_api.core.context import Context
 from booking_api.core.text.addresses import email_key, phone_key
+from booking_api.identity import operations as identity
+from booking_api.identity.notifier import delivers
 
 PURPOSE = "unpaid places"
 DIGEST_BYTES = 16
@@ -75,10 +77,35 @@ def require_room_of_contact(ctx: Context, facts: Facts, held: int) -> None:
 
     Raises `TooManyHolds`.
     """
-    wanted = sum(_places_by_slot(facts, facts.live).values())
-    if facts.contact_digest is not None and any(booking.price.due_on_site.amount for booking in facts.live):
+    facts.contact_held = held
+    if facts.contact_digest is not None and _is_due_on_site(facts):
         key: rules.Key = ("contact", facts.contact_digest, None)
-        _refuse_excess(ctx, {key: wanted}, {key: held})
+        _refuse_excess(ctx, {key: sum(_places_by_slot(facts, facts.live).values())}, {key: held})
+
+
+def needs_proof(ctx: Context, facts: Facts) -> bool:
+    """Whether the contact of an order that is about to be confirmed, or just was, has to have proven its address."""
+    contact = facts.bookings[0].contact
+    return rules.needs_proof(
+        bounded=rules.is_bounded(ctx.caller),
+        delivers=contact is not None and contact.email is not None and delivers(ctx.settings, "email"),
+        on_site=_is_due_on_site(facts),
+        places=facts.contact_held + sum(_places_by_slot(facts, facts.live).values()),
+        most=ctx.settings.unproven_places_on_site,
+    )
+
+
+async def require_proof(ctx: Context, facts: Facts) -> None:
+    """Raises `ContactUnproven`. Whoever asks in a batch leaves what needs a proof to the plain path."""
+    contact = facts.bookings[0].contact
+    if contact is None or contact.email is None or not needs_proof(ctx, facts):
+        return
+    if not await identity.has_proven(ctx, facts.order.customer_id, "email", contact.email):
+        raise ContactUnproven(limit=ctx.settings.unproven_places_on_site, held=facts.contact_held)
+
+
+def _is_due_on_site(facts: Facts) -> bool:
+    return any(booking.price.due_on_site.amount for booking in facts.live)
 
 
 def _refuse_excess(ctx: Context, wanted: Mapping[rules.Key, int], held: Mapping[rules.Key, int]) -> None:

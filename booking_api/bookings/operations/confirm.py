@@ -12,7 +12,7 @@ from uuid import UUID
 from booking_api.bookings import amounts
 from booking_api.bookings.details import missing_details
 from booking_api.bookings.hold_queries import sum_unpaid_of_contact
-from booking_api.bookings.operations.bounding import contact_digest, require_room_of_contact
+from booking_api.bookings.operations.bounding import contact_digest, require_proof, require_room_of_contact
 from booking_api.bookings.operations.complete import Confirmed, complete, keep_places
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Seen, require_order, require_version
@@ -49,6 +49,8 @@ async def begin(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | Non
     if step == "confirm" and facts.contact_digest is not None:
         found = await sum_unpaid_of_contact(ctx.db, ctx.org_id, [facts.contact_digest], facts.order.id, ctx.now)
         require_room_of_contact(ctx, facts, found[0].places)
+    if step == "confirm":
+        await require_proof(ctx, facts)
     match step:
         case "nothing":
             return None

@@ -54,6 +54,8 @@ class Facts:
     """Paid on site by booking, in minor units."""
     contact_digest: bytes | None = None
     """Of the contact that this operation gives the order, where places under one contact are counted."""
+    contact_held: int = 0
+    """What that contact keeps unpaid in other orders."""
     refunds: list[RefundFact] = dataclasses.field(default_factory=list)
     """What goes back of the order, of any payment, the oldest first."""
     hidden: frozenset[UUID] = frozenset()

@@ -12,7 +12,7 @@ from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words
 from booking_api.bookings.hold_queries import find_slots_and_counts
 from booking_api.bookings.holding_rules import Keeper, Key
-from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, unpaid
+from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, require_proof, unpaid
 from booking_api.bookings.operations.complete import Confirmed, complete
 from booking_api.bookings.operations.confirm import check, known_contacts, knows_its_customer
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
@@ -83,11 +83,13 @@ def sold_out(no_room: NoRoom) -> SoldOut:
 async def place_hold(wish: Wish) -> Facts:
     """Holds every booking of one order, or raises and leaves nothing: the caller's transaction is to be rolled back.
 
-    Raises `NoRoom`, `SeatTaken` and whatever `draft_holds` refuses.
+    Raises `NoRoom`, `SeatTaken`, `ContactUnproven` and whatever `draft_holds` refuses.
     """
     (drafted,) = await draft_holds([wish])
     if isinstance(drafted, DomainError):
         raise drafted
+    if drafted.is_confirmed:
+        await require_proof(drafted.ctx, drafted.facts)
     (outcome,) = await place_holds([drafted])
     if isinstance(outcome, NoRoom):
         raise outcome
@@ -119,6 +121,8 @@ async def draft_holds(wishes: Sequence[Wish]) -> list[Drafted | DomainError]:
     for wish, contact, keeper in zip(wishes, given, keepers, strict=True):
         try:
             draft = _draft(wish, offers, contact, keeper)
+            if keeper is not None and keeper.contact is not None:
+                draft.facts.contact_held = held["contact", keeper.contact, None]
             claim_room(wish.ctx, draft.facts, keeper, held)
             drafted.append(draft)
         except DomainError as refusal:

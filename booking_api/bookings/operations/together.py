@@ -12,7 +12,7 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.hold_queries import lock_orders_and_count
-from booking_api.bookings.operations.bounding import contact_digest, require_room_of_contact
+from booking_api.bookings.operations.bounding import contact_digest, needs_proof, require_room_of_contact
 from booking_api.bookings.operations.complete import Confirmed
 from booking_api.bookings.operations.confirm import check, confirm_now, with_contacts
 from booking_api.bookings.operations.facts import Facts, load, may_see, sees
@@ -56,7 +56,9 @@ async def hold_together(turns: Sequence[Turn[HoldWish]]) -> None:
     for turn, draft in zip(fresh, await draft_holds([_wish(turn) for turn in fresh]), strict=True):
         if isinstance(draft, DomainError):
             turn.outcome = draft
-        elif not turn.wish.wanted.confirm or (draft.is_confirmed and not _has_seats(draft.facts)):
+        elif not turn.wish.wanted.confirm or (
+            draft.is_confirmed and not _has_seats(draft.facts) and not needs_proof(turn.ctx, draft.facts)
+        ):
             drafted.append((turn, draft))
     held: list[tuple[Turn[HoldWish], Facts]] = []
     for (turn, _), outcome in zip(drafted, await place_holds([draft for _, draft in drafted]), strict=True):
@@ -107,7 +109,7 @@ async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
         except DomainError as refusal:
             turn.outcome = refusal
             continue
-        if step == "confirm" and not _has_seats(facts):
+        if step == "confirm" and not _has_seats(facts) and not needs_proof(turn.ctx, facts):
             now.append(Confirmed(turn.ctx, facts))
         elif step != "nothing":
             continue
