@@ -37,6 +37,16 @@ async def begin_in(world: World, slot_id: UUID, minutes: float, *, lasts: float 
     )  # fmt: skip
 
 
+async def delay_beyond_schedule(world: World, slot_id: UUID) -> None:
+    """It was to begin five minutes ago, and is expected in two hours: sales and the gate go by that."""
+    await begin_in(world, slot_id, -5, lasts=4)
+    now = utc_now()
+    await run(
+        world, "update slot set estimated_starts_at = $3, delay_updated_at = $4 where org_id = $1 and id = $2",
+        world.org.org_id, slot_id, now + timedelta(hours=2), now,
+    )  # fmt: skip
+
+
 async def end_sales(world: World, slot_id: UUID) -> None:
     await run(
         world, "update slot set booking_closes_at = $3 where org_id = $1 and id = $2",

@@ -15,10 +15,10 @@ from booking_api.bookings.operations.drafting import check_answers
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.hold import check_seats
 from booking_api.bookings.operations.refusing import Seen, already_used, require_booking, require_order, require_version
-from booking_api.bookings.operations.standing import ends_at, order_standing
+from booking_api.bookings.operations.standing import ends_at, order_standing, standing_of
 from booking_api.bookings.operations.write import announce, save, save_items
 from booking_api.bookings.refusals import HoldExpired
-from booking_api.bookings.rules import judge_item
+from booking_api.bookings.rules import judge_booking, judge_item
 from booking_api.bookings.schemas import BookingEdit, BookingRow, Contact, ItemEdit, ItemRow, OnSitePayment, Status
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, unprocessable
@@ -48,9 +48,9 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     changed = [item for item in facts.items[booking.id] if after.items[item.id] != before.items[item.id]]
     reseated = [item for item in changed if item.seat != before.items[item.id].seat]
     used = [item.id for item in changed if item.id in facts.admitted]
-    _require_unused(ctx, facts, change, used)
     if reseated and facts.slot(booking).seat_layout_id is not None:
-        require_booking(ctx, facts, booking, "choose_seat")
+        _require_seat_choice(ctx, facts, booking)
+    _require_unused(ctx, facts, change, used)
     require_version(facts, None if expected is None else Seen(expected, booking.id))
     if status == "confirmed":
         missing = missing_details(booking, facts.items[booking.id], facts.definition(booking))
@@ -65,6 +65,13 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     await save(ctx, facts, [booking])
     if status == "confirmed":
         await announce(ctx, "booking.changed", [booking])
+
+
+def _require_seat_choice(ctx: Context, facts: Facts, booking: BookingRow) -> None:
+    """Asks for no reason where none helps. That seats are used is said of the items, by `_require_unused`."""
+    verdict = judge_booking("choose_seat", order_standing(ctx, facts), standing_of(ctx, facts, booking))
+    if verdict.code != "already_used":
+        require_booking(ctx, facts, booking, "choose_seat")
 
 
 def _require_unused(ctx: Context, facts: Facts, change: BookingEdit, used: Sequence[UUID]) -> None:
