@@ -5,10 +5,11 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import jwt
+import msgspec
 import pytest
 import qrcode
 import zxingcpp
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from booking_api.passes import drawing, rules
-from booking_api.passes.schemas import Claims
+from booking_api.passes.schemas import Claims, ItemStateRow, PassRequest, PassRow
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -189,3 +190,86 @@ def test_signature_names_its_organisation(org_id, mac):
 @pytest.mark.parametrize("signature", ["", "x", "A" * 21, "A" * 21 + "B", "A" * 21 + "é", "=" * 22, "!" * 44])
 def test_garbage_is_no_signature(signature):
     assert rules.read_signature(signature) is None
+
+
+def test_a_code_tells_what_it_claims_and_nothing_else_does():
+    claims = Claims(UUID(int=1), UUID(int=2), 1_700_000_000, 1_700_000_001, 1_700_000_002)
+    assert rules.find_claims(rules.write_code(claims, "a1", OTHER)) == claims
+    for code in ("", "a.b.c", f"{encode({'alg': 'EdDSA', 'kid': 'a1'})}.{encode({'sub': 'x'})}.{'A' * 86}"):
+        assert rules.find_claims(code) is None
+    code = rules.write_code(claims, "a1", KEY)
+    # What could be read, but isn't written as a pass is.
+    header = encode({"alg": "HS256", "kid": "a1"})
+    assert rules.find_claims(header + code[code.index(".") :]) is None
+
+
+def test_a_header_names_an_algorithm_and_a_short_key():
+    def kid_of(header: object) -> str | None:
+        return rules.find_kid(f"{encode(header)}.{encode({})}.{'A' * 86}")
+
+    assert kid_of({"alg": "EdDSA", "kid": "a"}) == "a"
+    assert kid_of({"alg": "EdDSA", "kid": "12345678"}) == "12345678"
+    for alg, kid in (("EdDSA", ""), ("EdDSA", "123456789"), ("HS256", "a"), ("none", "a"), ("eddsa", "a")):
+        assert kid_of({"alg": alg, "kid": kid}) is None
+    for header in ({"alg": "EdDSA"}, {"kid": "a"}, {"alg": "EdDSA", "kid": 1}, [], b"{"):
+        assert kid_of(header) is None
+
+
+def test_a_header_is_exactly_its_two_members():
+    code = rules.write_code(Claims(UUID(int=1), UUID(int=2), 1, 2, 3), "a1", KEY)
+    assert urlsafe_b64decode(code.split(".")[0] + "==") in {
+        b'{"alg":"EdDSA","kid":"a1"}', b'{"kid":"a1","alg":"EdDSA"}',
+    }  # fmt: skip
+
+
+MOMENT = datetime(2026, 6, 1, 12, 0, 1, 999_999, tzinfo=UTC)
+SECOND = MOMENT.replace(microsecond=0)
+ISSUED = PassRow(
+    UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4), "k", "code", SECOND, SECOND, SECOND + timedelta(hours=1), None
+)
+WISH = PassRequest(UUID(int=2), UUID(int=3), UUID(int=4), MOMENT, MOMENT + timedelta(hours=1))
+
+
+def test_a_moment_is_cut_to_its_second():
+    abroad = timezone(timedelta(hours=5, minutes=30))
+    assert rules.whole_seconds(MOMENT) == SECOND
+    assert rules.whole_seconds(MOMENT.astimezone(abroad)).isoformat() == "2026-06-01T12:00:01+00:00"
+
+
+def test_the_next_issue_is_now_or_a_second_after_the_last():
+    assert rules.next_issue(MOMENT, None) == SECOND
+    for ahead, expected in ((-5, 0), (-1, 0), (0, 1), (3, 4)):
+        latest = SECOND + timedelta(seconds=ahead)
+        assert rules.next_issue(MOMENT, latest) == SECOND + timedelta(seconds=expected)
+
+
+def test_what_a_pass_says():
+    assert rules.says(ISSUED, WISH)
+    assert not rules.says(None, WISH)
+    second = timedelta(seconds=1)
+    for change in (
+        {"item_id": UUID(int=9)}, {"slot_id": UUID(int=9)}, {"customer_id": UUID(int=9)},
+        {"valid_from": MOMENT + second}, {"valid_until": MOMENT + timedelta(hours=1) - second},
+    ):  # fmt: skip
+        assert not rules.says(ISSUED, msgspec.structs.replace(WISH, **change))
+
+
+@pytest.mark.parametrize(
+    ("current", "revoked_before", "revoked"),
+    [
+        (None, None, True), (None, SECOND, True), (SECOND, None, False), (SECOND, SECOND, False),
+        (SECOND + timedelta(1), SECOND, False), (SECOND, SECOND + timedelta(seconds=1), True),
+    ],
+)  # fmt: skip
+def test_a_code_is_good_until_it_is_revoked(current, revoked_before, revoked):
+    assert rules.is_revoked(SECOND, current, revoked_before) is revoked
+
+
+def test_the_current_pass_of_an_item():
+    columns = {name: getattr(ISSUED, name) for name in PassRow.__struct_fields__ if name != "revoked_at"}
+    row = ItemStateRow(**columns, first_admitted_at=MOMENT)
+    assert rules.current_pass(row) == ISSUED
+    nothing = dict.fromkeys(columns) | {"item_id": UUID(int=2)}
+    assert rules.current_pass(ItemStateRow(**nothing, first_admitted_at=None)) is None
+    with pytest.raises(AssertionError):
+        rules.current_pass(msgspec.structs.replace(row, kid=None))
