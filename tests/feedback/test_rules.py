@@ -50,7 +50,6 @@ def test_the_ends_of_a_scale_have_names(kind, ends):
     assert german is not None
     assert english is not None
     assert (german.min, german.max) == ends
-    assert [german.min_label[:4], german.max_label[:4]] == ["Sehr", "Sehr"] or kind in {"ces", "nps"}
     assert english == french
     assert len({german.min_label, german.max_label, english.min_label, english.max_label}) == 4
 
@@ -135,7 +134,7 @@ def test_answers_fit_their_kind(kind, score, text, pointer):
         return
     with pytest.raises(Unprocessable) as refused:
         rules.check_answer(kind, score, text)
-    assert [error.pointer for error in refused.value.errors] == [pointer]
+    assert [error.pointer for error in refused.value.errors or []] == [pointer]
 
 
 def test_a_refused_score_is_told_the_scale():
@@ -201,3 +200,12 @@ def test_a_summary():
     assert (nobody.key, nobody.title, nobody.count, nobody.response_rate) == (None, None, 1, None)
     (week,) = rules.summarise(["2026-12-28"], [ScoreCount("2026-12-28", "ces", MONDAY, 1, 1)], [], {}, by_week=True)
     assert week.key == "2026-W53"
+
+
+def test_a_prompt_that_was_never_asked_comes_before_the_first_that_was():
+    first = asked(1, FIRST, timedelta(days=90), booking_id=None)
+    assert decide([prompt(), prompt(SECOND)], [first], "visit", None, NOW) == Ask(prompt(SECOND), 2)
+
+
+def test_how_long_an_answer_may_be_edited_and_an_ask_is_open():
+    assert (timedelta(hours=1), timedelta(hours=24)) == (rules.EDITABLE, rules.OPEN)

@@ -1,6 +1,7 @@
 """The decisions of identity alone: sessions that have ended, copies of tokens, who may grant what."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -77,7 +78,7 @@ def test_what_a_session_runs_on(agent, device):
     assert rules.device_of(agent) == device
 
 
-def caller(role=None, *, kind="staff", scopes=()) -> Caller:
+def caller(role: Any = None, *, kind: Any = "staff", scopes=()) -> Caller:
     return Caller(kind, new_id(), role=role, scopes=frozenset(scopes))
 
 
@@ -111,7 +112,7 @@ def test_new_keys_fit_their_kind():
     for new in (NewKey(kind="publishable", name="k", scopes=["scan"]), NewKey(kind="secret", name="k")):
         with pytest.raises(Unprocessable) as refused:
             rules.check_new_key(owner, new)
-        assert [error.pointer for error in refused.value.errors] == ["/scopes"]
+        assert [error.pointer for error in refused.value.errors or []] == ["/scopes"]
     publishable, scanning = NewKey(kind="publishable", name="k"), NewKey(kind="secret", name="k", scopes=["scan"])
     rules.check_new_key(owner, publishable)
     rules.check_new_key(owner, scanning)

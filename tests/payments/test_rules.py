@@ -159,3 +159,25 @@ def test_what_an_app_is_told(given, status, amount):
     asks = intent is not None and intent.next_action is not None
     assert (answer.next_action is not None) == (asks and status == "requires_action")
     assert (answer.error is not None) == (status == "failed")
+
+
+def test_the_pauses_between_questions():
+    waited = [rules.pause(attempts).total_seconds() for attempts in range(8)]
+    assert waited == [2, 2, 4, 8, 16, 32, 60, 60]
+    of_refunds = [
+        rules.pause(attempts, rules.LONGEST_REFUND_PAUSE_SECONDS).total_seconds() for attempts in (11, 12, 500)
+    ]
+    assert of_refunds == [2048, 3600, 3600]
+    assert rules.pause(10**6, 10**9).total_seconds() == 2 * 2**20
+    # Whoever opened an intent has asked its provider by then.
+    assert rules.FIRST_CHECK_SECONDS == 15
+
+
+def test_a_question_is_not_put_off_beyond_the_last_moment():
+    def after(seconds: float) -> float | None:
+        at = rules.next_check("processing", 3, NOW + timedelta(seconds=seconds), NOW)
+        return None if at is None else (at - NOW).total_seconds()
+
+    assert [after(100), after(8), after(5), after(0.5), after(0), after(-5)] == [8, 8, 5, 0.5, 8, 8]
+    for status in rules.SETTLED:
+        assert rules.next_check(status, 3, NOW + timedelta(hours=1), NOW) is None
