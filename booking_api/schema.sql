@@ -151,6 +151,7 @@ CREATE TABLE public.booking (
     decide_by timestamp with time zone,
     offered_starts_at timestamp with time zone,
     name_words tsvector,
+    holds_sensitive boolean DEFAULT false NOT NULL,
     CONSTRAINT booking_slot_change_is_known CHECK ((slot_change = ANY (ARRAY['cancelled'::text, 'moved'::text, 'kept'::text]))),
     CONSTRAINT booking_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text]))),
     CONSTRAINT booking_words_are_of_a_contact CHECK (((name_words IS NULL) OR (contact IS NOT NULL)))
@@ -953,6 +954,8 @@ CREATE INDEX booking_order_pending ON public.booking_order USING btree (pending_
 CREATE INDEX booking_order_unpaid_address ON public.booking_order USING btree (org_id, address_digest, unpaid_until) INCLUDE (unpaid_places) WHERE ((address_digest IS NOT NULL) AND (unpaid_until IS NOT NULL));
 
 CREATE INDEX booking_order_unpaid_contact ON public.booking_order USING btree (org_id, contact_digest, unpaid_until) INCLUDE (unpaid_places) WHERE ((contact_digest IS NOT NULL) AND (unpaid_until IS NOT NULL));
+
+CREATE INDEX booking_sensitive ON public.booking USING btree (org_id, visit_ends_at) WHERE holds_sensitive;
 
 CREATE INDEX booking_slot ON public.booking USING btree (org_id, slot_id);
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from booking_api.bookings.schemas import BookingRow, Contact, ItemRow, Missing
 from booking_api.catalog.schemas import ProductDefinition
@@ -50,6 +51,21 @@ def contact_words(contact: Contact | None) -> str | None:
 def _answered(answers: Mapping[str, object] | None, code: str) -> bool:
     answer = None if answers is None else answers.get(code)
     return answer is not None and (not isinstance(answer, str) or is_visible(answer))
+
+
+def without_sensitive(definition: ProductDefinition, answers: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The answers that may stand in lists; None where none is left. The given ones are left as they are."""
+    if not answers or not definition.sensitive_codes:
+        return answers
+    return {code: value for code, value in answers.items() if code not in definition.sensitive_codes} or None
+
+
+def holds_sensitive(definition: ProductDefinition, booking: BookingRow, items: Sequence[ItemRow]) -> bool:
+    """Whether something sensitive was said about the booking or about one of its people."""
+    codes = definition.sensitive_codes
+    return bool(codes) and any(
+        not codes.isdisjoint(answers) for answers in (booking.answers, *(item.answers for item in items)) if answers
+    )
 
 
 def check_answer(definition: ProductDefinition, code: str, value: object, per: str) -> str | None:

@@ -10,7 +10,7 @@ import asyncpg
 from cryptography.fernet import InvalidToken
 
 from booking_api.bookings import queries, recovery, retention_queries, slot_rules
-from booking_api.bookings.operations import cancel, release, settle, slot_change
+from booking_api.bookings.operations import cancel, release, retention, settle, slot_change
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.bookings.operations.write import announce, save
@@ -24,7 +24,7 @@ from booking_api.core.money import Money
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
-from booking_api.identity import notifier, reach
+from booking_api.identity import audit, notifier, reach
 from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
 from booking_api.identity.notifier import Message
@@ -172,7 +172,8 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
             # Buried long ago, when nothing was to come any more. What came all the same goes back.
             if intent.status == "succeeded":
                 whole = Money(intent.amount, intent.currency)
-                await payments.open_refund(ctx, intent.id, order_id, None, whole, "no_room")
+                if await payments.open_refund(ctx, intent.id, order_id, None, whole, "no_room"):
+                    await audit.note(ctx, "order.refunded", "order", order_id, "no_room")
         else:
             await settle.settle(ctx, (await load(ctx, [order]))[0], intent)
 
@@ -224,8 +225,19 @@ async def release_holds(runtime: Runtime, event: StoredEvent) -> None:
 
 
 async def apply_retention(runtime: Runtime) -> int:
-    """Erases contacts and answers N days after the visit, as each organisation or the installation has set."""
-    return await _in_each_organisation(runtime, lambda db, org: _erase(runtime, db, org))
+    """Erases sensitive answers once the visit is over, and contacts and all other answers N days after it, as each
+    organisation or the installation has set."""
+    silenced = await _in_each_organisation(runtime, lambda db, org: _silence(runtime, db, org))
+    return silenced + await _in_each_organisation(runtime, lambda db, org: _erase(runtime, db, org))
+
+
+async def _silence(runtime: Runtime, db: Connection, org: Organisation) -> int:
+    """Erases what was said in confidence about visits that are over, and nothing else; the number of orders."""
+    ctx = await system_context(runtime, db, org.org_id)
+    due = [row.id for row in await retention_queries.lock_orders_to_silence(db, org.org_id, utc_now(), BATCH)]
+    if ctx is None or not due:
+        return 0
+    return await retention.silence(ctx, await load(ctx, await queries.lock_orders(db, org.org_id, due)))
 
 
 async def _erase(runtime: Runtime, db: Connection, org: Organisation) -> int:

@@ -188,7 +188,7 @@ async def insert_orders(
             org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at,
             confirmed_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, changed_xid,
-            name_words
+            name_words, holds_sensitive
           )
           select $1, b.id, b.order_id, b.position, b.customer_id,
             case when exists (select from booking t where t.org_id = $1 and t.reference = b.reference)
@@ -196,16 +196,16 @@ async def insert_orders(
             b.slot_id, b.product_id, b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price,
             b.total, b.channel, b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at, b.agreed_starts_at,
             b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
-            pg_current_xact_id()::text::bigint, array_to_tsvector(string_to_array(b.words, ' '))
+            pg_current_xact_id()::text::bigint, array_to_tsvector(string_to_array(b.words, ' ')), b.holds_sensitive
           from unnest(
             $14::uuid[], $15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::uuid[],
             $22::int[], $23::uuid[], $24::text[], $25::int[], $26::jsonb[], $27::jsonb[], $28::jsonb[], $29::bigint[],
             $30::text[], $31::timestamptz[], $32::timestamptz[], $33::timestamptz[], $34::timestamptz[],
-            $35::timestamptz[], $36::uuid[], $37::uuid[], $38::text[]
+            $35::timestamptz[], $36::uuid[], $37::uuid[], $38::text[], $39::boolean[]
           ) as b (
             id, order_id, position, customer_id, reference, spare, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at,
-            agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, words
+            agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, words, holds_sensitive
           )
           returning id, reference
         ), itemised as (
@@ -216,8 +216,8 @@ async def insert_orders(
           select $1, i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
             i.companion_item_id, array_to_tsvector(string_to_array(i.words, ' '))
           from unnest(
-            $39::uuid[], $40::uuid[], $41::uuid[], $42::int[], $43::uuid[], $44::text[], $45::text[], $46::jsonb[],
-            $47::text[], $48::bigint[], $49::uuid[], $50::text[]
+            $40::uuid[], $41::uuid[], $42::uuid[], $43::int[], $44::uuid[], $45::text[], $46::text[], $47::jsonb[],
+            $48::text[], $49::bigint[], $50::uuid[], $51::text[]
           ) as i (
             id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id, words
           )
@@ -355,18 +355,19 @@ async def update_orders(
           update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
             cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
             visit_ends_at = c.visit_ends_at, status_reason = c.status_reason, version = booking.version + 1,
-            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $22, changed_xid = pg_current_xact_id()::text::bigint
+            holds_sensitive = c.holds_sensitive,
+            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $23, changed_xid = pg_current_xact_id()::text::bigint
           from unnest(
             $11::uuid[], $12::text[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::text[], $17::bigint[],
-            $18::timestamptz[], $19::timestamptz[], $20::text[], $21::text[]
+            $18::timestamptz[], $19::timestamptz[], $20::text[], $21::text[], $22::boolean[]
           ) as c (
             id, status, contact, answers, price, cancel_reason, refund_amount, confirmed_at, visit_ends_at, status_reason,
-            words
+            words, holds_sensitive
           )
           where booking.org_id = $1 and booking.id = c.id
         )
         update booking_order set status = c.status, expires_at = c.expires_at, pending_until = c.pending_until,
-          intent_id = c.intent_id, status_reason = c.status_reason, version = booking_order.version + 1, updated_at = $22,
+          intent_id = c.intent_id, status_reason = c.status_reason, version = booking_order.version + 1, updated_at = $23,
           unpaid_until = c.unpaid_until, unpaid_places = c.unpaid_places,
           contact_digest = coalesce(c.contact_digest, booking_order.contact_digest)
         from unnest(

@@ -40,6 +40,26 @@ async def raise_orders_to_erase(db: Connection, org_id: UUID, visit_before: date
     )
 
 
+async def lock_orders_to_silence(db: Connection, org_id: UUID, now: datetime, limit: int) -> list[DueOrder]:
+    """Locks orders with bookings whose visit is over and about which something sensitive was said, whatever became of
+    them. Those that somebody works on are left for later."""
+    return await fetch_all(
+        db,
+        DueOrder,
+        """
+        select o.id from booking_order o
+        where o.org_id = $1 and o.id in (
+          select b.order_id from booking b where b.org_id = $1 and b.visit_ends_at <= $2 and b.holds_sensitive
+          order by b.visit_ends_at limit $3
+        )
+        order by o.id for update skip locked
+        """,
+        org_id,
+        now,
+        limit,
+    )
+
+
 class Erased(msgspec.Struct, frozen=True):
     id: UUID
     customer_id: UUID
@@ -55,6 +75,7 @@ async def erase_bookings(
         Erased,
         """
         update booking set contact = null, name_words = null, answers = null, cancel_reason = null, erased_at = $4,
+          holds_sensitive = false,
           version = booking.version + 1, updated_at = $4, changed_xid = pg_current_xact_id()::text::bigint
         where org_id = $1 and order_id = any($2::uuid[]) and visit_ends_at < $3 and erased_at is null
         returning id, customer_id

@@ -130,6 +130,7 @@ def _question_answer(question: QuestionDefinition, languages: Languages) -> Ques
         per=question.per,
         label=pick(question.label, languages),
         choices=None if choices is None else [ChoiceAnswer(c.value, pick(c.label, languages)) for c in choices],
+        sensitive=question.sensitive,
     )
 
 

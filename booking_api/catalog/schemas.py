@@ -135,6 +135,9 @@ class QuestionDefinition(msgspec.Struct, frozen=True, kw_only=True):
     per: Literal["booking", "item"]
     label: Texts
     choices: list[Choice] | None = None
+    sensitive: bool = False
+    """Whether the answers say something about health, belief or the like. They are shown with their booking alone,
+    never in lists, and are erased as soon as the visit is over."""
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -167,6 +170,11 @@ class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Whether each item needs a name before the booking can be confirmed."""
     on_site_payment: bool = True
     """Whether `on_site` is offered as a payment method."""
+
+    @cached_property
+    def sensitive_codes(self) -> frozenset[str]:
+        """The codes of its questions whose answers are sensitive."""
+        return frozenset(question.code for question in self.questions if question.sensitive)
 
     @cached_property
     def price_changes(self) -> list[date]:
@@ -347,6 +355,13 @@ class QuestionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     per: Annotated[str, msgspec.Meta(description="x-extensible-enum: booking, item")]
     label: str
     choices: list[ChoiceAnswer] | None = None
+    sensitive: Annotated[
+        bool,
+        msgspec.Meta(
+            description="The answers are shown with their booking alone, never in lists, and are erased as soon as the "
+            "visit is over. Absent: false."
+        ),
+    ] = False
 
 
 class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -100,6 +100,7 @@ class QuestionElement(Element, frozen=True, kw_only=True):
     per: Literal["booking", "item"] = "booking"
     label: Texts
     choices: Annotated[list[ChoiceElement], msgspec.Meta(min_length=1, max_length=200)] | None = None
+    sensitive: bool = False
 
 
 class MediaElement(Element, frozen=True, kw_only=True):

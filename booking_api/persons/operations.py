@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, invalid
 from booking_api.identity import audit
-from booking_api.persons import queries
+from booking_api.persons import queries, rules
 from booking_api.persons.schemas import BookingsAhead, Person, PersonErased, PersonExport
 
 MOST_CUSTOMERS, MOST_ROWS, SHOWN = 100, 1_000, 20
@@ -31,7 +32,11 @@ async def export(ctx: Context, person: Person) -> PersonExport:
     """What is known of a person, at most 1,000 of each kind; the audit has who asked for whom."""
     ids = await _customers(ctx, person)
     org_id, limit = ctx.org_id, MOST_ROWS + 1
-    bookings = await queries.list_bookings(ctx.db, org_id, ids, limit)
+    found = await queries.list_bookings(ctx.db, org_id, ids, limit)
+    definitions = await catalog.load_definitions(
+        ctx.db, ctx.caches, org_id, [(row.product_id, row.product_version) for row in found]
+    )
+    bookings = [rules.known_booking(row, definitions[row.product_id, row.product_version]) for row in found]
     customers = await queries.list_customers(ctx.db, org_id, ids)
     if not bookings and not customers:
         raise NotFound("Nobody is known by this id.")

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all
-from booking_api.persons.schemas import FoundId, KnownBooking, KnownCustomer, KnownFeedback, KnownScan, KnownSession
+from booking_api.persons.schemas import BookingOf, FoundId, KnownCustomer, KnownFeedback, KnownScan, KnownSession
 
 # finding ----------------------------------------------------------------------------------------------------------
 
@@ -70,12 +70,13 @@ async def list_customers(db: Connection, org_id: UUID, customer_ids: Sequence[UU
     )
 
 
-async def list_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], limit: int) -> list[KnownBooking]:
+async def list_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], limit: int) -> list[BookingOf]:
     return await fetch_all(
         db,
-        KnownBooking,
+        BookingOf,
         """
-        select b.id, b.reference, b.status, b.created_at, b.visit_ends_at, b.contact, b.answers, b.cancel_reason, b.price,
+        select b.id, b.reference, b.status, b.product_id, b.product_version, b.created_at, b.visit_ends_at, b.contact, b.answers,
+          b.cancel_reason, b.price,
           coalesce(
             (
               select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -158,6 +159,7 @@ async def erase_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UU
         db,
         """
         update booking set contact = null, name_words = null, answers = null, cancel_reason = null, erased_at = $3,
+          holds_sensitive = false,
           version = version + 1, updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
         where org_id = $1 and customer_id = any($2::uuid[]) and erased_at is null
         """,

@@ -47,6 +47,26 @@ class KnownBooking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     price: dict[str, Any]
     items: list[dict[str, Any]]
     """Of each person: id, status, and as far as known name, seat and answers."""
+    withheld_answers: list[str] = []
+    """The codes of sensitive questions that were answered. The answers are in no export: the booking by itself has
+    them, for its customer and for staff, until the visit is over."""
+
+
+class BookingOf(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking as it is stored, with the version of the product that says which of its answers are sensitive."""
+
+    id: UUID
+    reference: str
+    status: str
+    product_id: UUID
+    product_version: int
+    created_at: datetime
+    visit_ends_at: datetime
+    contact: dict[str, Any] | None
+    answers: dict[str, Any] | None
+    cancel_reason: str | None
+    price: dict[str, Any]
+    items: list[dict[str, Any]]
 
 
 class KnownFeedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

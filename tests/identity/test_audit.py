@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from booking_api.bookings import jobs as bookings
 from booking_api.core.ids import new_id
 from booking_api.core.partitions import begins_of, first_id, month_of
 from booking_api.core.secrets import Vault
@@ -16,6 +17,7 @@ from booking_api.identity import audit, jobs, tokens
 from booking_api.lifetime import open_runtime
 from tests.bookings.journey import confirm, hold, owner_of, visit
 from tests.contract.test_queries import STATEMENTS
+from tests.inventory.helpers import news_of, patch_slot
 from tests.processes import run
 from tests.world import bearer, build_world
 
@@ -120,6 +122,65 @@ async def test_a_scan_without_an_override_adds_no_statement(api, world, monkeypa
         "/v1/scans", json={"code": booking["items"][0]["pass"]["code"], "nonce": str(new_id())}, headers=world.agent
     )
     assert asked == []
+
+
+async def test_who_cancelled_for_somebody_and_who_took_money_is_noted_without_what_was_typed(api, world):
+    for headers, kind in ((world.agent, "staff"), (world.key, "key")):
+        held = await hold(api, world.app, visit(world, "adult"))
+        booking = await confirm(api, owner_of(held), held)
+        paid = {"method": "terminal", "amount": booking["price"]["due_on_site"]}
+        if kind == "staff":
+            answer = await api.post(f"/v1/bookings/{held['id']}/payments", json=paid, headers=headers)
+            assert answer.status_code == 200, answer.text
+        for _ in range(2):
+            wish = {"reason": "Mrs Hopper is ill"}
+            cancelled = await api.post(f"/v1/bookings/{held['id']}/cancel", json=wish, headers=headers)
+            assert cancelled.status_code == 200, cancelled.text
+        found = [one for one in await entries(api, world) if one["object"]["id"] == held["id"]]
+        assert {one["actor"]["kind"] for one in found} == {kind}
+        expected = [("booking.cancelled", "refunded", 1), ("booking.settled", "terminal", 1)]
+        assert told(found) == (expected if kind == "staff" else [("booking.cancelled", None, 1)])
+    async with world.runtime.pool.acquire() as db:
+        assert "Hopper" not in str([tuple(row) for row in await db.fetch("select * from audit")])
+
+
+@pytest.mark.parametrize("paid", [True, False])
+async def test_a_customer_who_cancels_is_noted_where_money_goes_back(api, world, paid):
+    held = await hold(api, world.app, visit(world, "child"))
+    owner = owner_of(held)
+    booking = await confirm(api, owner, held)
+    if paid:
+        money = {"method": "cash", "amount": booking["price"]["due_on_site"]}
+        await api.post(f"/v1/bookings/{held['id']}/payments", json=money, headers=world.agent)
+    assert (await api.post(f"/v1/bookings/{held['id']}/cancel", headers=owner)).status_code == 200
+    found = await entries(api, world, action="booking.cancelled")
+    assert [(one["actor"]["kind"], one["reason_code"]) for one in found] == ([("customer", "refunded")] if paid else [])
+
+
+async def test_passes_that_a_moved_slot_issues_anew_are_noted_once(api, world):
+    held = await hold(api, world.app, visit(world, "adult", "child", slot=world.tower_slots[5]))
+    booking = await confirm(api, owner_of(held), held)
+    later = datetime.fromisoformat(booking["slot"]["starts_at"]) + timedelta(hours=3)
+    await patch_slot(api, world.manager, world.tower_slots[5], starts_at=later)
+    event = [one for one in await news_of(world, world.tower_slots[5]) if one.type == "slot.changed"][-1]
+    for _ in range(2):
+        await bookings.follow_slot(world.runtime, event)
+    [entry] = await entries(api, world, action="pass.reissued")
+    assert (entry["actor"]["kind"], entry["object"]) == ("system", {"type": "booking", "id": held["id"]})
+    assert entry["reason_code"] == "slot_changed"
+
+
+async def test_persons_and_codes_for_helped_customers_are_noted(api, world):
+    held = await hold(api, world.app, visit(world, "adult"))
+    booking = await confirm(api, owner_of(held), held)
+    code = await api.post(f"/v1/bookings/{held['id']}/resume-code", headers=world.agent)
+    assert code.status_code == 201, code.text
+    who = {"email": booking["contact"]["email"]}
+    assert (await api.post("/v1/persons/export", json=who, headers=world.owner)).status_code == 200
+    assert (await api.post("/v1/persons/erase", json=who, headers=world.owner)).status_code == 409
+    found = await entries(api, world)
+    assert told(found) == [("person.exported", None, 1), ("code.issued", None, 1)]
+    assert [one["object"]["type"] for one in found] == ["person", "booking"]
 
 
 async def test_commands_leave_entries(database_url, runtime, api, world):

@@ -107,6 +107,42 @@ async def test_a_new_price_makes_a_new_version_with_the_old_ids(world: World, tm
     assert (await load_json(world, tmp_path, small(prices=prices, units=units))).products.unchanged == 1
 
 
+async def test_a_question_that_becomes_sensitive_makes_a_version_and_one_that_never_was_makes_none(
+    world: World, tmp_path: Path
+) -> None:
+    text = {"code": "health", "type": "text", "label": {"en": "Health"}}
+    asked = [{"code": "shoes", "type": "number", "per": "item", "label": {"de": "Schuhe", "en": "Shoes"}}, text]
+    await load_json(world, tmp_path, small(questions=asked))
+    # As a version before this could be said had it stored.
+    await rows(
+        world,
+        """
+        with stripped as (
+          select v.product_id, v.version, jsonb_agg(q.value - 'sensitive' order by q.ordinality) as questions
+          from product_version v, jsonb_array_elements(v.definition -> 'questions') with ordinality q
+          where v.org_id = $1 group by v.product_id, v.version
+        )
+        update product_version v set definition = jsonb_set(v.definition, '{questions}', s.questions)
+        from stripped s where v.org_id = $1 and v.product_id = s.product_id and v.version = s.version
+        """,
+    )
+    open_one = [asked[0], {**text, "sensitive": False}]
+    for same in (asked, open_one):
+        assert (await load_json(world, tmp_path, small(questions=same))).products.unchanged == 1
+    marked = [asked[0], {**text, "sensitive": True}]
+    assert (await load_json(world, tmp_path, small(questions=marked))).products.changed == 1
+    assert (await load_json(world, tmp_path, small(questions=marked))).products.unchanged == 1
+    sql = """
+        select v.version, v.definition from product_version v join product p on p.org_id = $1 and p.id = v.product_id
+        where v.org_id = $1 and p.code = 'clocks' order by v.version
+        """
+    old, new = await rows(world, sql)
+    assert [one["sensitive"] for one in new["definition"]["questions"]] == [False, True]
+    assert [one["id"] for one in new["definition"]["questions"]] == [
+        one["id"] for one in old["definition"]["questions"]
+    ]
+
+
 async def test_a_product_is_taken_off_sale_and_stays_so(world: World, tmp_path: Path) -> None:
     await load_json(world, tmp_path, small(on_sale=False))
     sql = "select on_sale, version from product where org_id = $1 and code = 'clocks'"
@@ -209,6 +245,14 @@ BAD_PRODUCTS = [
     ({"schedules": [schedule(times=["10:00"], valid_until="2036-10-24")]}, "covers more than"),
     ({"charges": [{"code": "vat", "type": "tax", "label": {"en": "VAT"}}]}, "needs rate_basis_points"),
     ({"questions": [{"code": "q", "type": "choice", "label": {"en": "?"}}]}, "needs choices"),
+    (
+        {"questions": [{"code": "q", "type": "text", "label": {"en": "?"}, "sensitive": "yes"}]},
+        "$.questions[0].sensitive",
+    ),
+    (
+        {"questions": [{"code": "q", "type": "text", "label": {"en": "?"}, "sensitive": None}]},
+        "$.questions[0].sensitive",
+    ),
     ({"media": [{"url": "javascript:alert(1)", "type": "image/png"}]}, "$.media[0].url"),
 ]
 

@@ -27,6 +27,9 @@ from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent
 
+FOR_OTHERS = frozenset({"staff", "key"})
+"""Whose cancellations are noted although no money goes back: they act for somebody else."""
+
 
 async def cancel(
     ctx: Context, facts: Facts, wish: Cancellation, only: BookingRow | None = None, seen: Seen | None = None
@@ -70,6 +73,12 @@ async def cancel(
     for booking in chosen:
         if any(item.id in facts.admitted for item in facts.items[booking.id]):
             await audit.note(ctx, "booking.overridden", "booking", booking.id, "already_used")
+    notes = [
+        audit.noted(ctx, "booking.cancelled", "booking", booking.id, "refunded" if booking.refund_amount else None)
+        for booking in chosen
+        if booking.refund_amount or ctx.caller.kind in FOR_OTHERS
+    ]
+    await audit.write(ctx.db, ctx.org_id, notes)
     await _release(ctx, facts, chosen)
     await announce(ctx, "booking.cancelled", chosen)
 
@@ -142,6 +151,7 @@ async def refund_whole(ctx: Context, facts: Facts, intent: Intent, reason: str) 
         ctx, intent.id, facts.order.id, None, Money(intent.amount, intent.currency), reason
     )
     if opened is not None:
+        await audit.note(ctx, "order.refunded", "order", facts.order.id, reason)
         facts.refunds = [*facts.refunds, opened]
     if not facts.was_confirmed and facts.order.status in rules.FINAL:
         # Money came for an order that never stood: it isn't one of those that may be forgotten.

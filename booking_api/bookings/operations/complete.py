@@ -62,8 +62,12 @@ async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None
     await save_items(ctx, [item for item in waiting if item.seat is not None])
 
 
-async def issue_passes(ctx: Context, bookings: Sequence[tuple[Facts, BookingRow]]) -> None:
-    """Issues a pass for each active item of confirmed bookings whose current one says something else, or is missing."""
+async def issue_passes(ctx: Context, bookings: Sequence[tuple[Facts, BookingRow]]) -> int:
+    """Issues a pass for each active item of confirmed bookings whose current one says something else, or is missing.
+
+    How many stand in place of an earlier one.
+    """
+    reissued = 0
     wanted: list[PassRequest] = []
     facts_of: list[Facts] = []
     for facts, booking in bookings:
@@ -76,5 +80,7 @@ async def issue_passes(ctx: Context, bookings: Sequence[tuple[Facts, BookingRow]
             if item.status == "active" and not still_fits(current, request, admission, slot):
                 wanted.append(request)
                 facts_of.append(facts)
+                reissued += current is not None
     for facts, row in zip(facts_of, await passes.issue(ctx, wanted), strict=True):
         facts.passes[row.item_id] = row
+    return reissued

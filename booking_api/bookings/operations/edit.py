@@ -191,6 +191,7 @@ async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, paymen
     if payment.amount.currency != booking.price.total.currency or not 0 < payment.amount.amount <= due:
         raise unprocessable("/amount", f"At most {due} {booking.price.total.currency} (minor units) are due.")
     await payments.add_settlement(ctx, booking.order_id, booking.id, payment.method, payment.amount)
+    await audit.note(ctx, "booking.settled", "booking", booking.id, payment.method)
     facts.settled = {**facts.settled, booking.id: facts.settled.get(booking.id, 0) + payment.amount.amount}
     await save(ctx, facts, [booking])
     await announce(ctx, "booking.changed", [booking])

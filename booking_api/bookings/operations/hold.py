@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import queries
-from booking_api.bookings.details import contact_words
+from booking_api.bookings.details import contact_words, holds_sensitive
 from booking_api.bookings.hold_queries import find_slots_and_counts
 from booking_api.bookings.holding_rules import Keeper, Key
 from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, require_proof, unpaid
@@ -220,11 +220,12 @@ async def _insert(ctx: Context, orders: Sequence[Drafted]) -> None:
     ]  # fmt: skip
     drafts = [draft for one in orders for draft in one.draft.drafts]
     bookings = {draft.booking.id: draft.booking for draft in drafts}
+    sensitive = {d.booking.id for d in drafts if holds_sensitive(d.definition, d.booking, d.items)}
     new_bookings = [
         (b.id, b.order_id, b.position, b.customer_id, b.reference, new_code(REFERENCE_LENGTH), b.slot_id, b.product_id,
          b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel,
          b.visit_ends_at, b.created_at, b.confirmed_at, b.agreed_starts_at, b.agreed_ends_at, b.agreed_origin_id,
-         b.agreed_destination_id, contact_words(b.contact))
+         b.agreed_destination_id, contact_words(b.contact), b.id in sensitive)
         for b in bookings.values()
     ]  # fmt: skip
     new_items = [
@@ -234,7 +235,7 @@ async def _insert(ctx: Context, orders: Sequence[Drafted]) -> None:
         for i in draft.items
     ]  # fmt: skip
     for inserted in await queries.insert_orders(
-        ctx.db, ctx.org_id, columns(new_orders, 12), columns(new_bookings, 25), columns(new_items, 12)
+        ctx.db, ctx.org_id, columns(new_orders, 12), columns(new_bookings, 26), columns(new_items, 12)
     ):
         bookings[inserted.id].reference = inserted.reference
     for draft in drafts:

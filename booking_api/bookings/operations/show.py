@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.bookings import amounts, rules
-from booking_api.bookings.details import missing_details
+from booking_api.bookings.details import missing_details, without_sensitive
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.standing import free_until, news_of, order_standing
 from booking_api.bookings.rules import OrderStanding
@@ -75,9 +75,12 @@ def _slot_change(ctx: Context, facts: Facts, booking: BookingRow, actions: list[
 
 def show_booking(
     ctx: Context, facts: Facts, booking: BookingRow, prompt: FeedbackPrompt | None = None,
-    standing: OrderStanding | None = None,
+    standing: OrderStanding | None = None, *, sensitive: bool = False,
 ) -> Booking:  # fmt: skip
-    """A booking as its reader sees it at this moment. `standing`, the order's, spares finding it out again."""
+    """A booking as its reader sees it at this moment. `standing`, the order's, spares finding it out again.
+
+    `sensitive` shows the answers to sensitive questions: where somebody asks for this booking or its order by itself.
+    """
     standing = standing or order_standing(ctx, facts)
     own = standing.bookings[facts.bookings.index(booking)]
     actions = rules.booking_actions(standing, own)
@@ -109,7 +112,7 @@ def show_booking(
         product=product_brief(definition, ctx.languages),
         option=option_brief(option, currency, ctx.languages),
         contact=booking.contact,
-        answers=booking.answers,
+        answers=booking.answers if sensitive else without_sensitive(definition, booking.answers),
         items=[
             BookingItem(
                 id=item.id,
@@ -118,7 +121,7 @@ def show_booking(
                 title=titles.get(item.unit_id, ""),
                 name=item.name,
                 seat=item.seat if item.status == "active" else None,
-                answers=item.answers,
+                answers=item.answers if sensitive else without_sensitive(definition, item.answers),
                 status=item.status,
                 price=Money(item.amount, currency),
                 companion_item_id=item.companion_item_id,
@@ -188,7 +191,7 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
             methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),
         bookings=[
-            show_booking(ctx, facts, booking, prompt if index == 0 else None, standing)
+            show_booking(ctx, facts, booking, prompt if index == 0 else None, standing, sensitive=True)
             for index, booking in enumerate(shown)
         ],
         available_actions=[] if facts.hidden else rules.order_actions(standing),
@@ -207,7 +210,9 @@ class Show:
         return facts.shown[0] if self.booking_id is None else facts.booking(self.booking_id)
 
     def answer(self, ctx: Context, facts: Facts, prompt: FeedbackPrompt | None) -> Order | Booking:
-        return show_order(ctx, facts, prompt) if self.whole else show_booking(ctx, facts, self.booking(facts), prompt)
+        if self.whole:
+            return show_order(ctx, facts, prompt)
+        return show_booking(ctx, facts, self.booking(facts), prompt, sensitive=True)
 
     async def __call__(self, ctx: Context, facts: Facts) -> Any:
         """The answer, with the question that is due in it."""

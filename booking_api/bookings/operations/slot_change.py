@@ -14,6 +14,7 @@ from booking_api.bookings.operations.write import announce, save, save_agreed
 from booking_api.bookings.schemas import BookingRow, Cancellation
 from booking_api.bookings.slot_rules import News
 from booking_api.core.context import Context
+from booking_api.identity import audit
 from booking_api.inventory import operations as inventory
 
 
@@ -30,7 +31,8 @@ async def follow_slot(ctx: Context, facts: Facts, slot_ids: Sequence[object]) ->
     confirmed = [booking for booking in concerned if booking.status == "confirmed"]
     news = [(booking, news_of(ctx, facts, booking)) for booking in confirmed]
     for booking, one in news:
-        await issue_passes(ctx, [(facts, booking)])
+        if await issue_passes(ctx, [(facts, booking)]):
+            await audit.note(ctx, "pass.reissued", "booking", booking.id, "slot_changed")
         note(facts, booking, one)
     await save(ctx, facts, concerned)
     await save_agreed(ctx, confirmed)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from booking_api.bookings import queries
-from booking_api.bookings.details import contact_words
+from booking_api.bookings.details import contact_words, holds_sensitive
 from booking_api.bookings.operations.bounding import unpaid
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.rules import Action, next_status
@@ -63,12 +63,14 @@ async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingR
         )
         for o, facts in ((facts.order, facts) for facts in many)
     ]
+    facts_of = {booking.id: facts for facts in many for booking in facts.bookings}
     bookings = [
         (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at,
-         b.status_reason, contact_words(b.contact))
+         b.status_reason, contact_words(b.contact),
+         holds_sensitive(facts_of[b.id].definition(b), b, facts_of[b.id].items[b.id]))
         for b in changed
     ]  # fmt: skip
-    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 9), columns(bookings, 11), ctx.now)
+    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 9), columns(bookings, 12), ctx.now)
     for facts in many:
         facts.order.version += 1
     if left := {facts.order.customer_id for facts in many if facts.leaves_sessions}:
