@@ -14,6 +14,7 @@ from booking_api.catalog.schemas import Admission, OptionDefinition, Place, Pric
 from booking_api.core.errors import Invalid
 from booking_api.inventory import rules
 from booking_api.inventory.schemas import Delay, FoundSlot
+from tests.bookings.test_slot_rules import slot_of
 from tests.world import make_flight, make_tower
 
 DAY = date(2026, 6, 1)
@@ -271,3 +272,15 @@ def test_offers_over_many_days():
 def test_the_words_of_a_status():
     assert rules.STATUSES == ("cancelled", "closed", "sold_out", "limited", "available")
     assert isinstance(FLEX, OptionDefinition)
+
+
+def test_a_booked_slot_names_the_places_that_its_product_has():
+    here, there = (Place(id=UUID(int=n), code=f"P{n}", name="P", time_zone="UTC") for n in (8, 9))
+    flight, tower = make_flight(here, there), make_tower(here)
+    flown, visited = (rules.slot_answer(slot_of(), one, one.options[0]) for one in (flight, tower))
+    assert [None if place is None else place.code for place in (flown.origin, flown.destination, flown.venue)] == [
+        "P8", "P9", None,
+    ]  # fmt: skip
+    assert [None if place is None else place.code for place in (visited.origin, visited.destination, visited.venue)] == [
+        None, None, "P8",
+    ]  # fmt: skip
