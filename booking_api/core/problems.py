@@ -106,7 +106,7 @@ async def refuse_unrouted(scope: Scope, receive: Receive, send: Send, error: Dom
     settings = scope["litestar_app"].state.settings
     host = header(scope, b"host") or ""
     base_url = settings.base_url.rstrip("/") or url_of_host(scope["scheme"], host, f"{settings.host}:{settings.port}")
-    body = problem_body(error, base_url, scope.get("request_id", ""))  # type: ignore[arg-type]
+    body = problem_body(error, base_url, scope.get("request_id", ""), language_of(scope))  # type: ignore[arg-type]
     await BytesResponse(body, error.status, {"Cache-Control": "no-store"}, PROBLEM)(scope, receive, send)
 
 
@@ -128,7 +128,7 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         ctx.reply = reply
         return send(request, ctx)
     refusal = to_domain_error(error)
-    language = language_of(request)
+    language = language_of(request.scope)
     headers = {"Cache-Control": "no-store", "Content-Language": language}
     if refusal.retry_after_seconds is not None:
         headers["Retry-After"] = str(refusal.retry_after_seconds)

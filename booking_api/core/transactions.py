@@ -44,10 +44,10 @@ def base_url_of(request: Request[Any, Any, Any]) -> str:
     )
 
 
-def language_of(request: Request[Any, Any, Any]) -> str:
+def language_of(scope: Any) -> str:
     """The language of ours that the caller reads: as they ask, else their organisation's."""
-    auth: tuple[Organisation, Caller] | None = request.scope.get("auth")
-    asked = (header(request.scope, b"accept-language") or "")[:500]
+    auth: tuple[Organisation, Caller] | None = scope.get("auth")
+    asked = (header(scope, b"accept-language") or "")[:500]
     return languages_of(asked, "en" if auth is None else auth[0].locale)[0]
 
 

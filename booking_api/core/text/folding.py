@@ -99,6 +99,8 @@ def _word(part: str) -> tuple[str, str]:
         marks = part[position + 1 : position + 4]
         umlaut = next((_UMLAUTS[letter, mark] for mark in marks[: _marks(marks)] if (letter, mark) in _UMLAUTS), None)
         expanded.append(umlaut or _EXPANDED.get(letter, letter))
+    if all(unicodedata.category(letter[0])[0] == "M" for letter in plain if letter):
+        return "", ""  # Marks that stand by themselves are no word, and a second folding would take them for blanks.
     return _compose(plain), _compose(expanded)
 
 
