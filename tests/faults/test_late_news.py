@@ -99,10 +99,11 @@ async def test_a_guest_whose_answer_was_lost_is_told_of_the_refund(
     await no_room_left(world)
     await finish(settings, provider)
     first, second = [await wish.repeat(api) for _ in range(2)]
-    assert (first.status_code, second.headers.get("idempotency-replayed")) == (wish.status, "true"), first.text
-    for booking in (first.json(), second.json()):
-        assert (booking["status"], booking["payment"]["status"]) == ("rejected", "refunded")
-        assert (await api.get(f"/v1/bookings/{booking['id']}", headers=owner_of(booking))).status_code == 200
+    assert (first.status_code, second.headers.get("idempotency-replayed")) == (409, "true"), first.text
+    for told in (first.json(), second.json()):
+        assert told["code"] == "sold_out"
+        order = (await api.get(f"/v1/orders/{told['order_id']}", headers=owner_of(told))).json()
+        assert (order["status"], order["payment"]["status"]) == ("rejected", "refunded")
     charges = await provider.charges()
-    assert [charge["refunded"] for charge in charges] == [first.json()["price"]["total"]["amount"]]
+    assert [charge["refunded"] for charge in charges] == [order["price"]["total"]["amount"]]
     assert await wrongs(settings.database_url, charges, await provider.refunds()) == []
