@@ -7,6 +7,7 @@ Neither may hold up a sale. A new partition is made apart and attached, which do
 Dropping one does for a moment: it waits no longer than a fifth of a second for its turn, and else tries again later.
 """
 
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -17,14 +18,18 @@ from booking_api.core import queries
 from booking_api.core.db import Connection
 from booking_api.core.log import log
 
-DEFINITION_LOCK = 0x626F6F6B70617274
-"""The advisory lock of those who make and drop partitions: a hint that another worker is at it."""
+DEFINITION_LOCK = 0x626F6F6B << 32
 ATTACH_WAIT, DROP_WAIT = "1s", "200ms"
 HOT = (
     "autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0, "
     "autovacuum_analyze_scale_factor = 0.05, vacuum_truncate = off"
 )
 """For a partition whose rows are changed soon after they were inserted. It takes no options over from its table."""
+
+
+def lock_of(table: str) -> int:
+    """The advisory lock of those who make and drop partitions of a table: a hint that another worker is at it."""
+    return DEFINITION_LOCK | zlib.crc32(table.encode())
 
 
 class Span(NamedTuple):
@@ -78,7 +83,7 @@ async def make_partition(
     name = partition_name(table, begins)
     try:
         async with db.transaction():
-            if not await queries.begin_definition(db, DEFINITION_LOCK, ATTACH_WAIT):
+            if not await queries.begin_definition(db, lock_of(table), ATTACH_WAIT):
                 return False
             if begins in await begins_of(db, table):
                 return False
@@ -100,7 +105,7 @@ async def lock_for_drop(db: Connection, table: str) -> bool:
 
     The table before its partitions, as everybody who uses it does. Raises `asyncpg.LockNotAvailableError`.
     """
-    if not await queries.begin_definition(db, DEFINITION_LOCK, DROP_WAIT):
+    if not await queries.begin_definition(db, lock_of(table), DROP_WAIT):
         return False
     await db.execute(f"lock table {table} in access exclusive mode")
     return True

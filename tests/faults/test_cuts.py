@@ -96,7 +96,9 @@ async def test_every_kind_of_request_is_answered(
     for name in CALLS:
         answer = await ask(api, scene, name)
         assert answer.status_code < 500, f"{name}: {answer.status_code} {answer.text}"
-    assert await taken(world, world.tower_slots[0]) == (0, 0, 0), "the confirmed booking was cancelled after all"
+    unused = await api.get(f"/v1/bookings/{scene.unused['id']}", headers=world.key)
+    assert unused.json()["status"] == "cancelled", "it was cancelled after all"
+    assert await taken(world, world.tower_slots[0]) == (2, 2, 0), "who was admitted keeps the place"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
