@@ -74,7 +74,8 @@ CREATE TABLE public.attendance (
     entries integer NOT NULL,
     first_admitted_at timestamp with time zone NOT NULL,
     last_scan_nonce text NOT NULL,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    is_news boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_scale_factor='0.02');
 
@@ -928,6 +929,8 @@ ALTER TABLE ONLY public.tombstone
 
 ALTER TABLE ONLY public.worker_heartbeat
     ADD CONSTRAINT worker_heartbeat_pkey PRIMARY KEY (worker_id);
+
+CREATE INDEX attendance_news ON public.attendance USING btree (first_admitted_at) WHERE is_news;
 
 CREATE INDEX attendance_slot ON public.attendance USING btree (org_id, slot_id);
 

@@ -65,6 +65,7 @@ SCHEDULES: list[tuple[str, float, Periodic]] = [
     ("bookings.sweep_ended_holds", 1, bookings.sweep_ended_holds),
     ("bookings.sweep_undecided_payments", 5, bookings.sweep_undecided_payments),
     ("bookings.decide_for_silent", 5, bookings.decide_for_silent),
+    ("bookings.follow_admissions", 1, bookings.follow_admissions),
     ("bookings.apply_retention", 300, bookings.apply_retention),
     ("bookings.bury_abandoned_orders", 300, bookings.bury_abandoned_orders),
     ("payments.reconcile_payments", 1, payments.reconcile_payments),

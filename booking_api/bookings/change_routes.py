@@ -77,7 +77,7 @@ def _read(answer: Booking | Order, now: datetime, *, asked: bool) -> Reply:
 
 
 def _at_the_gate(booking: Booking, now: datetime) -> bool:
-    """Whether a scan may change at any moment what can be done with it; scans raise no version."""
+    """Whether a scan may have changed what can be done with it, and the worker not have raised its version yet."""
     admitted = any(item.admitted_at is not None for item in booking.items)
     return booking.status == "confirmed" and (admitted or booking.slot.admit_from <= now < booking.slot.admit_until)
 

@@ -10,7 +10,7 @@ import asyncpg
 from cryptography.fernet import InvalidToken
 
 from booking_api.bookings import queries, recovery, retention_queries, slot_rules
-from booking_api.bookings.operations import cancel, release, retention, settle, slot_change
+from booking_api.bookings.operations import admitted, cancel, release, retention, settle, slot_change
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.bookings.operations.write import announce, save
@@ -30,9 +30,12 @@ from booking_api.identity import queries as identity_queries
 from booking_api.identity.notifier import Message
 from booking_api.identity.system import system_context
 from booking_api.inventory import operations as inventory
+from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
 
 BATCH = 100
+ROUNDS = 10
+"""Batches that one run of a job does, where a batch may be of fewer bookings than it counts."""
 DEAD_AFTER = timedelta(days=7)
 """An order that never stood is kept this long after it ended, so that its customer still sees what became of it."""
 
@@ -217,6 +220,34 @@ async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
             after = found[-1].order_id
     if failure is not None:
         raise failure
+
+
+async def follow_admissions(runtime: Runtime) -> int:
+    """Tells whoever knows a booking that somebody of it was admitted; the number of bookings.
+
+    A scan writes no booking, so that it is quick and waits for no order; here the versions follow within a second.
+    """
+    done = 0
+    async with acquire(runtime) as db:
+        for _ in range(ROUNDS):
+            news = await passes.list_admission_news(db, BATCH)
+            told = sum([await _tell(runtime, db, org_id, item_ids) for org_id, item_ids in news.items()])
+            done += told
+            if not told or sum(map(len, news.values())) < BATCH:
+                break
+    return done
+
+
+async def _tell(runtime: Runtime, db: Connection, org_id: UUID, item_ids: list[UUID]) -> int:
+    try:
+        async with db.transaction():
+            ctx = await system_context(runtime, db, org_id)
+            return 0 if ctx is None else await admitted.tell_of_admissions(ctx, item_ids)
+    except GONE:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it was, it concerns this organisation alone
+        log.error("admissions.not_told", org_id=str(org_id), exc_info=error)
+        return 0
 
 
 async def release_holds(runtime: Runtime, event: StoredEvent) -> None:

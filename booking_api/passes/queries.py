@@ -164,13 +164,13 @@ async def find_key_owner(db: Connection, kid: str) -> UUID | None:
 
 
 async def enter(db: Connection, org_id: UUID, entry_columns: list[list[Any]], now: datetime) -> None:
-    """The items are inside from now on. The caller holds the locks of their bookings."""
+    """The items are inside from now on, which is news of those that never were. The caller locked their bookings."""
     await execute(
         db,
         """
         insert into attendance
-          (org_id, item_id, slot_id, inside, entries, first_admitted_at, last_scan_nonce, updated_at)
-        select $1, e.item_id, e.slot_id, true, 1, $5, e.nonce, $5
+          (org_id, item_id, slot_id, inside, entries, first_admitted_at, last_scan_nonce, updated_at, is_news)
+        select $1, e.item_id, e.slot_id, true, 1, $5, e.nonce, $5, true
         from unnest($2::uuid[], $3::uuid[], $4::text[]) as e (item_id, slot_id, nonce) order by e.item_id
         on conflict (org_id, item_id) do update
           set slot_id = excluded.slot_id, inside = true, entries = attendance.entries + 1,
@@ -218,3 +218,37 @@ async def restore_attendance(db: Connection, org_id: UUID, before: Sequence[Atte
 async def delete_attendance(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> None:
     """Forgets attendance that only an undone scan had begun."""
     await execute(db, "delete from attendance where org_id = $1 and item_id = any($2::uuid[])", org_id, item_ids)
+
+
+class NewsOfItem(msgspec.Struct, frozen=True):
+    org_id: UUID
+    item_id: UUID
+
+
+async def list_admission_news(db: Connection, limit: int) -> list[NewsOfItem]:
+    """Items, of any organisation, whose admission nobody was told of yet, the oldest first; for the job alone."""
+    return await fetch_all(
+        db,
+        NewsOfItem,
+        "select org_id, item_id from attendance where is_news order by first_admitted_at limit $1",
+        limit,
+    )
+
+
+class ToldItem(msgspec.Struct, frozen=True):
+    item_id: UUID
+
+
+async def hear_admission_news(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[ToldItem]:
+    """Marks the news of these items as told; those of which there were any still."""
+    return await fetch_all(
+        db,
+        ToldItem,
+        """
+        update attendance set is_news = false
+        where org_id = $1 and item_id = any($2::uuid[]) and is_news
+        returning item_id
+        """,
+        org_id,
+        item_ids,
+    )

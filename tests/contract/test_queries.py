@@ -46,6 +46,7 @@ ACROSS_ORGANISATIONS = {
     "inventory.calendar_queries.delete_forgotten": RETENTION,
     "inventory.calendar_queries.forget_before": RETENTION,
     "passes.queries.find_key_owner": KEYS,
+    "passes.queries.list_admission_news": "the job goes on with each organisation by itself",
     "payments.queries.claim_due_intents": EXPIRY,
     "payments.refund_queries.claim_due_refunds": EXPIRY,
     "payments.queries.list_decided": "one poll serves the payments that are waited for of every organisation",

@@ -1,6 +1,6 @@
 """Taking a scan back."""
 
-from booking_api.bookings.operations.admitted import give_back_unadmitted
+from booking_api.bookings.operations.admitted import lock_order_of, take_admissions_back
 from booking_api.checkin import archive_queries, queries, rules
 from booking_api.checkin.operations.scan import actor_of
 from booking_api.checkin.rules import LaterScan
@@ -27,6 +27,7 @@ async def undo(ctx: Context, nonce: str) -> UndoneScan:
     if found.undone_at is None and not own and not ctx.caller.may("scan:override", "manager"):
         raise Forbidden("You may undo your own scans within ten minutes; for others ask a manager.")
     if found.item_id is not None:
+        await lock_order_of(ctx, found.item_id)
         await queries.lock_bookings_of(ctx.db, ctx.org_id, [found.item_id])
     outcomes = await queries.find_outcomes(ctx.db, ctx.org_id, nonce)
     if not await queries.mark_undone(ctx.db, ctx.org_id, nonce, ctx.now, actor_of(ctx)):
@@ -43,7 +44,7 @@ async def undo(ctx: Context, nonce: str) -> UndoneScan:
     )
     await audit.note(ctx, "scan.undone", "item", found.item_id, None if own else "by_another")
     if never_here := [row.item_id for row in changed if row.nonce_before is None]:
-        await give_back_unadmitted(ctx, never_here)
+        await take_admissions_back(ctx, never_here)
     restored = {row.item_id for row in changed}
     items = [
         Presence(row.item_id, row.inside_before, row.entries_before)
