@@ -1,5 +1,7 @@
-"""The same machine with an organiser and a gate: the slot is delayed, moved, closed, cancelled and opened again, people
-are admitted and that is undone, in any order with what customers do. Places of people inside are never sold again."""
+"""The same machine with an organiser and a gate: the slot is delayed, moved, closed, cancelled and opened again, what is
+held on it is given back, people are admitted and that is undone, and customers who say nothing are served, in any order
+with what customers do. Places of people inside are never sold again, nobody's money is lost, and what a phone was told
+is what it would be shown."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,12 +22,15 @@ CHECKS = (
     doctor.suspects_slot_taken, doctor.suspects_quota_taken, doctor.suspects_seats, doctor.suspects_claims,
     doctor.suspects_inside, doctor.suspects_passes, doctor.suspects_order_states,
 )  # fmt: skip
+FEES = {"light": 10**9, "flex": 1000}
+"""What cancelling costs by the conditions of an option, at most what was paid."""
 REASON = {"reason": "Taken ill on board"}
 
 
 class Slots(Bookings):
     """Each booking of the model knows the `agreed` start, its `items` with their places, and the scans of those
-    `admitted`; an ended booking's items among them keep their places."""
+    `admitted`; an ended booking's items among them keep their places. `paid` was taken on site, `refunded` goes back;
+    `phone` is what its customer's phone was told last, up to `since`."""
 
     booked = Bookings.booked
 
@@ -77,7 +82,7 @@ class Slots(Bookings):
         if key:
             shown = self._shown(key)
             self.model[key].update(
-                agreed=self.starts_at, kept=False, admitted={},
+                agreed=self.starts_at, kept=False, admitted={}, paid=0, refunded=0, phone={}, since=None,
                 items={item["id"]: int(item["unit"] == "adult") for item in shown["items"]},
             )  # fmt: skip
         return key
@@ -120,10 +125,61 @@ class Slots(Bookings):
         answer = self.run(self.api.post(f"/v1/bookings/{key}/cancel", headers=booking["owner"]))
         if booking["status"] == "cancelled" or self.is_cancellable(booking):
             assert answer.status_code == 200, answer.text
-            booking["status"] = "cancelled"
+            self.end(booking, answer.json())
         else:
             assert (answer.status_code, answer.json()["code"]) == (409, "not_cancellable"), answer.text
             assert booking["status"] != "confirmed" or answer.json()["because"] == ["already_used"]
+
+    def end(self, booking: dict[str, Any], shown: dict[str, Any]) -> None:
+        """It is cancelled, and gives back what it has to: all where the slot isn't what was agreed."""
+        assert shown["status"] == "cancelled"
+        if booking["status"] == "cancelled":
+            return
+        whole = self.status == "cancelled" or booking["agreed"] != self.starts_at
+        kept = 0 if whole else FEES[booking["option"]]
+        booking["refunded"] = max(booking["paid"] - kept, 0)
+        booking["status"] = "cancelled"
+        self.check_money(booking, shown)
+
+    def check_money(self, booking: dict[str, Any], shown: dict[str, Any]) -> None:
+        said = sum(part["amount"]["amount"] for part in shown["payment"].get("refunds", []))
+        assert said == booking["refunded"], (booking, shown["payment"])
+        if said:
+            assert shown["payment"]["status"] == "refund_pending"
+
+    @rule(key=booked)
+    def settle(self, key: str) -> None:
+        """Staff take what is due on site."""
+        if not key:
+            return
+        booking = self.model[key]
+        due = self._shown(key)["price"]["due_on_site"]
+        cash = {"method": "cash", "amount": due}
+        answer = self.run(self.api.post(f"/v1/bookings/{key}/payments", json=cash, headers=self.world.agent))
+        if booking["status"] == "confirmed" and not booking["paid"]:
+            assert answer.status_code == 200, answer.text
+            booking["paid"] = due["amount"]
+        else:
+            assert answer.status_code == 409, answer.text
+
+    @rule(key=booked)
+    def synchronise(self, key: str) -> None:
+        """Once the worker has told all, a phone that is told what changed knows what it would be shown."""
+        if not key:
+            return
+        self.hear()
+        self.run(jobs.follow_admissions(self.world.runtime))
+        booking = self.model[key]
+        query = {"since": booking["since"]} if booking["since"] else {}
+        answer = self.run(self.api.get("/v1/sync", params=query, headers=booking["owner"])).json()
+        booking["since"] = answer["next_since"]
+        for item in answer["items"]:
+            booking["phone"] = item["data"]
+        if booking["status"] == "on_hold":
+            return  # It depends on the minute, and a phone counts it down by itself.
+        shown = self._shown(key)
+        for name in ("version", "status", "available_actions", "items", "slot_change", "payment", "missing"):
+            assert booking["phone"].get(name) == shown.get(name), name
 
     @rule(key=booked)
     def extend(self, key: str) -> None:
@@ -172,6 +228,39 @@ class Slots(Bookings):
         self.status = status
 
     @rule()
+    def release_holds(self) -> None:
+        """What is held and not paid is given back, whether its time is over or not."""
+        self.patch(release_holds=True)
+        for key, booking in self.model.items():
+            if booking["status"] == "on_hold":
+                booking["status"] = "expired"
+                assert self._shown(key)["status_reason"]["code"] == "released"
+
+    @rule()
+    def let_choices_run_out(self) -> None:
+        """Who hasn't chosen in time is served: cancelled → refunded, moved → kept."""
+        self.hear()
+        self.run(self._run_out())
+        self.run(jobs.decide_for_silent(self.world.runtime))
+        for key, booking in self.model.items():
+            if booking["status"] != "confirmed":
+                continue
+            if self.status == "cancelled":
+                shown = self._shown(key)
+                assert shown["status_reason"]["code"] == "slot_cancelled"
+                self.end(booking, shown)
+            elif booking["agreed"] != self.starts_at:
+                booking.update(agreed=self.starts_at, kept=True)
+                assert "slot_change" not in self._shown(key)
+
+    async def _run_out(self) -> None:
+        async with self.world.runtime.pool.acquire() as db:
+            await db.execute(
+                "update booking set decide_by = $3 where org_id = $1 and slot_id = $2 and decide_by is not null",
+                self.world.org.org_id, self.slot, utc_now() - timedelta(seconds=1),
+            )  # fmt: skip
+
+    @rule()
     def hear(self) -> None:
         """The worker brings the news of the slot to its bookings."""
         news = [
@@ -217,7 +306,7 @@ class Slots(Bookings):
         answer = self.run(self.api.post(f"/v1/bookings/{key}/cancel", json=REASON, headers=self.world.manager))
         if booking["status"] in {"confirmed", "cancelled"} or self.is_open(booking):
             assert answer.status_code == 200, answer.text
-            booking["status"] = "cancelled"
+            self.end(booking, answer.json())
         else:
             assert answer.status_code == 409, answer.text
 
