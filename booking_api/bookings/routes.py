@@ -57,6 +57,10 @@ TAG = "Bookings"
 ANYONE = Access(app=True, customer=True, staff="agent", scope="bookings:write")
 OWNER = Access(customer=True, staff="agent", scope="bookings:write")
 PENDING_RETRY_SECONDS = "2"
+PENDING = (
+    "The payment is under way; the server finishes it without the app. GET again, `Retry-After` says when. "
+    "The answer of a repeat with the same method and token as well."
+)
 MOST_SUPERSEDED = 5
 """How often one confirmation takes the place of a payment that somebody else has just begun."""
 HOLD_ERRORS = (SoldOut, SeatTaken, SalesClosed, TooManyHolds, PriceChanged, PartyNotAllowed, IdTaken)
@@ -303,7 +307,7 @@ async def _call_payment_off(request: AnyRequest, order_id: UUID, intent_id: UUID
 @endpoint(
     "POST", "/v1/orders/{order_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
     answers={200: Order, 202: Order}, errors=(NotFound, VersionConflict, *CONFIRM_ERRORS), conditional=True,
-    answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
+    answer_descriptions={202: PENDING},
     together=True,
 )  # fmt: skip
 async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
@@ -311,6 +315,11 @@ async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
 
     With a payment that needs a second step the answer is 202 with `payment.next_action`. A decline is 402 and keeps
     the hold. Repeating it in the final state is 200.
+
+    While a payment is under way (`pending`), the same method and token, or no payment at all, is a repeat: 202, and
+    nobody is charged again. With another method or token the payment starts anew: the open one is called off at its
+    provider, and what it brings all the same, however late, is given back in full without anybody asking. Should it
+    have succeeded meanwhile, it confirms the order (200) and the new one isn't begun.
     """
     async with offering_alternatives(request):
         return await _confirm(request, order_id, None, present_order)
@@ -319,13 +328,15 @@ async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
 @endpoint(
     "POST", "/v1/bookings/{booking_id:uuid}/confirm", tag=TAG, access=OWNER, body=Confirmation, body_optional=True,
     answers={200: Booking, 202: Booking}, errors=(NotFound, UseOrder, VersionConflict, *CONFIRM_ERRORS), conditional=True,
-    answer_descriptions={202: "The payment is under way; the server finishes it without the app. GET again."},
+    answer_descriptions={202: PENDING},
     together=True,
 )  # fmt: skip
 async def confirm_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
     """Confirm the order of a single booking.
 
-    The same as confirming its order. In an order of several it is 409 `use_order`.
+    The same as confirming its order, also while a payment is under way: the same method and token is a repeat (202),
+    another one takes its place, and what the one before brings all the same is given back. In an order of several it is
+    409 `use_order`.
     """
     async with offering_alternatives(request):
         return await _confirm(request, None, booking_id, present_booking(booking_id))

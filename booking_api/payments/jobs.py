@@ -9,12 +9,10 @@ from booking_api.core.clock import utc_now
 from booking_api.core.errors import DomainError
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.identity import audit
-from booking_api.identity.audit_schemas import Note
 from booking_api.payments import queries, refund_queries, rules
 from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
 from booking_api.payments.providers import provider_of
-from booking_api.payments.refunding import adopt, announce, ask_about_earlier
+from booking_api.payments.refunding import adopt, announce, ask_about_earlier, look_again, tell_of_failure
 from booking_api.payments.schemas import Charge, RefundOutcome, RefundRow, RefundTry
 
 BATCH = 20
@@ -63,6 +61,7 @@ async def execute_refunds(runtime: Runtime, now: datetime | None = None) -> int:
     """Gives back what was opened by `open_refund` and what is tried again, once each; the number that ended.
 
     Before a later try the provider is asked about the earlier ones: one that was taken for failed may have succeeded.
+    What had ended is due when the provider has news of it, and a few times later: a bank may return the money.
     """
     ended = 0
     for _ in range(ROUNDS):
@@ -77,6 +76,8 @@ async def execute_refunds(runtime: Runtime, now: datetime | None = None) -> int:
 
 async def _refund_one(runtime: Runtime, refund: RefundRow, now: datetime) -> bool:
     try:
+        if refund.status != "created":
+            return await look_again(runtime, refund, now)
         outcome, is_earlier = await _ask_for_refund(runtime, refund)
         async with acquire(runtime) as db, db.transaction():
             if is_earlier:
@@ -112,17 +113,14 @@ async def _record_refund(db: asyncpg.Connection, refund: RefundRow, outcome: Ref
         await refund_queries.postpone_refund(db, org_id, refund.id, tries, at, now)
         return False
     failure = (outcome.failure_code or "refused") if outcome.status == "failed" else None
+    again_at = None if failure else rules.next_look(now, now)
     ended = await refund_queries.finish_try(
-        db, org_id, refund.id, tries, outcome.status, outcome.provider_reference, failure, now
+        db, org_id, refund.id, tries, outcome.status, outcome.provider_reference, failure, again_at, now
     )
     if not ended:
         return False
-    if outcome.status == "failed":
-        # Nothing repeats this by itself: somebody tries it again, or gives the money back by hand.
-        log.error("refund.failed", refund_id=str(refund.id), intent_id=str(refund.intent_id), provider=refund.provider)
-        note = Note(org_id, "refund.failed", "system", None, None, "refund", refund.id, failure, "", now)
-        await audit.write(db, org_id, [note])
-        await announce(db, org_id, "refund.failed", refund, "failed", now)
+    if failure:
+        await tell_of_failure(db, refund, failure, now)
     else:
         await announce(db, org_id, "refund.settled", refund, "succeeded", now)
     return True

@@ -72,7 +72,8 @@ async def claim_due_refunds(db: Connection, now: datetime, leased_until: datetim
         from due, payment_intent i
         where r.org_id = due.org_id and r.id = due.id and i.org_id = r.org_id and i.id = r.intent_id
         returning r.org_id, r.id, r.intent_id, r.order_id, r.booking_id, r.amount, r.currency, r.reason, r.attempts,
-                  r.tries, i.provider, i.provider_reference as charge_reference
+                  r.tries, r.status, r.provider_reference, r.updated_at, i.provider,
+                  i.provider_reference as charge_reference
         """,
         now,
         leased_until,
@@ -87,7 +88,8 @@ async def find_refund_row(db: Connection, org_id: UUID, refund_id: UUID) -> Refu
         RefundRow,
         """
         select r.org_id, r.id, r.intent_id, r.order_id, r.booking_id, r.amount, r.currency, r.reason, r.attempts,
-               r.tries, i.provider, i.provider_reference as charge_reference
+               r.tries, r.status, r.provider_reference, r.updated_at, i.provider,
+               i.provider_reference as charge_reference
         from refund r join payment_intent i on i.org_id = r.org_id and i.id = r.intent_id
         where r.org_id = $1 and r.id = $2
         """,
@@ -98,7 +100,7 @@ async def find_refund_row(db: Connection, org_id: UUID, refund_id: UUID) -> Refu
 
 async def finish_try(
     db: Connection, org_id: UUID, refund_id: UUID, tries: int, status: str, provider_reference: str | None,
-    failure_code: str | None, now: datetime,
+    failure_code: str | None, next_check_at: datetime | None, now: datetime,
 ) -> int:  # fmt: skip
     """Notes how a try ended; 0 when that was noted before, or another try is under way by now."""
     return await execute(
@@ -106,10 +108,10 @@ async def finish_try(
         """
         update refund
         set status = $4, provider_reference = coalesce($5, provider_reference), failure_code = $6,
-            attempts = attempts + 1, next_check_at = null, updated_at = $7
+            attempts = attempts + 1, next_check_at = $7, updated_at = $8
         where org_id = $1 and id = $2 and status = 'created' and tries = $3
         """,
-        org_id, refund_id, tries, status, provider_reference, failure_code, now,
+        org_id, refund_id, tries, status, provider_reference, failure_code, next_check_at, now,
     )  # fmt: skip
 
 
@@ -126,20 +128,51 @@ async def postpone_refund(
     )  # fmt: skip
 
 
-async def lock_refund(db: Connection, org_id: UUID, refund_id: UUID) -> RefundRecord | None:
-    return await fetch_one(
+async def fail_after_all(
+    db: Connection, org_id: UUID, refund_id: UUID, tries: int, failure_code: str, now: datetime
+) -> int:
+    """A refund that had succeeded has failed after all; 0 when that was noted before, or it was tried again since."""
+    return await execute(
         db,
-        RefundRecord,
         """
-        select r.id, r.order_id, r.booking_id, r.intent_id, r.amount, r.currency, r.reason, r.status, r.tries,
-               r.failure_code, r.settled_method, r.created_at, r.updated_at, (
-                 select i.provider from payment_intent i where i.org_id = r.org_id and i.id = r.intent_id
-               ) as provider
-        from refund r where r.org_id = $1 and r.id = $2 for update
+        update refund set status = 'failed', failure_code = $4, next_check_at = null, updated_at = $5
+        where org_id = $1 and id = $2 and status = 'succeeded' and tries = $3
+        """,
+        org_id, refund_id, tries, failure_code, now,
+    )  # fmt: skip
+
+
+async def look_again_at(
+    db: Connection, org_id: UUID, refund_id: UUID, status: str, next_check_at: datetime | None
+) -> int:
+    """When the provider is asked next about a refund that had ended and is as it was."""
+    return await execute(
+        db,
+        "update refund set next_check_at = $4 where org_id = $1 and id = $2 and status = $3",
+        org_id,
+        refund_id,
+        status,
+        next_check_at,
+    )
+
+
+async def hurry_refund(db: Connection, org_id: UUID, refund_id: UUID, now: datetime) -> int:
+    """Lets the provider be asked about a refund as soon as the job runs; 0 where staff gave the money back."""
+    return await execute(
+        db,
+        """
+        update refund set next_check_at = $3
+        where org_id = $1 and id = $2 and status in ('created', 'succeeded', 'failed')
         """,
         org_id,
         refund_id,
+        now,
     )
+
+
+async def lock_refund(db: Connection, org_id: UUID, refund_id: UUID) -> int:
+    """Locks a refund until the transaction ends, before it is looked at; 0 where there is none."""
+    return await execute(db, "select id from refund where org_id = $1 and id = $2 for update", org_id, refund_id)
 
 
 async def find_refund(db: Connection, org_id: UUID, refund_id: UUID) -> RefundRecord | None:
@@ -148,10 +181,9 @@ async def find_refund(db: Connection, org_id: UUID, refund_id: UUID) -> RefundRe
         RefundRecord,
         """
         select r.id, r.order_id, r.booking_id, r.intent_id, r.amount, r.currency, r.reason, r.status, r.tries,
-               r.failure_code, r.settled_method, r.created_at, r.updated_at, (
-                 select i.provider from payment_intent i where i.org_id = r.org_id and i.id = r.intent_id
-               ) as provider
-        from refund r where r.org_id = $1 and r.id = $2
+               r.failure_code, r.settled_method, r.created_at, r.updated_at, i.provider
+        from refund r left join payment_intent i on i.org_id = r.org_id and i.id = r.intent_id
+        where r.org_id = $1 and r.id = $2
         """,
         org_id,
         refund_id,
@@ -174,17 +206,18 @@ async def begin_try(db: Connection, org_id: UUID, refund_id: UUID, now: datetime
 
 
 async def adopt_success(
-    db: Connection, org_id: UUID, refund_id: UUID, provider_reference: str | None, now: datetime
-) -> int:
+    db: Connection, org_id: UUID, refund_id: UUID, provider_reference: str | None, next_check_at: datetime | None,
+    now: datetime,
+) -> int:  # fmt: skip
     """A try that was taken for failed has succeeded after all."""
     return await execute(
         db,
         """
         update refund set status = 'succeeded', provider_reference = coalesce($3, provider_reference),
-          failure_code = null, next_check_at = null, updated_at = $4
+          failure_code = null, next_check_at = $4, updated_at = $5
         where org_id = $1 and id = $2 and status in ('created', 'failed')
         """,
-        org_id, refund_id, provider_reference, now,
+        org_id, refund_id, provider_reference, next_check_at, now,
     )  # fmt: skip
 
 

@@ -17,8 +17,10 @@ from booking_api.core.money import Money
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit
+from booking_api.identity.audit_schemas import Note
 from booking_api.payments import refund_queries as queries
 from booking_api.payments import rules
+from booking_api.payments.operations import may_record
 from booking_api.payments.providers import PROVIDERS, provider_of
 from booking_api.payments.schemas import (
     PaymentInProgress,
@@ -35,6 +37,8 @@ from booking_api.payments.schemas import (
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 LAST_ID = UUID(int=2**128 - 1)
 ASK_AGAIN_SECONDS = 5
+RETURNED = "returned"
+"""Why a refund failed that had succeeded: the customer's bank gave it back, say."""
 
 
 async def ask_about_earlier(runtime: Runtime, refund: RefundRow, tries: int) -> RefundOutcome:
@@ -79,11 +83,63 @@ async def look_into(runtime: Runtime, org_id: UUID, refund_id: UUID, now: dateti
 
 async def adopt(db: Connection, refund: RefundRow, outcome: RefundOutcome, now: datetime) -> bool:
     """Notes that a try which was taken for failed has succeeded. False when that was known, or it was settled on site."""
-    if not await queries.adopt_success(db, refund.org_id, refund.id, outcome.provider_reference, now):
+    again_at = rules.next_look(now, now)
+    if not await queries.adopt_success(db, refund.org_id, refund.id, outcome.provider_reference, again_at, now):
         return False
     log.warning("refund.succeeded_late", refund_id=str(refund.id))
     await announce(db, refund.org_id, "refund.settled", refund, "succeeded", now)
     return True
+
+
+async def hear(db: Connection, org_id: UUID, refund_id: UUID, provider: str, now: datetime) -> bool:
+    """Notes that a provider has news of a refund, in the caller's transaction. False where it isn't one of its own.
+
+    What the news are it is asked by the job: messages come late, twice and in any order, an answer is of this moment.
+    """
+    refund = await queries.find_refund_row(db, org_id, refund_id)
+    if refund is None or refund.provider != provider or not await may_record(db, org_id, refund.intent_id, provider):
+        return False
+    return await queries.hurry_refund(db, org_id, refund_id, now) > 0
+
+
+async def look_again(runtime: Runtime, refund: RefundRow, now: datetime) -> bool:
+    """Asks what became of a refund that had ended; whether it is another one than was believed.
+
+    A bank may return what succeeded days ago, and what was taken for failed may have come after all. Nothing is tried
+    again here. No transaction may be open meanwhile.
+    """
+    provider, found = provider_of(refund.provider, runtime.settings), []
+    if provider is not None:
+        tries = [RefundTry(refund=refund, number=number) for number in range(1, refund.tries + 1)]
+        found = await asyncio.gather(*(provider.find_refund(runtime, one) for one in tries))
+    word = rules.last_word(found, refund.provider_reference)
+    async with acquire(runtime) as db, db.transaction():
+        if word == "succeeded" and refund.status == "failed":
+            succeeded = next(one for one in found if one is not None and one.status == "succeeded")
+            return await adopt(db, refund, succeeded, now)
+        if word == "failed" and refund.status == "succeeded":
+            return await _fail_after_all(db, refund, now)
+        again_at = rules.next_look(refund.updated_at, now) if refund.status == "succeeded" else None
+        if word is None and any(one is not None for one in found):
+            again_at = now + rules.SAID_NOTHING
+        await queries.look_again_at(db, refund.org_id, refund.id, refund.status, again_at)
+        return False
+
+
+async def _fail_after_all(db: Connection, refund: RefundRow, now: datetime) -> bool:
+    """The money that was given back isn't with the customer: staff have it on their list again."""
+    if not await queries.fail_after_all(db, refund.org_id, refund.id, refund.tries, RETURNED, now):
+        return False
+    await tell_of_failure(db, refund, RETURNED, now)
+    return True
+
+
+async def tell_of_failure(db: Connection, refund: RefundRow, failure: str, now: datetime) -> None:
+    """Tells staff and bookings that a refund failed. Nothing repeats it by itself."""
+    log.error("refund.failed", refund_id=str(refund.id), intent_id=str(refund.intent_id), provider=refund.provider)
+    note = Note(refund.org_id, "refund.failed", "system", None, None, "refund", refund.id, failure, "", now)
+    await audit.write(db, refund.org_id, [note])
+    await announce(db, refund.org_id, "refund.failed", refund, "failed", now)
 
 
 async def retry(ctx: Context, refund_id: UUID) -> Refund:
@@ -129,7 +185,8 @@ async def settle(ctx: Context, refund_id: UUID, method: SettledMethod) -> Refund
 
 
 async def _lock(ctx: Context, refund_id: UUID) -> RefundRecord:
-    refund = await queries.lock_refund(ctx.db, ctx.org_id, refund_id)
+    await queries.lock_refund(ctx.db, ctx.org_id, refund_id)
+    refund = await queries.find_refund(ctx.db, ctx.org_id, refund_id)
     if refund is None:
         raise NotFound("There is no such refund.")
     return refund

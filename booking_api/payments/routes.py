@@ -12,10 +12,10 @@ from booking_api.core.http import Access, endpoint
 from booking_api.core.replies import JSON, encode, runtime_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit
-from booking_api.payments import refund_routes
+from booking_api.payments import refund_routes, refunding
 from booking_api.payments.operations import may_record, record_outcome
 from booking_api.payments.providers import PROVIDERS
-from booking_api.payments.schemas import WebhookReceipt
+from booking_api.payments.schemas import RefundNews, WebhookReceipt
 from booking_api.payments.webhooks import WebhookForged
 
 
@@ -34,7 +34,7 @@ async def receive_payment_webhook(request: Request[Any, Any, Any], provider: str
 
     For payment providers, not for apps. The body is the provider's own and must be signed as Standard Webhooks 1.0
     has it, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`. News about an unknown charge
-    are accepted and ignored; repeated and late news change nothing.
+    or refund are accepted and ignored; repeated and late news change nothing.
     """
     known = PROVIDERS.get(provider)
     runtime = runtime_of(request)
@@ -51,8 +51,9 @@ async def receive_payment_webhook(request: Request[Any, Any, Any], provider: str
     if news is not None:
         try:
             async with acquire(runtime) as db, db.transaction():
-                recorded = await may_record(db, news.org_id, news.intent_id, provider)
-                if recorded:
+                if isinstance(news, RefundNews):
+                    recorded = await refunding.hear(db, news.org_id, news.refund_id, provider, now)
+                elif recorded := await may_record(db, news.org_id, news.intent_id, provider):
                     await record_outcome(db, news.org_id, news.intent_id, news.outcome, now, provider=provider)
         except NotFound:
             recorded = False
@@ -69,16 +70,18 @@ class _ClaimedCharge(msgspec.Struct):
 
 
 class _ClaimedNews(msgspec.Struct):
-    charge: _ClaimedCharge
+    charge: _ClaimedCharge | None = None
+    refund: _ClaimedCharge | None = None
 
 
 def _count_forgery(runtime: Runtime, body: bytes, request_id: str) -> None:
     """Counts a forged webhook for the owners of the organisation that it names; the log has the others."""
     try:
-        org_id = msgspec.json.decode(body, type=_ClaimedNews).charge.metadata.org_id
+        claimed = msgspec.json.decode(body, type=_ClaimedNews)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return
-    audit.count_failure(runtime, org_id, "webhook.forged", "bad_signature", request_id)
+    if (about := claimed.charge or claimed.refund) is not None:
+        audit.count_failure(runtime, about.metadata.org_id, "webhook.forged", "bad_signature", request_id)
 
 
 ROUTES = [receive_payment_webhook, *refund_routes.ROUTES]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +16,7 @@ from booking_api.payments.schemas import (
     PaymentFailure,
     PaymentMethod,
     RefundFact,
+    RefundOutcome,
     RefundPart,
     RefundStatus,
 )
@@ -57,6 +59,32 @@ FIRST_CHECK_SECONDS = 15
 FIRST_PAUSE_SECONDS = 2
 LONGEST_PAUSE_SECONDS = 60
 LONGEST_REFUND_PAUSE_SECONDS = 3600
+
+
+REFUND_LOOKS = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
+"""How long after a refund succeeded its provider is asked whether the money came back to it: a bank may return it."""
+SAID_NOTHING = timedelta(minutes=10)
+"""When to ask again about a refund that had ended, where the provider didn't say."""
+
+
+def next_look(ended_at: datetime, now: datetime) -> datetime | None:
+    """When to ask next whether a refund that succeeded did so for good; None once no bank returns it any more."""
+    return next((ended_at + look for look in REFUND_LOOKS if ended_at + look > now), None)
+
+
+def last_word(found: Sequence[RefundOutcome | None], reference: str | None) -> Literal["succeeded", "failed"] | None:
+    """What became of a refund that had ended, by what its provider says of each of its tries; None where that isn't sure.
+
+    It has failed only where that is said of the try that was believed to have succeeded, whose `reference` is known,
+    or of every try: one that failed early says nothing about the one after it, and what was forgotten says nothing.
+    """
+    if any(one is not None and one.status == "succeeded" for one in found):
+        return "succeeded"
+    if not found or any(one is not None and one.status == "processing" for one in found):
+        return None
+    if reference is None:
+        return None if None in found else "failed"
+    return "failed" if any(one is not None and one.provider_reference == reference for one in found) else None
 
 
 def believe(intent: Intent, outcome: Outcome) -> Outcome:

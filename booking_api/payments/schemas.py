@@ -38,7 +38,8 @@ class PaymentInProgress(Conflict):
 
 
 class NewPayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the customer pays."""
+    """How the customer pays. While a payment is under way, the same method and token is a repeat of it; another method
+    or token takes its place."""
 
     method: Annotated[
         Method,
@@ -218,6 +219,10 @@ class RefundRow(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     """How often this try was asked about."""
     tries: int
+    status: RefundStatus
+    provider_reference: str | None
+    """The provider's id of the try that it last said something of."""
+    updated_at: datetime
     provider: str
     charge_reference: str | None
 
@@ -294,7 +299,8 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tries: int
     error_code: (
         Annotated[
-            str, msgspec.Meta(description="Why the last try failed. x-extensible-enum: refused, provider_missing")
+            str,
+            msgspec.Meta(description="Why the last try failed. x-extensible-enum: refused, returned, provider_missing"),
         ]
         | None
     ) = None
@@ -332,8 +338,15 @@ class WebhookNews(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
+class RefundNews(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified message of a provider that something became of one of our refunds: it is asked what."""
+
+    org_id: UUID
+    refund_id: UUID
+
+
 class WebhookReceipt(msgspec.Struct, frozen=True):
     """What became of a provider's message."""
 
     recorded: bool
-    """False when it spoke of a charge that isn't ours, or in a way that says nothing new to us."""
+    """False when it spoke of a charge or refund that isn't ours, or in a way that says nothing new to us."""

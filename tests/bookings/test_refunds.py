@@ -3,10 +3,12 @@
 import asyncio
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from booking_api.payments.jobs import execute_refunds
 from booking_api.payments.schemas import RefundTry
+from booking_api.payments.test_provider.books import Line
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit
 from tests.faults.books import wrongs
 from tests.payments.money import later, look, relay, work
@@ -261,3 +263,150 @@ def test_each_try_has_a_key_of_its_own():
     assert keys[0] == refund_id
     assert len(set(keys)) == 4
     assert keys == [RefundTry(refund, number).key for number in range(1, 5)]  # type: ignore[arg-type]
+
+
+# what its provider says later ---------------------------------------------------------------------------------------
+
+
+async def returned(api, world: World, provider: Provider, *, by: str):
+    """A refund that succeeded, and that the customer's bank returned since: heard of by a webhook or by asking."""
+    held, payment = await cancelled(api, world, "tok_refund_returned")
+    await provider.deliver(api)
+    books = provider.running.bank.books
+    books.late_seconds = 3600
+    await work(world)
+    before = await look(api, held)
+    assert (before["payment"]["status"], before["payment"]["refunded"]) == ("refunded", payment["amount"])
+    (refund,) = books.refunds.values()
+    books.take_back(refund)
+    if by == "webhook":
+        (answer, *_) = await provider.deliver(api)
+        assert (answer.status_code, answer.json()) == (202, {"recorded": True})
+        await execute_refunds(world.runtime)
+    else:
+        books.messages.clear()
+        await execute_refunds(world.runtime, later(hours=23))
+        assert (await look(api, held))["payment"]["status"] == "refunded", "nobody asked yet"
+        await execute_refunds(world.runtime, later(days=1, minutes=30))
+    return held, payment, before
+
+
+@pytest.mark.parametrize("by", ["webhook", "asking"])
+async def test_a_refund_that_a_bank_returned_is_failed_again(api, world: World, provider: Provider, by):
+    held, payment, before = await returned(api, world, provider, by=by)
+    assert "refund.failed" in await relay(world)
+    told = await look(api, held)
+    assert (told["payment"]["status"], told["payment"]["amount"]) == ("refund_failed", payment["amount"])
+    assert "refunded" not in told["payment"]
+    assert told["version"] > before["version"]
+    order = (await api.get(f"/v1/orders/{held['order_id']}", headers=owner_of(held))).json()
+    assert order["payment"]["status"] == "refund_failed"
+    (failed,) = await listed(api, world, "failed")
+    assert (failed["booking_id"], failed["error_code"], failed["tries"]) == (held["id"], "returned", 1)
+    assert failed["available_actions"] == ["retry", "settle"]
+    audit = (await api.get("/v1/audit", headers=world.owner)).json()["items"]
+    assert [e["reason_code"] for e in audit if e["action"] == "refund.failed"] == ["returned"]
+    # It is given back once more, by another key, and stays so whatever was said of the first one.
+    assert (await act(api, world, failed["id"], "retry")).status_code == 202
+    await work(world)
+    assert (await look(api, held))["payment"]["status"] == "refunded"
+    assert [refund["status"] for refund in await provider.refunds()] == ["succeeded", "failed"]
+    await sound(world, provider)
+
+
+@pytest.mark.parametrize("method", ["cash", "bank"])
+async def test_what_a_bank_returned_may_be_given_by_hand(api, world: World, provider: Provider, method):
+    held, payment, _ = await returned(api, world, provider, by="webhook")
+    (failed,) = await listed(api, world, "failed")
+    done = await act(api, world, failed["id"], "settle", {"method": method})
+    assert (done.status_code, done.json()["status"]) == (200, "settled")
+    message = {"refund": {"metadata": {"org_id": str(world.org.org_id), "refund_id": failed["id"]}}}
+    answer = await provider.post(api, msgspec.json.encode({"type": "refund.updated", **message}))
+    assert answer.json() == {"recorded": False}
+    await work(world)
+    shown = await look(api, held)
+    assert (shown["payment"]["status"], shown["payment"]["refunded"]) == ("refunded", payment["amount"])
+
+
+async def test_repeated_and_late_news_of_a_refund_change_nothing(api, world: World, provider: Provider):
+    held, _, _ = await returned(api, world, provider, by="webhook")
+    await relay(world)
+    (failed,) = await listed(api, world, "failed")
+    message = {"refund": {"metadata": {"org_id": str(world.org.org_id), "refund_id": failed["id"]}, "status": "failed"}}
+    body = msgspec.json.encode({"type": "refund.updated", **message})
+
+    async def tell_again() -> list[str]:
+        answers = await asyncio.gather(*(provider.post(api, body) for _ in range(5)))
+        assert [answer.json() for answer in answers] == [{"recorded": True}] * 5
+        await asyncio.gather(*(execute_refunds(world.runtime) for _ in range(3)))
+        return [kind for kind in await relay(world) if kind.startswith("refund.")]
+
+    version = (await look(api, held))["version"]
+    assert await tell_again() == []
+    assert (await look(api, held))["version"] == version
+    assert len(await provider.refunds()) == 1, "nothing tries it again by itself"
+    await act(api, world, failed["id"], "retry")
+    await work(world)
+    # What was said of the first try says nothing about the second, which succeeded.
+    assert await tell_again() == []
+    assert (await look(api, held))["payment"]["status"] == "refunded"
+    await sound(world, provider)
+
+
+async def test_a_failed_refund_that_came_after_all_is_heard_of_without_anybody_asking(
+    api, world: World, provider: Provider
+):
+    held, payment = await cancelled(api, world)
+    await execute_refunds(world.runtime, later())
+    await relay(world)
+    books = provider.running.bank.books
+    (refund,) = books.refunds.values()
+    refund.status = "succeeded"
+    next(iter(books.charges.values())).refunded = payment["amount"]["amount"]
+    books.write(Line(message=books._message_of(refund)))
+    await provider.deliver(api)
+    await execute_refunds(world.runtime)
+    assert "refund.settled" in await relay(world)
+    assert (await look(api, held))["payment"]["status"] == "refunded"
+    await sound(world, provider)
+
+
+@pytest.mark.parametrize("silent", ["down", "forgotten", "not offered"])
+async def test_a_provider_that_says_nothing_takes_nothing_back(api, world: World, provider: Provider, silent):
+    held, _ = await cancelled(api, world, "tok_ok")
+    await work(world)
+    (done,) = await listed(api, world, "succeeded")
+    if silent == "down":
+        provider.go_down()
+    elif silent == "forgotten":
+        provider.running.bank.books.refunds.clear()
+    else:
+        provider.configure(test_provider_url="")
+    for days in (1, 3, 7, 14, 30, 60):
+        await execute_refunds(world.runtime, later(days=days, hours=1))
+    assert await listed(api, world, "succeeded") == [done]
+    assert (await look(api, held))["payment"]["status"] == "refunded"
+    async with world.runtime.pool.acquire() as db:
+        due = await db.fetchval("select next_check_at from refund")
+    assert (due is not None) == (silent == "down"), "nobody asks for ever"
+
+
+@pytest.mark.parametrize("refund", [{}, {"metadata": {}}, {"metadata": {"org_id": "x", "refund_id": "y"}}, None, 7])
+async def test_news_of_no_refund_of_ours_are_ignored(api, world: World, provider: Provider, refund):
+    answer = await provider.post(api, msgspec.json.encode({"type": "refund.updated", "refund": refund}))
+    assert (answer.status_code, answer.json()) == (202, {"recorded": False})
+
+
+async def test_news_of_a_neighbour_s_refund_or_one_paid_on_site_are_ignored(api, world: World, provider: Provider):
+    held = await hold(api, world.app, visit(world, "adult"))
+    done = await confirm(api, owner_of(held), held)
+    cash = {"method": "cash", "amount": done["price"]["due_on_site"]}
+    await api.post(f"/v1/bookings/{held['id']}/payments", json=cash, headers=world.agent)
+    await api.post(f"/v1/bookings/{held['id']}/cancel", headers=owner_of(held))
+    (by_hand,) = await listed(api, world, "due_on_site")
+    await cancelled(api, world)
+    (pending,) = await listed(api, world, "pending")
+    for org_id, refund_id in ((world.org.org_id, by_hand["id"]), (uuid4(), pending["id"])):
+        metadata = {"org_id": str(org_id), "refund_id": refund_id}
+        body = msgspec.json.encode({"type": "refund.updated", "refund": {"metadata": metadata}})
+        assert (await provider.post(api, body)).json() == {"recorded": False}

@@ -16,6 +16,7 @@ from booking_api.payments.schemas import (
     Outcome,
     OutcomeStatus,
     RefundFact,
+    RefundOutcome,
     RefundStatus,
 )
 
@@ -181,3 +182,43 @@ def test_a_question_is_not_put_off_beyond_the_last_moment():
     assert [after(100), after(8), after(5), after(0.5), after(0), after(-5)] == [8, 8, 5, 0.5, 8, 8]
     for status in rules.SETTLED:
         assert rules.next_check(status, 3, NOW + timedelta(hours=1), NOW) is None
+
+
+# what is said of a refund later -------------------------------------------------------------------------------------
+
+
+def said(status: str, reference: str | None = None) -> RefundOutcome:
+    return RefundOutcome(status=status, provider_reference=reference)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "reference", "word"),
+    [
+        ([], None, None),
+        ([None], None, None),
+        ([said("succeeded", "re_1")], "re_1", "succeeded"),
+        ([said("failed", "re_1")], "re_1", "failed"),
+        ([said("failed", "re_1")], None, "failed"),
+        ([said("processing", "re_1")], "re_1", None),
+        # The first failed long ago; of the second, which succeeded, the provider has forgotten everything.
+        ([said("failed", "re_1"), None], "re_2", None),
+        ([said("failed", "re_1"), None], None, None),
+        ([said("failed", "re_1"), said("failed", "re_2")], "re_2", "failed"),
+        ([said("failed", "re_1"), said("failed", "re_2")], None, "failed"),
+        ([said("failed", "re_1"), said("processing")], "re_1", None),
+        ([said("processing"), said("succeeded", "re_2")], "re_1", "succeeded"),
+        ([said("failed", "re_1"), said("succeeded", "re_2")], "re_1", "succeeded"),
+    ],
+)
+def test_the_last_word_about_a_refund(found, reference, word):
+    assert rules.last_word(found, reference) == word
+
+
+def test_a_refund_is_looked_at_again_until_no_bank_returns_it():
+    looks = []
+    at = NOW
+    while (following := rules.next_look(NOW, at)) is not None:
+        assert following > at
+        looks.append((at := following) - NOW)
+    assert [look.days for look in looks] == [1, 3, 7, 14, 30]
+    assert rules.next_look(NOW, NOW + timedelta(days=1) - timedelta(microseconds=1)) == NOW + timedelta(days=1)

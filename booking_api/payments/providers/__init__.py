@@ -10,7 +10,7 @@ from typing import Protocol
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.providers.test import HttpTestProvider
-from booking_api.payments.schemas import Charge, Outcome, RefundOutcome, RefundTry, WebhookNews
+from booking_api.payments.schemas import Charge, Outcome, RefundNews, RefundOutcome, RefundTry, WebhookNews
 
 
 class Provider(Protocol):
@@ -40,7 +40,8 @@ class Provider(Protocol):
         ...
 
     async def refund(self, runtime: Runtime, attempt: RefundTry) -> RefundOutcome:
-        """Gives back a part of a charge, once for each try's key. `failed` is the provider's final word on that key."""
+        """Gives back a part of a charge, once for each try's key. `failed` is the provider's word on that key, and it
+        isn't given back by it once more; `succeeded` may still be returned by a bank."""
         ...
 
     async def find_refund(self, runtime: Runtime, attempt: RefundTry) -> RefundOutcome | None:
@@ -49,8 +50,8 @@ class Provider(Protocol):
 
     def read_webhook(
         self, runtime: Runtime, headers: Mapping[str, str], body: bytes, now: datetime
-    ) -> WebhookNews | None:
-        """A message of the provider; None when it isn't about a charge of ours. Raises `WebhookForged`."""
+    ) -> WebhookNews | RefundNews | None:
+        """A message of the provider; None when it isn't about a charge or refund of ours. Raises `WebhookForged`."""
         ...
 
 

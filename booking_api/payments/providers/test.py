@@ -18,6 +18,7 @@ from booking_api.payments.schemas import (
     NextAction,
     Outcome,
     OutcomeStatus,
+    RefundNews,
     RefundOutcome,
     RefundTry,
     WebhookNews,
@@ -48,9 +49,14 @@ class RefundDocument(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class RefundOfWebhook(msgspec.Struct, frozen=True):
+    metadata: dict[str, str]
+
+
 class WebhookDocument(msgspec.Struct, frozen=True):
     type: str
-    charge: ChargeDocument
+    charge: ChargeDocument | None = None
+    refund: RefundOfWebhook | None = None
 
 
 class HttpTestProvider:
@@ -83,7 +89,10 @@ class HttpTestProvider:
 
     async def refund(self, runtime: Runtime, attempt: RefundTry) -> RefundOutcome:
         refund = attempt.refund
-        body = {"key": str(attempt.key), "charge_key": str(refund.intent_id), "amount": refund.amount}
+        body = {
+            "key": str(attempt.key), "charge_key": str(refund.intent_id), "amount": refund.amount,
+            "metadata": {"org_id": str(refund.org_id), "refund_id": str(refund.id), "order_id": str(refund.order_id)},
+        }  # fmt: skip
         status, answer = await _call(runtime, "POST", "/refunds", body)
         return _refund_outcome(_read(answer, RefundDocument) if status in {200, 422} else None)
 
@@ -93,16 +102,22 @@ class HttpTestProvider:
 
     def read_webhook(
         self, runtime: Runtime, headers: Mapping[str, str], body: bytes, now: datetime
-    ) -> WebhookNews | None:
+    ) -> WebhookNews | RefundNews | None:
         check_signature(webhook_secrets(runtime.settings, runtime.vault), headers, body, now)
         document = _read(body, WebhookDocument)
-        if document is None or document.type != "charge.updated":
+        if document is None:
             return None
         try:
-            org_id, intent_id = UUID(document.charge.metadata["org_id"]), UUID(document.charge.metadata["intent_id"])
+            match document.type, document.charge, document.refund:
+                case "charge.updated", ChargeDocument() as charge, _:
+                    org_id, intent_id = UUID(charge.metadata["org_id"]), UUID(charge.metadata["intent_id"])
+                    return WebhookNews(org_id=org_id, intent_id=intent_id, outcome=_outcome(charge))
+                case "refund.updated", _, RefundOfWebhook(metadata=metadata):
+                    return RefundNews(org_id=UUID(metadata["org_id"]), refund_id=UUID(metadata["refund_id"]))
+                case _:
+                    return None
         except (KeyError, ValueError):
             return None
-        return WebhookNews(org_id=org_id, intent_id=intent_id, outcome=_outcome(document.charge))
 
 
 def _outcome(document: ChargeDocument | None) -> Outcome:

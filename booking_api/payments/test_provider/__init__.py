@@ -7,5 +7,6 @@ Tokens: `tok_ok` pays, `tok_decline` and `tok_insufficient` don't, `tok_redirect
 own, `tok_late` and `tok_late_decline` decide a few seconds later and say so by webhook, `tok_timeout` charges and
 then doesn't answer, `tok_error` fails once before it charges. `tok_stuck` never decides and can't be cancelled.
 `tok_refund_fails` pays, and of what is given back of it the first try fails; with `tok_refund_late` it takes a few
-seconds, and with `tok_refund_late_fails` it takes them and then fails, the first time.
+seconds, and with `tok_refund_late_fails` it takes them and then fails, the first time. With `tok_refund_returned` the
+first refund succeeds, and comes back from the customer's bank after these seconds.
 """

@@ -19,7 +19,11 @@ REDIRECT_SECONDS = 900
 """How long a customer may take on the page of the second step."""
 DECLINES = {"tok_decline": "card_declined", "tok_insufficient": "insufficient_funds"}
 LATE = {"tok_late": None, "tok_late_decline": "card_declined"}
-PAYS = {"tok_ok", "tok_timeout", "tok_error", "tok_refund_fails", "tok_refund_late", "tok_refund_late_fails"}
+REFUND_RETURNED = "tok_refund_returned"
+"""What is given back first comes back from the customer's bank after a while."""
+PAYS = {
+    "tok_ok", "tok_timeout", "tok_error", "tok_refund_fails", "tok_refund_late", "tok_refund_late_fails", REFUND_RETURNED,
+}  # fmt: skip
 STUCK = "tok_stuck"
 """A charge that stays undecided, as with a bank that doesn't answer its provider."""
 REFUND_LATE = {"tok_refund_late", "tok_refund_late_fails"}
@@ -55,8 +59,11 @@ class RefundRecord(msgspec.Struct, kw_only=True):
     amount: int
     status: str
     error: str | None = None
+    metadata: dict[str, str] = {}
     settles_at: float | None = None
     """When one that takes its time is decided."""
+    returns_at: float | None = None
+    """When the customer's bank returns the money."""
 
 
 class Message(msgspec.Struct, kw_only=True):
@@ -87,6 +94,8 @@ class Books:
         self._keys: dict[str, str] = {}
         """A charge's id → its key."""
         self.refunds: dict[str, RefundRecord] = {}
+        self._open_refunds: set[str] = set()
+        """The keys of those of which something is still to become."""
         self.messages: dict[str, Message] = {}
         self._messages_made = 0
         self._file = None
@@ -121,6 +130,10 @@ class Books:
                 self._undecided.pop(line.charge.key, None)
         elif line.refund:
             self.refunds[line.refund.key] = line.refund
+            if line.refund.status == "processing" or line.refund.returns_at is not None:
+                self._open_refunds.add(line.refund.key)
+            else:
+                self._open_refunds.discard(line.refund.key)
         elif line.message:
             self.messages[line.message.id] = line.message
             if line.message.copies <= 0:
@@ -183,9 +196,11 @@ class Books:
         return self.find(self._keys.get(charge_id, ""))
 
     def settle_due(self) -> None:
-        """Decides the late charges whose time has come."""
+        """Decides the late charges and refunds whose time has come."""
         for key in list(self._undecided):
             self.find(key)
+        for key in list(self._open_refunds):
+            self.find_refund(key)
 
     def settle(self, charge: ChargeRecord, error: str | None) -> None:
         """Ends a charge and remembers to tell its owner."""
@@ -207,14 +222,15 @@ class Books:
             self.write(Line(charge=charge), Line(message=self._message_about(charge)))
         return charge
 
-    def refund(self, key: str, charge_key: str, amount: int) -> RefundRecord:
+    def refund(self, key: str, charge_key: str, amount: int, metadata: dict[str, str] | None = None) -> RefundRecord:
         """Gives back a part of a charge, once for each key; `failed` for more than is left of it."""
         if (known := self.find_refund(key)) is not None:
             return known
         charge = self.find(charge_key)
         refund = RefundRecord(
-            id=f"re_{new_id().hex}", key=key, charge_key=charge_key, amount=amount, status="processing"
-        )
+            id=f"re_{new_id().hex}", key=key, charge_key=charge_key, amount=amount, status="processing",
+            metadata=metadata or {},
+        )  # fmt: skip
         if charge is not None and charge.token in REFUND_LATE:
             refund.settles_at = utc_now().timestamp() + self.late_seconds
             self.write(Line(refund=refund))
@@ -225,9 +241,19 @@ class Books:
     def find_refund(self, key: str) -> RefundRecord | None:
         """A refund as it is now."""
         refund = self.refunds.get(key)
-        if refund is not None and refund.status == "processing" and (refund.settles_at or 0) <= utc_now().timestamp():
+        now = utc_now().timestamp()
+        if refund is not None and refund.status == "processing" and (refund.settles_at or 0) <= now:
             self._decide_refund(refund)
+        elif refund is not None and refund.returns_at is not None and refund.returns_at <= now:
+            self.take_back(refund)
         return refund
+
+    def take_back(self, refund: RefundRecord) -> None:
+        """The customer's bank returns what was given back: it has failed after all."""
+        charge = self.charges[refund.charge_key]
+        refund.status, refund.error, refund.returns_at = "failed", "returned", None
+        charge.refunded -= refund.amount
+        self.write(Line(refund=refund), Line(charge=charge), Line(message=self._message_of(refund)))
 
     def _decide_refund(self, refund: RefundRecord) -> None:
         charge = self.find(refund.charge_key)
@@ -239,15 +265,27 @@ class Books:
             or (charge.token in REFUND_FAILS_ONCE and is_first)
         ):
             refund.status, refund.error = "failed", "refused"
-            self.write(Line(refund=refund))
+            lines = [Line(refund=refund)]
         else:
             refund.status = "succeeded"
+            if charge.token == REFUND_RETURNED and is_first:
+                refund.returns_at = utc_now().timestamp() + self.late_seconds
             charge.refunded += refund.amount
-            self.write(Line(refund=refund), Line(charge=charge))
+            lines = [Line(refund=refund), Line(charge=charge)]
+        if refund.settles_at is not None:
+            # Whoever asked was told that it takes its time.
+            lines.append(Line(message=self._message_of(refund)))
+        self.write(*lines)
 
     def _message_about(self, charge: ChargeRecord) -> Message:
+        return self._message({"type": "charge.updated", "charge": describe(charge)})
+
+    def _message_of(self, refund: RefundRecord) -> Message:
+        return self._message({"type": "refund.updated", "refund": refund})
+
+    def _message(self, document: dict[str, Any]) -> Message:
         self._messages_made += 1
-        body = msgspec.json.encode({"type": "charge.updated", "charge": describe(charge)}).decode()
+        body = msgspec.json.encode(document).decode()
         copies = 2 if self._messages_made % EVERY_NTH_WEBHOOK_TWICE == 0 else 1
         return Message(id=f"msg_{new_id().hex}", body=body, deliver_at=utc_now().timestamp(), copies=copies)
 

@@ -99,6 +99,7 @@ class RefundRequest(msgspec.Struct):
     key: str
     charge_key: str
     amount: int
+    metadata: dict[str, str] = {}
 
 
 @get("/healthz")
@@ -150,7 +151,7 @@ async def cancel_charge(request: Request[Any, Any, Any], key: str) -> Response[b
 @post("/refunds", status_code=200)
 async def create_refund(request: Request[Any, Any, Any]) -> Response[bytes]:
     wanted = msgspec.json.decode(await request.body(), type=RefundRequest)
-    refund = bank_of(request).books.refund(wanted.key, wanted.charge_key, wanted.amount)
+    refund = bank_of(request).books.refund(wanted.key, wanted.charge_key, wanted.amount, wanted.metadata)
     return answer(refund, 422 if refund.status == "failed" else 200)
 
 
