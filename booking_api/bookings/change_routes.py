@@ -34,11 +34,11 @@ from booking_api.bookings.schemas import (
     OnSitePayment,
     Order,
 )
+from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound, VersionConflict
 from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body
 from booking_api.core.replies import Reply, expected_version, send, version_etag
-from booking_api.core.transactions import reading, writing
+from booking_api.core.transactions import writing
 from booking_api.inventory.operations import SeatTaken
 
 READER = Access(customer=True, staff="agent", scope="bookings:read")
@@ -50,17 +50,15 @@ STAFF = Access(staff="agent", scope="bookings:write")
     "GET", "/v1/orders/{order_id:uuid}", tag=TAG, access=READER, answers={200: Order}, errors=(NotFound,),
     conditional=True,
 )  # fmt: skip
-async def get_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+async def get_order(ctx: Context, order_id: UUID) -> Reply:
     """Get an order with its bookings.
 
     Everything about it in one answer: status, price, payment, and each booking whole. Its ETag is its version; an
     order on hold depends on the minute and is never answered with 304.
     """
-    async with reading(request) as ctx:
-        order = await present_order(ctx, await load_order(ctx, order_id, partly=True))
-        asked = any(booking.feedback_prompt is not None for booking in order.bookings)
-        ctx.reply = _read(order, ctx.now, asked=asked)
-    return send(request, ctx)
+    order = await present_order(ctx, await load_order(ctx, order_id, partly=True))
+    asked = any(booking.feedback_prompt is not None for booking in order.bookings)
+    return _read(order, ctx.now, asked=asked)
 
 
 def _read(answer: Booking | Order, now: datetime, *, asked: bool) -> Reply:
@@ -90,53 +88,41 @@ def _come_again(thing: Booking | Order) -> dict[str, str]:
 
 
 @endpoint(
-    "GET",
-    "/v1/bookings/{booking_id:uuid}",
-    tag=TAG,
-    access=READER,
-    answers={200: Booking},
-    errors=(NotFound,),
+    "GET", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=READER, answers={200: Booking}, errors=(NotFound,),
     conditional=True,
-)
-async def get_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+)  # fmt: skip
+async def get_booking(ctx: Context, booking_id: UUID) -> Reply:
     """Get a booking.
 
     Its ETag is its version. A booking on hold depends on the minute and is never answered with 304.
     """
-    async with reading(request) as ctx:
-        booking = await present_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
-        ctx.reply = _read(booking, ctx.now, asked=booking.feedback_prompt is not None)
-    return send(request, ctx)
+    booking = await present_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
+    return _read(booking, ctx.now, asked=booking.feedback_prompt is not None)
 
 
 @endpoint(
-    "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, body=BookingEdit, answers={200: Booking},
+    "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, answers={200: Booking},
     errors=(NotFound, VersionConflict, HoldExpired, NotChangeable, AlreadyUsed, SeatTaken, Conflict), conditional=True,
 )  # fmt: skip
-async def edit_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+async def edit_booking(ctx: Context, booking_id: UUID, body: BookingEdit, expected_version: int | None) -> Reply:
     """Change details of a booking.
 
     Absent means untouched, null clears. Items match by id. Save piece by piece, so that an interrupted customer
     resumes anywhere. With `If-Match`, only if nothing changed meanwhile.
     """
-    change = await read_body(request, BookingEdit)
-    expected = expected_version(request)
-    async with writing(request) as ctx:
-        facts = await load_order_of(ctx, booking_id, lock=True)
-        booking = facts.booking(booking_id)
-        await editing.edit(ctx, facts, booking, change, expected)
-        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
-    return send(request, ctx)
+    facts = await load_order_of(ctx, booking_id, lock=True)
+    booking = facts.booking(booking_id)
+    await editing.edit(ctx, facts, booking, body, expected_version)
+    return versioned(await present_booking(booking_id)(ctx, facts))
 
 
-def _seen(request: AnyRequest, booking_id: UUID | None = None) -> Seen | None:
+def _seen(expected_version: int | None, booking_id: UUID | None = None) -> Seen | None:
     """What `If-Match` says that the caller has seen, of the order or of a booking."""
-    expected = expected_version(request)
-    return None if expected is None else Seen(expected, booking_id)
+    return None if expected_version is None else Seen(expected_version, booking_id)
 
 
 async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
-    seen = _seen(request, booking_id)
+    seen = _seen(expected_version(request), booking_id)
     async with offering_alternatives(request), writing(request) as ctx:
         facts = await lock_whole(ctx, order_id, booking_id)
         await editing.extend(ctx, facts, seen)
@@ -169,58 +155,50 @@ async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[byte
 
 
 @endpoint(
-    "POST", "/v1/orders/{order_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
-    answers={200: Order}, errors=(NotFound, NotCancellable, PriceChanged, VersionConflict), conditional=True,
+    "POST", "/v1/orders/{order_id:uuid}/cancel", tag=TAG, access=OWNER, body_optional=True, answers={200: Order},
+    errors=(NotFound, NotCancellable, PriceChanged, VersionConflict), conditional=True,
 )  # fmt: skip
-async def cancel_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
+async def cancel_order(ctx: Context, order_id: UUID, body: Cancellation, expected_version: int | None) -> Reply:
     """Cancel an order: held, being paid, or confirmed.
 
     Places are back at once, passes are revoked, and what `cancellation` said is refunded: `payment` says how far that
     is. An open payment is called off; what it brings all the same goes back. Repeating it is 200.
     """
-    wish, seen = await read_body(request, Cancellation, optional=True), _seen(request)
-    async with writing(request) as ctx:
-        facts = await load_order(ctx, order_id, lock=True)
-        await cancelling.cancel(ctx, facts, wish, seen=seen)
-        ctx.reply = versioned(await present_order(ctx, facts))
-    return send(request, ctx)
+    facts = await load_order(ctx, order_id, lock=True)
+    await cancelling.cancel(ctx, facts, body, seen=_seen(expected_version))
+    return versioned(await present_order(ctx, facts))
 
 
 @endpoint(
-    "POST", "/v1/bookings/{booking_id:uuid}/cancel", tag=TAG, access=OWNER, body=Cancellation, body_optional=True,
+    "POST", "/v1/bookings/{booking_id:uuid}/cancel", tag=TAG, access=OWNER, body_optional=True,
     answers={200: Booking}, errors=(NotFound, UseOrder, NotCancellable, PriceChanged, VersionConflict),
     conditional=True,
 )  # fmt: skip
-async def cancel_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+async def cancel_booking(ctx: Context, booking_id: UUID, body: Cancellation, expected_version: int | None) -> Reply:
     """Cancel one booking.
 
     In an order of several, a held booking and one that is being paid can't be cancelled by itself (409
     `use_order`), a confirmed one can.
     """
-    wish, seen = await read_body(request, Cancellation, optional=True), _seen(request, booking_id)
-    async with writing(request) as ctx:
-        facts = await load_order_of(ctx, booking_id, lock=True)
-        await cancelling.cancel(ctx, facts, wish, only=facts.booking(booking_id), seen=seen)
-        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
-    return send(request, ctx)
+    facts = await load_order_of(ctx, booking_id, lock=True)
+    seen = _seen(expected_version, booking_id)
+    await cancelling.cancel(ctx, facts, body, only=facts.booking(booking_id), seen=seen)
+    return versioned(await present_booking(booking_id)(ctx, facts))
 
 
 @endpoint(
-    "POST", "/v1/bookings/{booking_id:uuid}/payments", tag=TAG, access=STAFF, body=OnSitePayment, answers={200: Booking},
+    "POST", "/v1/bookings/{booking_id:uuid}/payments", tag=TAG, access=STAFF, answers={200: Booking},
     errors=(NotFound, Conflict),
 )  # fmt: skip
-async def settle_booking(request: AnyRequest, booking_id: UUID) -> Response[bytes]:
+async def settle_booking(ctx: Context, booking_id: UUID, body: OnSitePayment) -> Reply:
     """Settle on site.
 
     Staff note the cash or card money taken for a booking that is `due_on_site`; its passes are paid from then on.
     """
-    payment = await read_body(request, OnSitePayment)
-    async with writing(request) as ctx:
-        facts = await load_order_of(ctx, booking_id, lock=True)
-        booking = facts.booking(booking_id)
-        await editing.settle_on_site(ctx, facts, booking, payment)
-        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
-    return send(request, ctx)
+    facts = await load_order_of(ctx, booking_id, lock=True)
+    booking = facts.booking(booking_id)
+    await editing.settle_on_site(ctx, facts, booking, body)
+    return versioned(await present_booking(booking_id)(ctx, facts))
 
 
 ROUTES = [

@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from booking_api.bookings import queries
 from booking_api.bookings.change_routes import READER
-from booking_api.bookings.operations.facts import Facts, hide_unseen, load, load_order_of
+from booking_api.bookings.operations.facts import hide_unseen, load, load_order_of
 from booking_api.bookings.operations.refusing import require_booking
 from booking_api.bookings.operations.show import show_booking
 from booking_api.bookings.operations.sync import sync
@@ -24,11 +24,10 @@ from booking_api.bookings.schemas import Booking, BookingList, BookingsQuery, Re
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound, Overloaded, RateLimited
 from booking_api.core.http import Access, Binary, endpoint
-from booking_api.core.inputs import read_query
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.core.replies import Reply, encode, runtime_of, send
-from booking_api.core.transactions import reading, writing
+from booking_api.core.replies import Reply, encode, runtime_of
+from booking_api.core.transactions import reading
 from booking_api.identity import audit, reach
 from booking_api.identity import operations as identity
 
@@ -39,18 +38,15 @@ LONGEST_STREAM_SECONDS = 900
 """Then the stream ends and the app opens another, with a fresh token."""
 
 
-@endpoint("GET", "/v1/me/bookings", tag=TAG, access=CUSTOMER, query=BookingsQuery, answers={200: BookingList})
-async def list_my_bookings(request: Request[Any, Any, Any]) -> Response[bytes]:
+@endpoint("GET", "/v1/me/bookings", tag=TAG, access=CUSTOMER)
+async def list_my_bookings(ctx: Context, query: BookingsQuery) -> BookingList:
     """List your bookings.
 
     Newest first, each as self-sufficient as when it is asked for by itself.
     """
-    query = read_query(request, BookingsQuery)
     before = read_cursor(query.cursor, tuple[UUID])[0] if query.cursor else None
-    async with reading(request) as ctx:
-        assert ctx.caller.subject_id is not None
-        ctx.reply = Reply(await _list(ctx, query, before))
-    return send(request, ctx)
+    assert ctx.caller.subject_id is not None
+    return await _list(ctx, query, before)
 
 
 async def _list(ctx: Context, query: BookingsQuery, before: UUID | None) -> BookingList:
@@ -83,45 +79,40 @@ async def _show(ctx: Context, order_ids: list[UUID], booking_ids: list[UUID]) ->
     return [shown[booking_id] for booking_id in booking_ids if booking_id in shown]
 
 
-@endpoint("GET", "/v1/sync", tag=TAG, access=CUSTOMER, query=SyncQuery, answers={200: SyncPage}, errors=(SyncExpired,))
-async def sync_changes(request: Request[Any, Any, Any]) -> Response[bytes]:
+@endpoint("GET", "/v1/sync", tag=TAG, access=CUSTOMER, errors=(SyncExpired,))  # fmt: skip
+async def sync_changes(ctx: Context, query: SyncQuery) -> SyncPage:
     """Get what changed since.
 
     All that an app needs to show bookings and passes without a network. Keep `next_since` and send it as `since`
     next time; while `has_more`, ask again at once. A thing may come twice: the higher `version` counts.
     """
-    query = read_query(request, SyncQuery)
-    async with reading(request) as ctx:
-        assert ctx.caller.subject_id is not None
-        ctx.reply = Reply(await sync(ctx, query, ctx.caller.subject_id))
-    return send(request, ctx)
+    assert ctx.caller.subject_id is not None
+    return await sync(ctx, query, ctx.caller.subject_id)
+
+
+async def _resume_again(ctx: Context, _stored: bytes, booking_id: UUID) -> ResumeCode:
+    return await _resume_code(ctx, booking_id)
 
 
 @endpoint(
     "POST", "/v1/bookings/{booking_id:uuid}/resume-code", tag=TAG, access=HELPS, answers={201: ResumeCode},
-    errors=(NotFound, Conflict),
+    errors=(NotFound, Conflict), renew=_resume_again,
 )  # fmt: skip
-async def create_resume_code(request: Request[Any, Any, Any], booking_id: UUID) -> Response[bytes]:
+async def create_resume_code(ctx: Context, booking_id: UUID) -> Reply:
     """Get a code to go on with on another device.
 
     The code works once, for ten minutes, with `POST /v1/tokens {grant: "code"}` on the other device. A customer's code
     opens there what their own session sees. One that staff make for a customer whom they help opens this booking and
     no other, and is audited. A repeat of the idempotency key makes a new one, because codes are never stored.
     """
-
-    async def make(ctx: Context, _stored: bytes = b"") -> ResumeCode:
-        facts = await load_order_of(ctx, booking_id)
-        require_booking(ctx, facts, facts.booking(booking_id), "resume")
-        return await _resume_code(ctx, facts, booking_id)
-
-    async with writing(request, make) as ctx:
-        ctx.reply = Reply({}, 201, secrets=await make(ctx))
-    return send(request, ctx)
+    return Reply({}, 201, secrets=await _resume_code(ctx, booking_id))
 
 
-async def _resume_code(ctx: Context, facts: Facts, booking_id: UUID) -> ResumeCode:
+async def _resume_code(ctx: Context, booking_id: UUID) -> ResumeCode:
     """A code that opens no more than its maker sees: of a restricted session, what the address opens that it has
     proven, or this booking."""
+    facts = await load_order_of(ctx, booking_id)
+    require_booking(ctx, facts, facts.booking(booking_id), "resume")
     seconds, restriction = ctx.settings.code_seconds, ctx.caller.restriction
     helped = not ctx.caller.is_customer
     address = None if restriction is None else restriction.address

@@ -59,22 +59,19 @@ async def update_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Respons
 
 
 @endpoint(
-    "POST", "/v1/bookings/{booking_id:uuid}/slot-change", tag=TAG, access=OWNER, body=SlotChoice, answers={200: Booking},
+    "POST", "/v1/bookings/{booking_id:uuid}/slot-change", tag=TAG, access=OWNER, answers={200: Booking},
     errors=(NotFound, SlotChanged, Conflict, VersionConflict), conditional=True,
 )  # fmt: skip
-async def choose_about_slot(request: Request[Any, Any, Any], booking_id: UUID) -> Response[bytes]:
+async def choose_about_slot(ctx: Context, booking_id: UUID, body: SlotChoice, expected_version: int | None) -> Reply:
     """Keep a booking whose slot moved.
 
     `slot_change` says what happened and what may be chosen. Its new time is agreed from then on, and the conditions
     hold again; repeating it is 200. Who wants the money back cancels the booking instead.
     """
-    wish, expected = await read_body(request, SlotChoice), expected_version(request)
-    seen = None if expected is None else Seen(expected, booking_id)
-    async with writing(request) as ctx:
-        facts = await load_order_of(ctx, booking_id, lock=True)
-        await keep(ctx, facts, facts.booking(booking_id), wish.expected_starts_at, seen)
-        ctx.reply = versioned(await present_booking(booking_id)(ctx, facts))
-    return send(request, ctx)
+    seen = None if expected_version is None else Seen(expected_version, booking_id)
+    facts = await load_order_of(ctx, booking_id, lock=True)
+    await keep(ctx, facts, facts.booking(booking_id), body.expected_starts_at, seen)
+    return versioned(await present_booking(booking_id)(ctx, facts))
 
 
 async def _show(ctx: Context, slot_id: UUID) -> Reply:

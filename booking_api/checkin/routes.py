@@ -16,12 +16,13 @@ from booking_api.checkin.schemas import (
     UndoneScan,
 )
 from booking_api.core.batching import Batcher, Singly, batcher_of
+from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
 from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body, read_query
+from booking_api.core.inputs import read_body
 from booking_api.core.replies import Reply, runtime_of, send
 from booking_api.core.runtime import Runtime
-from booking_api.core.transactions import make_context, reading, writing
+from booking_api.core.transactions import make_context, writing
 
 TAG = "Gate"
 SCANNING = Access(staff="agent", scope="scan")
@@ -69,51 +70,36 @@ def _reply(answered: scanning.Answered) -> Reply:
     return Reply(answered.body, headers={"Idempotency-Replayed": "true"} if answered.replayed else None)
 
 
-@endpoint(
-    "POST",
-    "/v1/scans/{nonce:str}/undo",
-    tag=TAG,
-    access=SCANNING,
-    answers={200: UndoneScan},
-    errors=(NotFound, LaterScan),
-)
-async def undo_scan(request: Request, nonce: str) -> Response[bytes]:
+@endpoint("POST", "/v1/scans/{nonce:str}/undo", tag=TAG, access=SCANNING, errors=(NotFound, LaterScan))
+async def undo_scan(ctx: Context, nonce: str) -> UndoneScan:
     """Undo a scan.
 
     Whoever was inside before the scan is so again. The scan stays on record together with who undid it. Whoever scanned
     may undo it for ten minutes, a manager or a key with the scope `scan:override` any scan at any time, as long as no
     later scan let the item through. Undoing twice is undoing once.
     """
-    async with writing(request) as ctx:
-        ctx.reply = Reply(await undo(ctx, nonce))
-    return send(request, ctx)
+    return await undo(ctx, nonce)
 
 
-@endpoint("GET", "/v1/gate/lookup", tag=TAG, access=LOOKING, query=LookupQuery, answers={200: LookupPage})
-async def look_up_bookings(request: Request) -> Response[bytes]:
+@endpoint("GET", "/v1/gate/lookup", tag=TAG, access=LOOKING)
+async def look_up_bookings(ctx: Context, query: LookupQuery) -> LookupPage:
     """Look up bookings at the gate.
 
     By `reference`, as it is read aloud, or by the beginnings of words of the `name` of the contact or of a traveller
     on one `slot_id`: case, marks, apostrophes, blanks and the order of words don't matter, and one character is enough.
     An item found here is let through by scanning its `item_id`.
     """
-    query = read_query(request, LookupQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await lookup.look_up(ctx, query))
-    return send(request, ctx)
+    return await lookup.look_up(ctx, query)
 
 
-@endpoint("GET", "/v1/gate/slots", tag=TAG, access=LOOKING, query=GateSlotsQuery, answers={200: GateSlotPage})
-async def list_gate_slots(request: Request) -> Response[bytes]:
+@endpoint("GET", "/v1/gate/slots", tag=TAG, access=LOOKING)
+async def list_gate_slots(ctx: Context, query: GateSlotsQuery) -> GateSlotPage:
     """List a gate's slots.
 
     Slots that run between two hours before and six hours after `at`, of one gate or of all, with how many people are
     expected, were admitted, and are inside.
     """
-    query = read_query(request, GateSlotsQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await lookup.list_slots(ctx, query))
-    return send(request, ctx)
+    return await lookup.list_slots(ctx, query)
 
 
 ROUTES = [scan_pass, undo_scan, look_up_bookings, list_gate_slots]

@@ -1,6 +1,7 @@
 """Who is asking, for whom, and when: the first argument of every operation."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -99,7 +100,13 @@ class Context:
     """What a request in two transactions made in its first; see `core.transactions.writing`."""
     resumes: UUID | None = None
     """What an earlier try of this request made, when its idempotency key is still unfinished."""
+    afterwards: list[Callable[[], None]] | None = None
+    """What `after_commit` was given."""
 
     @property
     def org_id(self) -> UUID:
         return self.org.org_id
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Has something done in this process once the transaction is committed, and not at all where it isn't."""
+        self.afterwards = [*(self.afterwards or ()), act]

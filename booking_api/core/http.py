@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, ExceptionHandlersMap
 
 from booking_api.core.context import Caller, Role
 from booking_api.core.errors import DomainError
+from booking_api.core.handlers import Handler, answers_of, is_of_context, of_request, type_of
 from booking_api.core.replies import BytesResponse
 
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -121,7 +122,8 @@ def endpoint(
     *,
     tag: str,
     access: Access,
-    answers: Mapping[int, Any],
+    answers: Mapping[int, Any] | None = None,
+    status: int = 200,
     body: Any = None,
     body_optional: bool = False,
     query: Any = None,
@@ -129,14 +131,19 @@ def endpoint(
     errors: tuple[type[DomainError], ...] = (),
     conditional: bool = False,
     together: bool = False,
-) -> Callable[[Callable[..., Awaitable[Response[bytes]]]], HTTPRouteHandler]:
+    renew: Callable[..., Awaitable[Any]] | None = None,
+) -> Callable[[Callable[..., Awaitable[Any]]], HTTPRouteHandler]:
     """Declares an operation. The function's docstring is its summary (first line) and description.
+
+    The function takes a context (see `core.handlers`): its annotations say what it reads and what it answers with
+    `status`, or nothing with 204. `answers` are for one that has several. Where that doesn't do (streams, pictures, the
+    hot paths, two transactions), it takes the request, and `body`, `query` and `answers` say what it does with it.
 
     An unsafe operation is run again when PostgreSQL resolved a deadlock against it: its transaction was rolled back
     whole, so that nothing of the first run is left.
     """
 
-    def declare(function: Callable[..., Awaitable[Response[bytes]]]) -> HTTPRouteHandler:
+    def declare(function: Callable[..., Awaitable[Any]]) -> HTTPRouteHandler:
         summary, _, description = (function.__doc__ or "").strip().partition("\n")
         described = Endpoint(
             method=method,
@@ -146,10 +153,10 @@ def endpoint(
             summary=summary.rstrip("."),
             description=textwrap.dedent(description).strip(),
             access=access,
-            body=body,
+            body=body or type_of(function, "body"),
             body_optional=body_optional,
-            query=query,
-            answers=answers,
+            query=query or type_of(function, "query"),
+            answers=answers or answers_of(function, status),
             answer_descriptions=answer_descriptions or {},
             errors=errors,
             conditional=conditional,
@@ -157,7 +164,13 @@ def endpoint(
         )
         for name in _PATH_PARAMETER.findall(path):
             function.__annotations__[name] = FromPath[function.__annotations__[name]]
-        run = function if method == "GET" else _again_after_deadlock(function)
+        handler: Handler = function
+        if is_of_context(function):
+            handler = of_request(
+                function, reads=method == "GET", status=status, body_optional=body_optional, conditional=conditional,
+                renew=renew,
+            )  # fmt: skip
+        run = handler if method == "GET" else _again_after_deadlock(handler)
         return OperationHandler(
             path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False
         )(run)
@@ -165,9 +178,7 @@ def endpoint(
     return declare
 
 
-def _again_after_deadlock(
-    function: Callable[..., Awaitable[Response[bytes]]],
-) -> Callable[..., Awaitable[Response[bytes]]]:
+def _again_after_deadlock(function: Handler) -> Handler:
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Response[bytes]:
         for _ in range(HANDLER_TRIES - 1):

@@ -180,6 +180,8 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
                         log.debug("rollback.skipped")
                 else:
                     await self.transaction.commit()
+                    for act in self.ctx.afterwards or ():
+                        act()
         finally:
             await self._acquired.__aexit__(None, None, None)
 

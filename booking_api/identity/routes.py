@@ -1,6 +1,7 @@
 """Tokens, staff, API keys, and the public keys that verify passes."""
 
 import time
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from booking_api.core.inputs import read_body, read_query
 from booking_api.core.replies import JSON, Reply, encode, etag_matches, runtime_of, send
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
-from booking_api.core.transactions import make_context, reading, writing
+from booking_api.core.transactions import make_context, writing
 from booking_api.identity import administration, audit, limiting, operations, queries, reach, sessions
 from booking_api.identity.authentication import credential_cache
 from booking_api.identity.schemas import (
@@ -110,7 +111,7 @@ async def _renew(request: AnyRequest, refresh_token: str) -> Context:
     except sessions.Reused as reused:
         async with acquire(runtime_of(request)) as db, db.transaction():
             refusal = await sessions.end_reused(make_context(request, db), reused.claims)
-        forget(request, reused.claims.session_id)
+        credential_cache(runtime_of(request).caches).revoke(reused.claims.session_id)
         raise refusal from None
     return ctx
 
@@ -118,7 +119,6 @@ async def _renew(request: AnyRequest, refresh_token: str) -> Context:
 async def _redeem(request: AnyRequest, code: str, *, end_others: bool) -> Context:
     runtime, caller = runtime_of(request), request.scope["auth"][1]
     user_agent = header(request.scope, b"user-agent")
-    ended: list[UUID] = []
     async with writing(request, sessions.tokens_again) as ctx:
         try:
             redeemed = await operations.redeem(ctx.db, ctx.org_id, code, ctx.now)
@@ -128,7 +128,7 @@ async def _redeem(request: AnyRequest, code: str, *, end_others: bool) -> Contex
             raise
         answer, minted, ended = await sessions.open_by_code(ctx, redeemed, user_agent, end_others=end_others)
         ctx.reply = Reply(answer, secrets=minted)
-    forget(request, *ended)
+        forget(ctx, *ended)
     return ctx
 
 
@@ -170,151 +170,108 @@ async def request_sign_in(request: AnyRequest) -> Response[bytes]:
     return send(request, ctx)
 
 
-@endpoint("DELETE", "/v1/tokens", tag=TOKENS, access=Access(customer=True, staff="agent"), answers={204: None})
-async def revoke_tokens(request: AnyRequest) -> Response[bytes]:
+@endpoint("DELETE", "/v1/tokens", tag=TOKENS, access=Access(customer=True, staff="agent"))
+async def revoke_tokens(ctx: Context) -> None:
     """Sign out.
 
     Ends the session that the access token belongs to, its refresh token included. Other devices stay signed in.
     """
-    async with writing(request) as ctx:
-        await sessions.sign_out(ctx)
-        ctx.reply = Reply(None, 204)
-    forget(request, ctx.caller.credential_id)
-    return send(request, ctx)
+    await sessions.sign_out(ctx)
+    forget(ctx, ctx.caller.credential_id)
 
 
-def forget(request: AnyRequest, *owner_ids: UUID) -> None:
-    """Makes this process honour a revocation at once; it runs after the commit, so that nothing older is read again."""
+def forget(ctx: Context, *owner_ids: UUID) -> None:
+    """Makes this process honour a revocation at once; after the commit, so that nothing older is read again."""
     if owner_ids:
-        credential_cache(runtime_of(request).caches).revoke(*owner_ids)
+        ctx.after_commit(partial(credential_cache(ctx.caches).revoke, *owner_ids))
 
 
 # staff ------------------------------------------------------------------------------------------------------------
 
 
+async def _tokens_again(ctx: Context, stored: bytes, **_: Any) -> Tokens | None:
+    """Of the member as they are by now: their role may have changed since the answer was stored."""
+    row = await queries.find_staff(ctx.db, ctx.org_id, msgspec.json.decode(stored, type=StaffAnswer).id)
+    return None if row is None else operations.staff_tokens(ctx.vault, ctx.settings, ctx.org, row, ctx.now)
+
+
 @endpoint(
-    "POST",
-    "/v1/staff",
-    tag=STAFF,
-    access=STAFF_ADMIN,
-    body=NewStaff,
-    answers={201: NewStaffAnswer},
-    errors=(EmailTaken,),
-)
-async def create_staff(request: AnyRequest) -> Response[bytes]:
+    "POST", "/v1/staff", tag=STAFF, access=STAFF_ADMIN, answers={201: NewStaffAnswer}, errors=(EmailTaken,),
+    renew=_tokens_again,
+)  # fmt: skip
+async def create_staff(ctx: Context, body: NewStaff) -> Reply:
     """Add a member of staff.
 
     The answer has the tokens to hand over to them. They are shown this once, and minted anew if the request is
     repeated with its idempotency key. Nobody makes,
     promotes or removes somebody who may do more than they: an owner may everything, a manager what its scopes name.
     """
-    body = await read_body(request, NewStaff)
-    runtime = runtime_of(request)
-
-    async def renew(ctx: Context, stored: bytes) -> Tokens | None:
-        # Of the member as they are by now: their role may have changed since the answer was stored.
-        row = await queries.find_staff(ctx.db, ctx.org_id, msgspec.json.decode(stored, type=StaffAnswer).id)
-        return None if row is None else operations.staff_tokens(runtime.vault, runtime.settings, ctx.org, row, ctx.now)
-
-    async with writing(request, renew) as ctx:
-        answer, row = await administration.create_staff(ctx, body)
-        minted = operations.staff_tokens(ctx.vault, ctx.settings, ctx.org, row, ctx.now)
-        ctx.reply = Reply(answer, 201, secrets=minted)
-    return send(request, ctx)
+    answer, row = await administration.create_staff(ctx, body)
+    return Reply(answer, 201, secrets=operations.staff_tokens(ctx.vault, ctx.settings, ctx.org, row, ctx.now))
 
 
-@endpoint("GET", "/v1/staff", tag=STAFF, access=STAFF_ADMIN, query=PageQuery, answers={200: StaffList})
-async def list_staff(request: AnyRequest) -> Response[bytes]:
+@endpoint("GET", "/v1/staff", tag=STAFF, access=STAFF_ADMIN)
+async def list_staff(ctx: Context, query: PageQuery) -> StaffList:
     """List the staff.
 
     In the order they were added, those without access any more included.
     """
-    page = read_query(request, PageQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await administration.list_staff(ctx, page))
-    return send(request, ctx)
+    return await administration.list_staff(ctx, query)
 
 
-@endpoint(
-    "PATCH", "/v1/staff/{staff_id:uuid}", tag=STAFF, access=STAFF_ADMIN, body=StaffChange, answers={200: StaffAnswer},
-    errors=(NotFound, LastOwner, Conflict),
-)  # fmt: skip
-async def update_staff(request: AnyRequest, staff_id: UUID) -> Response[bytes]:
+@endpoint("PATCH", "/v1/staff/{staff_id:uuid}", tag=STAFF, access=STAFF_ADMIN, errors=(NotFound, LastOwner, Conflict))
+async def update_staff(ctx: Context, staff_id: UUID, body: StaffChange) -> StaffAnswer:
     """Rename a member of staff or change their role.
 
     A new role counts from the next request on; their tokens stay valid. The last owner stays one.
     """
-    body = await read_body(request, StaffChange)
-    async with writing(request) as ctx:
-        ctx.reply = Reply(await administration.change_staff(ctx, staff_id, body))
-    forget(request, staff_id)
-    return send(request, ctx)
+    forget(ctx, staff_id)
+    return await administration.change_staff(ctx, staff_id, body)
 
 
-@endpoint(
-    "DELETE",
-    "/v1/staff/{staff_id:uuid}",
-    tag=STAFF,
-    access=STAFF_ADMIN,
-    answers={204: None},
-    errors=(NotFound, LastOwner),
-)
-async def revoke_staff(request: AnyRequest, staff_id: UUID) -> Response[bytes]:
+@endpoint("DELETE", "/v1/staff/{staff_id:uuid}", tag=STAFF, access=STAFF_ADMIN, errors=(NotFound, LastOwner))
+async def revoke_staff(ctx: Context, staff_id: UUID) -> None:
     """End a member's access.
 
     All their tokens stop working. The entry stays, because scans and settlements name it. The last owner can't be
     revoked. Repeating it changes nothing.
     """
-    async with writing(request) as ctx:
-        await administration.revoke_staff(ctx, staff_id)
-        ctx.reply = Reply(None, 204)
-    forget(request, staff_id)
-    return send(request, ctx)
+    await administration.revoke_staff(ctx, staff_id)
+    forget(ctx, staff_id)
 
 
 # keys -------------------------------------------------------------------------------------------------------------
 
 
-@endpoint(
-    "POST", "/v1/keys", tag=KEYS, access=KEY_ADMIN, body=NewKey, answers={201: NewKeyAnswer}, errors=(Unprocessable,)
-)
-async def create_key(request: AnyRequest) -> Response[bytes]:
+@endpoint("POST", "/v1/keys", tag=KEYS, access=KEY_ADMIN, answers={201: NewKeyAnswer}, errors=(Unprocessable,))
+async def create_key(ctx: Context, body: NewKey) -> Reply:
     """Make an API key.
 
     `key` is shown this once. A repeat of the request with its idempotency key answers without it: if the first answer
     was lost, revoke the key and make another. Nobody makes
     or revokes a key that may do more than they; a publishable one may read the catalogue, start orders and take feedback.
     """
-    body = await read_body(request, NewKey)
-    async with writing(request) as ctx:
-        answer, key = await administration.create_key(ctx, body)
-        ctx.reply = Reply(answer, 201, secrets=KeySecret(key))
-    return send(request, ctx)
+    answer, key = await administration.create_key(ctx, body)
+    return Reply(answer, 201, secrets=KeySecret(key))
 
 
-@endpoint("GET", "/v1/keys", tag=KEYS, access=KEY_ADMIN, query=PageQuery, answers={200: KeyList})
-async def list_keys(request: AnyRequest) -> Response[bytes]:
+@endpoint("GET", "/v1/keys", tag=KEYS, access=KEY_ADMIN)
+async def list_keys(ctx: Context, query: PageQuery) -> KeyList:
     """List the API keys.
 
     In the order they were made, the revoked ones included; never the keys themselves.
     """
-    page = read_query(request, PageQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await administration.list_keys(ctx, page))
-    return send(request, ctx)
+    return await administration.list_keys(ctx, query)
 
 
-@endpoint("DELETE", "/v1/keys/{key_id:uuid}", tag=KEYS, access=KEY_ADMIN, answers={204: None}, errors=(NotFound,))
-async def revoke_key(request: AnyRequest, key_id: UUID) -> Response[bytes]:
+@endpoint("DELETE", "/v1/keys/{key_id:uuid}", tag=KEYS, access=KEY_ADMIN, errors=(NotFound,))
+async def revoke_key(ctx: Context, key_id: UUID) -> None:
     """Revoke an API key.
 
     It stops working for good, at once here and within seconds on other servers. Repeating it changes nothing.
     """
-    async with writing(request) as ctx:
-        await administration.revoke_key(ctx, key_id)
-        ctx.reply = Reply(None, 204)
-    forget(request, key_id)
-    return send(request, ctx)
+    await administration.revoke_key(ctx, key_id)
+    forget(ctx, key_id)
 
 
 # signing keys -----------------------------------------------------------------------------------------------------

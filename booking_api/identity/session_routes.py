@@ -4,11 +4,12 @@ from uuid import UUID
 
 from litestar import Response
 
+from booking_api.core.context import Context
 from booking_api.core.errors import Forbidden, NotFound
 from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body, read_query
+from booking_api.core.inputs import read_body
 from booking_api.core.replies import Reply, runtime_of, send
-from booking_api.core.transactions import reading, writing
+from booking_api.core.transactions import writing
 from booking_api.identity import limiting, reach, sessions
 from booking_api.identity.routes import TOKENS, AnyRequest, forget
 from booking_api.identity.schemas import NewContactCode, SessionList, SessionsQuery
@@ -16,38 +17,26 @@ from booking_api.identity.schemas import NewContactCode, SessionList, SessionsQu
 ANYBODY_SIGNED_IN = Access(customer=True, staff="agent")
 
 
-@endpoint(
-    "GET", "/v1/sessions", tag=TOKENS, access=ANYBODY_SIGNED_IN, query=SessionsQuery, answers={200: SessionList},
-    errors=(Forbidden, NotFound),
-)  # fmt: skip
-async def list_sessions(request: AnyRequest) -> Response[bytes]:
+@endpoint("GET", "/v1/sessions", tag=TOKENS, access=ANYBODY_SIGNED_IN, errors=(Forbidden, NotFound))
+async def list_sessions(ctx: Context, query: SessionsQuery) -> SessionList:
     """List where you are signed in.
 
     Newest first: how each session was opened, when it was last used, and on what. A session appears with the first
     use of its tokens, one that a code opened at once, so that nobody comes in unseen. A session that sees only the
     bookings of one address lists those that this address opened. An owner may ask for those of a member of staff.
     """
-    query = read_query(request, SessionsQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await sessions.list_sessions(ctx, query))
-    return send(request, ctx)
+    return await sessions.list_sessions(ctx, query)
 
 
-@endpoint(
-    "DELETE", "/v1/sessions/{session_id:uuid}", tag=TOKENS, access=ANYBODY_SIGNED_IN, answers={204: None},
-    errors=(NotFound,),
-)  # fmt: skip
-async def end_session(request: AnyRequest, session_id: UUID) -> Response[bytes]:
+@endpoint("DELETE", "/v1/sessions/{session_id:uuid}", tag=TOKENS, access=ANYBODY_SIGNED_IN, errors=(NotFound,))
+async def end_session(ctx: Context, session_id: UUID) -> None:
     """End a session.
 
     One of your own, or, for an owner, one of a member of staff. Its tokens stop working, and its event streams end.
     Repeating it changes nothing.
     """
-    async with writing(request) as ctx:
-        await sessions.end_session(ctx, session_id)
-        ctx.reply = Reply(None, 204)
-    forget(request, session_id)
-    return send(request, ctx)
+    await sessions.end_session(ctx, session_id)
+    forget(ctx, session_id)
 
 
 @endpoint(

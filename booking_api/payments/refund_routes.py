@@ -6,11 +6,12 @@ from uuid import UUID
 from litestar import Request, Response
 
 from booking_api.core.clock import utc_now
+from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound
 from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body, read_query
+from booking_api.core.inputs import read_body
 from booking_api.core.replies import Reply, runtime_of, send
-from booking_api.core.transactions import reading, writing
+from booking_api.core.transactions import writing
 from booking_api.payments import refunding
 from booking_api.payments.schemas import PaymentInProgress, Refund, RefundList, RefundSettlement, RefundsQuery
 
@@ -20,27 +21,22 @@ TAG = "Payments"
 AnyRequest = Request[Any, Any, Any]
 
 
-@endpoint("GET", "/v1/refunds", tag=TAG, access=READS, query=RefundsQuery, answers={200: RefundList})
-async def list_refunds(request: AnyRequest) -> Response[bytes]:
+@endpoint("GET", "/v1/refunds", tag=TAG, access=READS)
+async def list_refunds(ctx: Context, query: RefundsQuery) -> RefundList:
     """List refunds.
 
     The newest first. Those that are `failed` or `due_on_site` wait for a person: see their `available_actions`.
     """
-    query = read_query(request, RefundsQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await refunding.list_page(ctx, query))
-    return send(request, ctx)
+    return await refunding.list_page(ctx, query)
 
 
-@endpoint("GET", "/v1/refunds/{refund_id:uuid}", tag=TAG, access=READS, answers={200: Refund}, errors=(NotFound,))
-async def get_refund(request: AnyRequest, refund_id: UUID) -> Response[bytes]:
+@endpoint("GET", "/v1/refunds/{refund_id:uuid}", tag=TAG, access=READS, errors=(NotFound,))  # fmt: skip
+async def get_refund(ctx: Context, refund_id: UUID) -> Refund:
     """Get a refund.
 
     How far it is, why its last try failed, and what staff can do about it.
     """
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await refunding.get(ctx, refund_id))
-    return send(request, ctx)
+    return await refunding.get(ctx, refund_id)
 
 
 @endpoint(

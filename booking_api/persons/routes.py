@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Request, Response
 
+from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
 from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_body
@@ -34,11 +35,8 @@ async def export_person(request: Request[Any, Any, Any]) -> Response[bytes]:
     return send(request, ctx)
 
 
-@endpoint(
-    "POST", "/v1/persons/erase", tag=TAG, access=OWNERS, body=Person, answers={200: PersonErased},
-    errors=(NotFound, BookingsAhead),
-)  # fmt: skip
-async def erase_person(request: Request[Any, Any, Any]) -> Response[bytes]:
+@endpoint("POST", "/v1/persons/erase", tag=TAG, access=OWNERS, errors=(NotFound, BookingsAhead))
+async def erase_person(ctx: Context, body: Person) -> PersonErased:
     """Erase what is known of a person.
 
     Contacts, names, answers, typed reasons and texts go at once, with the messages and stored answers that are theirs;
@@ -46,10 +44,7 @@ async def erase_person(request: Request[Any, Any, Any]) -> Response[bytes]:
     under ids that name nobody. While they have bookings that aren't over it is 409 `bookings_ahead` and nothing is
     erased. Repeating it erases nothing more.
     """
-    body = await read_body(request, Person)
-    async with writing(request) as ctx:
-        ctx.reply = Reply(await operations.erase(ctx, body))
-    return send(request, ctx)
+    return await operations.erase(ctx, body)
 
 
 ROUTES = [export_person, erase_person]

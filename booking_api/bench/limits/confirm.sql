@@ -4,7 +4,7 @@
 \set key random(1, 9000000000000000000)
 select o.org_id, o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days,
   s.last_used_at as session_used_at, s.revoked_at as session_revoked_at
-from organisation o left join session s on s.org_id = :org and s.id = gen_random_uuid()
+from organisation o left join session s on s.org_id = :org and s.id = (select gen_random_uuid())
 where o.org_id = :org;
 begin;
 select l.locked, k.fingerprint, k.status, k.body, k.customer_id

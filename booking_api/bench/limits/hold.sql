@@ -6,7 +6,7 @@
 -- Is the customer's session still good?
 select o.org_id, o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days,
   s.last_used_at as session_used_at, s.revoked_at as session_revoked_at
-from organisation o left join session s on s.org_id = :org and s.id = gen_random_uuid()
+from organisation o left join session s on s.org_id = :org and s.id = (select gen_random_uuid())
 where o.org_id = :org;
 begin;
 -- Was this key answered before, or is a twin under way?
