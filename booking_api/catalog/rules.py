@@ -9,7 +9,6 @@ from uuid import UUID
 
 from booking_api.catalog.schemas import (
     Admission,
-    Charge,
     OptionDefinition,
     Price,
     PriceLine,
@@ -20,7 +19,7 @@ from booking_api.catalog.schemas import (
 )
 from booking_api.core.errors import DomainError
 from booking_api.core.money import Money, allocate, part_included, share_of
-from booking_api.core.texts import pick
+from booking_api.core.texts import Texts, pick
 
 MAX_PARTY = 20
 """Items in one booking."""
@@ -96,31 +95,30 @@ def bare_price(definition: ProductDefinition, option: OptionDefinition, unit: Un
     return max(covering, key=_precedence).amount if covering else None
 
 
-def _fees(definition: ProductDefinition, per: str) -> list[Charge]:
-    return [charge for charge in definition.charges if charge.type == "fee" and charge.per == per and charge.amount]
+def _fees(definition: ProductDefinition, per: str) -> list[tuple[Texts, int]]:
+    """Label and amount of the fees per item or per booking."""
+    fees = [charge for charge in definition.charges if charge.type == "fee" and charge.per == per]
+    return [(fee.label, fee.amount) for fee in fees if fee.amount]
 
 
-def _tax_rate(definition: ProductDefinition, *, included: bool) -> int:
-    """The sum of the tax rates, in basis points."""
-    return sum(
-        charge.rate_basis_points or 0
-        for charge in definition.charges
-        if charge.type == "tax" and charge.included == included
-    )
+def _all_fees(definition: ProductDefinition, per: str) -> int:
+    return sum(amount for _, amount in _fees(definition, per))
+
+
+def _taxes(definition: ProductDefinition, *, included: bool) -> list[tuple[Texts, int]]:
+    """Label and rate, in basis points, of the taxes that prices contain, or of those that are added to them."""
+    taxes = [charge for charge in definition.charges if charge.type == "tax" and charge.included == included]
+    return [(tax.label, tax.rate_basis_points) for tax in taxes if tax.rate_basis_points is not None]
 
 
 def _with_charges(definition: ProductDefinition, bare: int) -> int:
     """One unit's price with the fees per item and the taxes that are added."""
-    gross = bare + sum(charge.amount or 0 for charge in _fees(definition, "item"))
+    gross = bare + _all_fees(definition, "item")
     return gross + _added_taxes(definition, gross)
 
 
 def _added_taxes(definition: ProductDefinition, gross: int) -> int:
-    return sum(
-        share_of(gross, charge.rate_basis_points or 0)
-        for charge in definition.charges
-        if charge.type == "tax" and not charge.included
-    )
+    return sum(share_of(gross, rate) for _, rate in _taxes(definition, included=False))
 
 
 def unit_amount(definition: ProductDefinition, option: OptionDefinition, unit: UnitDefinition, day: date) -> int | None:
@@ -141,8 +139,7 @@ def total_amount(
     definition: ProductDefinition, option: OptionDefinition, counts: Mapping[UUID, int], day: date
 ) -> int | None:
     """The total of `quote` without its lines, for searches; None where a unit isn't sold under the option."""
-    gross = sum(charge.amount or 0 for charge in _fees(definition, "booking"))
-    per_item = sum(charge.amount or 0 for charge in _fees(definition, "item"))
+    gross, per_item = _all_fees(definition, "booking"), _all_fees(definition, "item")
     for unit_id, count in counts.items():
         if count:
             unit = definition.unit(unit_id)
@@ -186,10 +183,10 @@ def quote(
     if option is None:
         raise PartyNotAllowed("The product has no such option.")
     currency = definition.currency
-    rate = _tax_rate(definition, included=True)
+    rate = sum(basis_points for _, basis_points in _taxes(definition, included=True))
     tax_rate = rate / 100 if rate else None
     lines: list[PriceLine] = []
-    per_item = sum(fee.amount or 0 for fee in _fees(definition, "item"))
+    per_item = _all_fees(definition, "item")
     bare_amounts: list[tuple[UUID, int]] = []
     """The items one by one, with their fees."""
 
@@ -208,15 +205,13 @@ def quote(
                 )
             gross += add("unit", pick(unit.title, languages), count, bare, tax_rate)
             bare_amounts += [(unit.id, bare + per_item)] * count
-    for fee in _fees(definition, "item"):
-        gross += add("fee", pick(fee.label, languages), len(bare_amounts), fee.amount or 0, tax_rate)
-    for fee in _fees(definition, "booking"):
-        gross += add("fee", pick(fee.label, languages), 1, fee.amount or 0, tax_rate)
+    for label, amount in _fees(definition, "item"):
+        gross += add("fee", pick(label, languages), len(bare_amounts), amount, tax_rate)
+    for label, amount in _fees(definition, "booking"):
+        gross += add("fee", pick(label, languages), 1, amount, tax_rate)
     total = gross
-    for tax in definition.charges:
-        if tax.type == "tax" and not tax.included:
-            basis_points = tax.rate_basis_points or 0
-            total += add("tax", pick(tax.label, languages), 1, share_of(gross, basis_points), basis_points / 100)
+    for label, basis_points in _taxes(definition, included=False):
+        total += add("tax", pick(label, languages), 1, share_of(gross, basis_points), basis_points / 100)
     price = Price(
         total=Money(total, currency),
         tax_included=Money(part_included(gross, rate) + total - gross, currency),

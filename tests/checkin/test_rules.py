@@ -137,3 +137,14 @@ def test_a_minor_is_who_may_not_be_eighteen(max_age, is_minor):
 )
 def test_nonce(nonce, fine):
     assert rules.is_nonce(nonce) is fine
+
+
+def test_undoing_a_scan_that_was_followed_conflicts():
+    assert (rules.LaterScan.code, rules.LaterScan.status) == ("later_scan", 409)
+
+
+def test_which_sentences_have_places_to_fill():
+    assert {verdict for verdict in rules.REASONS if rules.names_values(verdict)} == {
+        "wrong_gate", "wrong_slot", "too_early", "expired", "already_used",
+    }  # fmt: skip
+    assert rules.reason("wrong_gate", "de", gate="B7", starts="") == "Falscher Eingang. Richtig ist B7."

@@ -14,7 +14,6 @@ from typing import Final
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _JOINERS = {_ZWNJ, _ZWJ}
 _CANCEL_TAG = "\U000e007f"
-_BLACK_FLAG = "\U0001f3f4"
 _KEYCAP = "\u20e3"
 _MONGOLIAN_SEPARATOR = "\u180e"
 _WIDE_BLANKS = {"\u1680", "\u3000"}
@@ -30,7 +29,14 @@ _CLEAN_ASCII = re.compile(r"(?:[!-~]+(?: [!-~]+)*)?")
 _ASCII_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _BLANKS = re.compile(r" {2,}")
 _LINE_BREAK = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
-_LONGEST_FLAG = 8
+_TAGS = re.compile("(\U0001f3f4[\U000e0000-\U000e007e]{1,8}\U000e007f)|[\U000e0000-\U000e007f]")
+"""A flag such as Scotland's: a black flag, a few tags, and the one that ends them; else a tag, which nobody sees."""
+_JOINING = (
+    (0x0610, 0x06EF), (0x0711, 0x0DFF), (0x0F00, 0x109F), (0x1780, 0x18AF), (0x1A20, 0x1BFF), (0xA800, 0xABFF),
+    (0x10A00, 0x10AFF), (0x11000, 0x11FFF),
+)  # fmt: skip
+"""Marks of Arabic and its kin; from Devanagari to Sinhala, Tibetan and Myanmar, Khmer and Mongolian, Balinese and its
+neighbours, Javanese and the later blocks of India, the historic scripts of Asia and of India."""
 _ROUNDS = 8
 
 CODE_POINTS_PER_CHARACTER: Final = 12
@@ -68,13 +74,14 @@ def _clean_lines(text: str) -> str:
 def _clean(line: str) -> str:
     if line.isascii():
         return _ASCII_CONTROLS.sub("", line.replace("\t", " "))
-    return unicodedata.normalize("NFC", _meaningful(unicodedata.normalize("NFC", line)))
+    line = _TAGS.sub(lambda found: found[1] or "", unicodedata.normalize("NFC", line))
+    return unicodedata.normalize("NFC", _meaningful(line))
 
 
 def _meaningful(line: str) -> str:
     kept: list[str] = []
     for position, character in enumerate(line):
-        if " " <= character <= "~":
+        if character.isascii() and character.isprintable():
             kept.append(character)
         elif (found := _replacement(line, position, kept)) is not None:
             kept.append(found)
@@ -92,10 +99,9 @@ def _replacement(line: str, position: int, kept: list[str]) -> str | None:
         return None
     if is_selector(character):
         return character if _is_base(before) else None
-    if _is_tag(character):
-        return character if _within_flag(line, position) else None
     if category == "Cf":
-        return character if character in _JOINERS or character in _PREPENDED or _separates(line, position) else None
+        is_kept = character in _JOINERS or character in _PREPENDED or _is_tag(character) or _separates(line, position)
+        return character if is_kept else None
     if category[0] == "M":  # A mark without anything to stand on would join whatever is shown before it.
         return character if before and before != " " else None
     return character
@@ -109,7 +115,7 @@ def _without_idle_joiners(kept: list[str]) -> str:
     for position, character in enumerate(kept):
         if character in _JOINERS:
             after = kept[position + 1] if position + 1 < len(kept) else ""
-            if not found or found[-1] in _JOINERS or not _joins(character, found[-1], after):
+            if not found or not _joins(character, found[-1], after):
                 continue
         found.append(character)
     return "".join(found)
@@ -117,26 +123,15 @@ def _without_idle_joiners(kept: list[str]) -> str:
 
 def _joins(joiner: str, before: str, after: str) -> bool:
     if joiner == _ZWJ and _may_end_emoji(before):
-        return bool(after) and unicodedata.category(after) in {"So", "Sm"}
-    return (
-        _is_of_joining_script(before) and (not after or _is_of_joining_script(after) or joiner == _ZWJ) and after != ""
-    )
+        return after != "" and unicodedata.category(after) in {"So", "Sm"}
+    return after != "" and _is_of_joining_script(before) and (joiner == _ZWJ or _is_of_joining_script(after))
 
 
 def _is_of_joining_script(character: str) -> bool:
-    """Whether joiners mean something to it: Arabic and its kin by their direction; from Devanagari to Sinhala, Tibetan,
-    Myanmar, Khmer, Mongolian, Balinese, Javanese and the historic scripts of India by their blocks."""
-    if not character or character in _JOINERS:
-        return False
-    if unicodedata.bidirectional(character) == "AL":
-        return True
-    point = ord(character)
-    return (
-        0x0610 <= point <= 0x06ED  # marks of Arabic
-        or 0x0700 <= point <= 0x08FF or 0x0900 <= point <= 0x0DFF or 0x0F00 <= point <= 0x109F
-        or 0x1780 <= point <= 0x18AF or 0x1A20 <= point <= 0x1BFF or 0xA800 <= point <= 0xABFF
-        or 0x10A00 <= point <= 0x10AFF or 0x11000 <= point <= 0x11FFF
-    )  # fmt: skip
+    """Whether joiners mean something to it: Arabic and its kin by their direction, others by their blocks."""
+    return unicodedata.bidirectional(character) == "AL" or any(
+        first <= ord(character) <= last for first, last in _JOINING
+    )
 
 
 def _may_end_emoji(character: str) -> bool:
@@ -168,21 +163,6 @@ def _is_base(character: str) -> bool:
 
 def _is_tag(character: str) -> bool:
     return "\U000e0000" <= character <= _CANCEL_TAG
-
-
-def _within_flag(line: str, position: int) -> bool:
-    """Whether a tag belongs to a flag such as Scotland's: a black flag, a few tags, and the one that ends them. Other
-    tags are text that nobody sees."""
-    start = position
-    while (
-        start > 0 and position - start <= _LONGEST_FLAG and _is_tag(line[start - 1]) and line[start - 1] != _CANCEL_TAG
-    ):
-        start -= 1
-    end = position
-    while end < len(line) and end - position <= _LONGEST_FLAG and _is_tag(line[end]) and line[end] != _CANCEL_TAG:
-        end += 1
-    closed = end < len(line) and line[end] == _CANCEL_TAG
-    return closed and start < end <= start + _LONGEST_FLAG and start > 0 and line[start - 1] == _BLACK_FLAG
 
 
 def _separates(line: str, position: int) -> bool:

@@ -46,7 +46,7 @@ def _is_mark_of_no_weight(character: str) -> bool:
     """Accents, Hebrew points, Arabic vowels, Thai and Lao tones, the nukta. Vowel signs of India and of Thailand and the
     voicing of kana are letters to their readers and stay: their combining classes tell them apart."""
     weight = unicodedata.combining(character)
-    return weight in {1, 7, 107, 122} or 10 <= weight <= 36 or weight >= 200
+    return weight in {1, 7, 107, 122} or 10 <= weight <= 36 or weight >= 202
 
 
 def _groups(text: str, *, apostrophe: str = "\0") -> list[list[tuple[str, str]]]:
@@ -165,10 +165,11 @@ def _joined(words: list[tuple[str, str]]) -> set[str]:
 
 
 def _is_written_together(word: str) -> bool:
-    """Whether family and given name stand together without a blank: Chinese characters, kana, Hangul."""
+    """Whether family and given name stand together without a blank: Chinese characters, kana, Hangul. Of a folded word:
+    what Unicode takes apart isn't there any more."""
     return all(
-        "\u3040" <= character <= "\u30ff" or "\u3400" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3"
-        or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"
+        "\u3041" <= character <= "\u30fd" or "\u3400" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3"
+        or "\ufa0e" <= character <= "\ufa29" or character >= "\U00020000"
         for character in word
     )  # fmt: skip
 

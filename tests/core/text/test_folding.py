@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_api.core.text.cleaning import clean_line
-from booking_api.core.text.folding import WORD_LENGTH, fold, search_query, search_words
+from booking_api.core.text.folding import (
+    WORD_LENGTH,
+    fold,
+    fold_beginning,
+    search_query,
+    search_words,
+    words_of,
+)
 
 SAME = [
     ("Müller", "Mueller", "Muller", "MÜLLER", "Mu\u0308ller"),
@@ -124,3 +131,95 @@ def test_folding_never_fails_and_takes_cleaned_text_for_the_same(text):
 @given(st.text(min_size=1))
 def test_everybody_is_found_by_their_own_name(text):
     assert search_query(text) is None or finds(text, text)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        # The first and last of each kind of mark that weighs nothing: strokes, the nukta, Thai and Lao tones, Hebrew points
+        # and Arabic vowels, and accents from the cedilla on.
+        "\u0335", "\u093c", "\u0e48", "\u0ec8", "\u05b0", "\u0711", "\u0327", "\u0315",
+    ],
+)  # fmt: skip
+def test_marks_that_weigh_nothing(mark):
+    assert fold(f"l{mark}x") == "lx"
+
+
+@pytest.mark.parametrize("mark", ["\u094d", "\u3099", "\u0e38", "\u0eb8", "\u0c55", "\u0f71", "\u0f72"])
+def test_vowel_signs_are_letters_to_their_readers(mark):
+    assert fold(f"l{mark}x") != "lx"
+
+
+def test_an_umlaut_is_one_among_three_marks():
+    assert search_words("a\u0323\u0331\u0308") == ["a", "ae"]
+    assert search_words("a\u0323\u0331\u0330\u0308") == ["a"]
+    assert search_words("xa\u0308y\u0308") == ["xaey", "xay"]
+    # The dots of the next letter are none of this one's.
+    assert search_words("ay\u0308") == ["ay"]
+
+
+@pytest.mark.parametrize("letter", ["w", "ł"])
+def test_bounds_of_what_is_kept(letter):
+    names = " ".join(f"{letter}{chr(97 + number // 10)}{number % 10}" for number in range(40))
+    kept = {word for word in search_words(names) if len(word) == 3}
+    plain = "l" if letter == "ł" else "w"
+    assert kept == {f"{plain}{chr(97 + number // 10)}{number % 10}" for number in range(32)}
+    assert len(fold(names).split()) == 32
+    assert search_words(letter * 70) == [plain * 64]
+    assert fold(letter * 70) == plain * 64
+    assert max(len(word) for word in search_words(f"{letter * 40} {letter * 40}")) == 64
+    assert search_query(letter * 70) == f"'{plain * 64}':*"
+
+
+def test_later_characters_of_a_word_without_blanks_are_found():
+    word = "".join(chr(0x4E00 + number) for number in range(20))
+    assert search_words(word) == sorted({word, *(word[start:] for start in range(1, 16))})
+    assert search_words("王小") == ["小", "王小"]
+    # Latin letters beside them make it a word like others.
+    assert search_words("王A") == ["王a"]
+
+
+@pytest.mark.parametrize(
+    ("character", "is_one"),
+    [
+        *((character, True) for character in "\u3041\u30fd\u3400\u9fff\uac00\ud7a3\ufa0e\ufa29\U00020000\U0002ebe0"),
+        *((character, False) for character in "\u3006\u3105\u33ff\ua000\u1200\U0001f600\U0001fae0"),
+    ],
+)  # fmt: skip
+def test_scripts_that_are_written_without_blanks(character, is_one):
+    assert ("\u4e00" in search_words(f"{character}\u4e00")) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("ada", "'ada':*"), ("", None), ("-", None), ("joe", "('joe':* | 'jo')"), ("Zürich", "('zurich':* | 'zuerich':*)"),
+        ("zuerich", "('zuerich':* | 'zurich':*)"), ("Bø", "('bo':* | 'boe':*)"), ("aa", "('aa':* | 'a')"),
+        ("Jean-Luc", "(('jean':* & 'luc':*) | 'jeanluc':*)"), ("ada king", "('ada':* & 'king':*) | 'adaking':*"),
+        ("ada o'brien", "('ada':* & (('o':* & 'brien':*) | 'obrien':*)) | 'adaobrien':*"),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_query(text, query):
+    assert search_query(text) == query
+
+
+def test_words_of_several_texts():
+    assert words_of() is None
+    assert words_of(None) is None
+    assert words_of(None, "Ada") == "ada"
+    assert words_of("Bob", None, "Ada Bob") == "ada adabob bob"
+    assert words_of("") == ""
+
+
+def test_a_beginning_keeps_the_order_of_the_words():
+    assert fold_beginning("Müller, Ada") == "muller ada"
+    assert fold("Müller, Ada") == "ada muller"
+    assert fold_beginning("O'Brien") == "obrien"
+
+
+def test_words_are_kept_in_each_of_their_forms():
+    assert search_words("Jean-Luc Müller") == sorted(
+        {"jean", "luc", "jeanluc", "muller", "mueller", "jeanlucmuller", "jeanlucmueller"}
+    )
+    assert search_words("Ada Mueller") == ["ada", "adamueller", "adamuller", "mueller", "muller"]
+    assert search_words("Ada") == ["ada"]
