@@ -66,7 +66,7 @@ def device_of(user_agent: str | None) -> str | None:
     system = next((name for word, name in SYSTEMS if word in lower), None)
     if not lower.startswith("mozilla/"):
         # An app's own name stands first: `Ostwind/4.2 (iPhone; iOS 18.1)`.
-        family: str | None = text.split("/", 1)[0].split(" ", 1)[0][:DEVICE_LENGTH]
+        family: str | None = text.partition("/")[0].partition(" ")[0][:DEVICE_LENGTH]
     else:
         family = next((name for word, name in BROWSERS if word in lower), None)
     if family and system:

@@ -312,7 +312,8 @@ def scheduled_slots(
 ) -> Iterator[NewSlot]:
     """The slots that a schedule makes, each once, also where a shifted time meets another. Raises `Unfit`."""
     zone = ZoneInfo(offered.origin.time_zone)
-    minutes = schedule.duration_minutes or offered.definition.duration_minutes or 0
+    minutes = schedule.duration_minutes or offered.definition.duration_minutes
+    assert minutes is not None, "a consistent schedule has a duration, or its product has"
     room = room_of(schedule)
     seen: set[datetime] = set()
     day = schedule.valid_from

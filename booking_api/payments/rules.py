@@ -142,7 +142,7 @@ def payment_answer(
     answer = _of_refunds(due_now, intent, refunds, settled, cancelled=cancelled)
     if answer is None and cancelled and promised:
         answer = PaymentAnswer(status="refunded", amount=Money(promised, due_now.currency))
-    if due_on_site is not None and due_on_site.amount > settled and not cancelled and answer is not None:
+    if due_on_site is not None and due_on_site.amount > settled and not cancelled:
         answer = None
     answer = answer or _of_payment(due_now, due_on_site, intent, settled, cancelled=cancelled)
     return msgspec.structs.replace(answer, refunds=[_part(refund) for refund in refunds], methods=methods or [])

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from booking_api.catalog.schemas import Place
+from booking_api.catalog.write_schemas import Deck, Seat, SeatRow
 from booking_api.importing import catalogue_rules as rules
 from booking_api.importing.formats import LayoutElement, ProductElement, ScheduleElement, SlotElement
 
@@ -139,7 +140,7 @@ def test_an_explicit_slot():
     [
         {"ends_at": "2026-06-01T09:29"}, {"seat_layout": "x"}, {"seat_layout": "hall", "capacity": 41},
         {"quotas": {"x": 1}}, {"starts_at": "soon"}, {"starts_at": "1999-12-31T09:30"}, {"starts_at": "2101-01-01T09:30"},
-        {"starts_at": "2026-06-01T09:30:01"}, {"starts_at": "2026-03-29T02:30"},
+        {"starts_at": "2026-06-01T09:30:01"}, {"starts_at": "2026-06-01T09:30:00.5"}, {"starts_at": "2026-03-29T02:30"},
     ],
 )  # fmt: skip
 def test_a_slot_that_does_not_fit(more: dict[str, Any]):
@@ -157,6 +158,35 @@ def test_the_slots_of_a_schedule():
     series = {"times": None, "from": "09:10", "to": "11:10", "every_minutes": 30, "valid_until": "2026-06-01"}
     assert starts(**series) == ["01 07:10", "01 07:40", "01 08:10"]
     assert starts(**series, duration_minutes=90) == ["01 07:10", "01 07:40"]
+
+
+def test_a_schedule_that_is_not_whole_makes_nothing():
+    broken = msgspec.convert({**SERIES, "from": "09:00"}, ScheduleElement)
+    assert list(rules.scheduled_slots(offered(), broken, LAYOUTS)) == []
+
+
+def test_a_schedule_makes_only_so_many_slots(monkeypatch: pytest.MonkeyPatch):
+    schedule = msgspec.convert(SCHEDULE, ScheduleElement)
+    for most, made in ((2, 2), (3, 3)):
+        monkeypatch.setattr(rules, "MOST_SLOTS", most)
+        slots = rules.scheduled_slots(offered(), schedule, LAYOUTS)
+        assert [next(slots).local_date.day for _ in range(made)] == [1, 7, 8][:made]
+        if most == 2:
+            with pytest.raises(rules.Unfit, match="more than 2 slots"):
+                next(slots)
+        else:
+            assert next(slots, None) is None
+
+
+def deck(*rows: str) -> Deck:
+    return Deck(["A"], [SeatRow(number, [Seat(code, []) for code in row.split()]) for number, row in enumerate(rows)])
+
+
+def test_a_seat_is_there_once():
+    assert rules.layout_problem(LayoutElement(code="x", decks=[deck("1A 1B", "2A"), deck("3A")])) is None
+    for decks in ([deck("1A 1A")], [deck("1A", "1A")], [deck("1A"), deck("2A", "1A")]):
+        assert rules.layout_problem(LayoutElement(code="x", decks=decks)) == "a seat is there twice"
+    assert rules.layout_problem(LayoutElement(code="x", seats=3, decks=[deck("1A")])) is not None
 
 
 def test_a_layout_has_seats_or_decks():

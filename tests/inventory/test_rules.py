@@ -201,6 +201,12 @@ def test_what_a_slot_is_for_a_party(slot: dict[str, Any], status: str, options: 
     assert judged(**slot) == (status, options)
 
 
+def test_who_needs_no_place_finds_a_full_slot_open():
+    free = [msgspec.structs.replace(unit, occupies=0) for unit in TOWER.units]
+    terms = rules.make_terms(msgspec.structs.replace(TOWER, units=free), {"adult": 1}, DAY)
+    assert judged(terms=terms, taken=20) == ("limited", [(0, None)])
+
+
 def test_sales_end_with_a_gate_that_closes_after_the_end():
     terms = rules.make_terms(offering(gate(0, -150, "end")), {"adult": 1}, DAY)
     assert judged(-1801.0, terms) == ("available", [(15, None)])

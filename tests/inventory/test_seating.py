@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +103,18 @@ def test_who_comes_first_has_it_and_a_large_party_refuses_nobody_behind_it():
     assert decided(claims, {ONE: 0}, {}) == [False, False, False, False, True]
     assert decided([claim(1, 3)], {ONE: 3}, {}) == [True]
     assert decided([claim(1, 4)], {ONE: 3}, {}) == [False]
+
+
+def test_a_claim_that_was_checked_under_another_version_takes_nothing():
+    def outcome(checked: int | None, versions: dict[UUID, int] | None) -> tuple[bool, bool, bool]:
+        first = msgspec.structs.replace(claim(1, 3), slot_version=checked)
+        one, other = first_fit([first, claim(2, 3)], {ONE: 3}, {(ONE, OPEN): 3}, versions)
+        return one.ok, one.outdated, other.ok
+
+    assert outcome(4, {ONE: 4}) == (True, False, False)
+    for versions in ({ONE: 5}, {ONE: 3}, {TWO: 4}):
+        assert outcome(4, versions) == (False, True, True)
+    assert outcome(4, None) == outcome(None, {ONE: 4}) == outcome(None, {}) == (True, False, False)
 
 
 def test_what_is_not_for_sale_is_nobodys():

@@ -149,6 +149,17 @@ ACTION = NextAction(type="redirect", url="https://bank.example/1", expires_at=NO
             {"due_now": EUR, "due_on_site": Money(500, "EUR"), "intent": PAID, "refunds": [back(990, "succeeded")]},
             "due_on_site", 500,
         ),
+        ({"due_now": Money(0, "EUR"), "due_on_site": Money(500, "EUR"), "settled": 500, "refunds": [back(200, "settled", None)]},
+            "partly_refunded", 500),
+        ({"due_now": EUR, "due_on_site": Money(500, "EUR"), "settled": 500, "intent": PAID, "refunds": [back(990, "succeeded")]},
+            "partly_refunded", 2490),
+        ({"due_now": EUR, "settled": 500, "intent": make_intent("failed"), "refunds": [back(500, "settled", None)]}, "refunded", 500),
+        # One cent is an amount.
+        ({"due_now": Money(1, "EUR")}, "requires_action", 1),
+        ({"due_now": Money(0, "EUR"), "due_on_site": Money(1, "EUR"), "settled": 1}, "succeeded", 1),
+        ({"due_now": Money(0, "EUR"), "due_on_site": Money(2, "EUR"), "settled": 1}, "due_on_site", 1),
+        # What was promised of what stands is nothing that went back.
+        ({"due_now": EUR, "intent": PAID, "promised": 990}, "succeeded", 1990),
         # Bookings that were cancelled before refunds had states.
         ({"due_now": EUR, "intent": PAID, "promised": 990, "cancelled": True}, "refunded", 990),
     ],
