@@ -40,6 +40,14 @@ def test_a_bound_may_be_reached_and_not_passed(wanted: int, held: int, found: Ex
     assert rules.excess({key: wanted}, {key: held}, MOST) == found
 
 
+def test_a_bound_of_one_is_one_and_of_none_is_no_bound():
+    key = ("slot", WHO, ONE)
+    for most, allowed in ((0, 99), (1, 1), (2, 2)):
+        bounds: Any = {"slot": most}
+        assert rules.excess({key: allowed}, {}, bounds) is None
+        assert rules.excess({key: allowed + 1}, {}, bounds) == (Excess("slot", most, 0) if most else None)
+
+
 def test_the_first_bound_that_is_passed_is_named():
     wanted: Any = {
         ("slot", WHO, ONE): 1,
