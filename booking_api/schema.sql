@@ -288,7 +288,8 @@ CREATE TABLE public.idempotency_key (
     status smallint NOT NULL,
     body bytea NOT NULL,
     customer_id uuid,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    about_id uuid
 )
 WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05', vacuum_truncate=off, toast.autovacuum_vacuum_scale_factor='0.02', toast.autovacuum_vacuum_cost_delay='0', toast.vacuum_truncate=off);
 

@@ -8,7 +8,7 @@ from typing import Any
 from booking_api.bookings.schemas import BookingRow, Contact, ItemRow, Missing
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.errors import pointer_to
-from booking_api.core.text.cleaning import clean_text, is_visible
+from booking_api.core.text.cleaning import clean_text, shows_something
 from booking_api.core.text.folding import words_of
 
 
@@ -24,7 +24,7 @@ def missing_details(
         if question.required and question.per == "booking" and not _answered(booking.answers, question.code):
             missing.append(Missing(pointer_to("answers", question.code), "answer_required"))
     for index, item in enumerate(items):
-        if definition.requires_names and not (item.name and is_visible(item.name)):
+        if definition.requires_names and not shows_something(item.name):
             missing.append(Missing(f"/items/{index}/name", "name_required"))
         for question in definition.questions:
             if question.required and question.per == "item" and not _answered(item.answers, question.code):
@@ -37,7 +37,7 @@ def missing_of_contact(contact: Contact | None) -> list[Missing]:
     still be blank."""
     if contact is None:
         return [Missing("/contact", "contact_required")]
-    missing = [] if contact.name and is_visible(contact.name) else [Missing("/contact/name", "name_required")]
+    missing = [] if shows_something(contact.name) else [Missing("/contact/name", "name_required")]
     if not contact.email and not contact.phone:
         missing.append(Missing("/contact/email", "address_required"))
     return missing
@@ -50,7 +50,7 @@ def contact_words(contact: Contact | None) -> str | None:
 
 def _answered(answers: Mapping[str, object] | None, code: str) -> bool:
     answer = None if answers is None else answers.get(code)
-    return answer is not None and (not isinstance(answer, str) or is_visible(answer))
+    return shows_something(answer) if isinstance(answer, str) else answer is not None
 
 
 def without_sensitive(definition: ProductDefinition, answers: dict[str, Any] | None) -> dict[str, Any] | None:

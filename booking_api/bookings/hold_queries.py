@@ -73,6 +73,11 @@ async def find_slots_and_counts(
 class LockedOrder(OrderRow, kw_only=True):
     contact_unpaid: int
     """Unpaid places of other orders with its contact."""
+    known_name: str | None
+    """The last contact of its customer, which counts where none is given: read here, so that it needs no statement of
+    its own."""
+    known_email: str | None
+    known_phone: str | None
 
 
 async def lock_orders_and_count(
@@ -93,8 +98,10 @@ async def lock_orders_and_count(
             select sum(u.unpaid_places) from booking_order u
             where u.org_id = $1 and u.unpaid_until > $4 and u.id <> o.id and u.contact_digest
               = coalesce(($3::bytea[])[array_position($2::uuid[], o.id)], o.contact_digest)
-          ), 0)::int as contact_unpaid
-        from booking_order o where o.org_id = $1 and o.id = any($2::uuid[]) order by o.id for update of o skip locked
+          ), 0)::int as contact_unpaid,
+          c.name as known_name, c.email as known_email, c.phone as known_phone
+        from booking_order o left join customer c on c.org_id = $1 and c.id = o.customer_id
+        where o.org_id = $1 and o.id = any($2::uuid[]) order by o.id for update of o skip locked
         """,
         org_id,
         order_ids,
@@ -121,5 +128,31 @@ async def sum_unpaid_of_contact(
         org_id,
         contacts,
         but,
+        now,
+    )
+
+
+class UnpaidBeside(msgspec.Struct, frozen=True):
+    order_id: UUID
+    places: int
+
+
+async def sum_unpaid_beside(
+    db: Connection, org_id: UUID, order_ids: Sequence[UUID], contacts: Sequence[bytes], now: datetime
+) -> list[UnpaidBeside]:
+    """For each order the unpaid places of its contact in other ones."""
+    return await fetch_all(
+        db,
+        UnpaidBeside,
+        """
+        select w.order_id, coalesce((
+          select sum(u.unpaid_places) from booking_order u
+          where u.org_id = $1 and u.unpaid_until > $4 and u.contact_digest = w.contact and u.id <> w.order_id
+        ), 0)::int as places
+        from unnest($2::uuid[], $3::bytea[]) as w (order_id, contact)
+        """,
+        org_id,
+        order_ids,
+        contacts,
         now,
     )

@@ -78,7 +78,7 @@ async def find_archived_scans(db: Connection, org_id: UUID, nonces: Sequence[str
         db,
         StoredScan,
         """
-        select distinct on (nonce) nonce, request_hash, admit, verdict, ''::bytea as answer
+        select distinct on (nonce) nonce, request_hash, admit, verdict, ''::bytea as answer, null::uuid as customer_id
         from scan_archive where org_id = $1 and nonce = any($2::text[]) order by nonce, received_at desc
         """,
         org_id,

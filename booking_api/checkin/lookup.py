@@ -6,6 +6,7 @@ from uuid import UUID
 from booking_api.bookings.operations import names
 from booking_api.catalog import operations as catalog
 from booking_api.checkin import answers, queries
+from booking_api.checkin.rules import same_gate
 from booking_api.checkin.schemas import (
     GateSlot,
     GateSlotPage,
@@ -76,9 +77,13 @@ async def list_slots(ctx: Context, query: GateSlotsQuery) -> GateSlotPage:
     after = read_cursor(query.cursor, tuple[datetime, UUID]) if query.cursor is not None else (earliest, NIL)
     if after[0].tzinfo is None:
         raise invalid("/query/cursor", "This is not a cursor of this list.")
-    gate = query.gate.strip() if query.gate is not None else None
+    gates: list[str] | None = None
+    if query.gate is not None:
+        # Compared here, because databases differ in what they know of letters.
+        known = await queries.list_gates(ctx.db, ctx.org_id, earliest, at + AFTER)
+        gates = [row.gate for row in known if same_gate(row.gate, query.gate)]
     rows = await queries.list_gate_slots(
-        ctx.db, ctx.org_id, gate, earliest, at - BEFORE, at + AFTER, after, query.limit + 1
+        ctx.db, ctx.org_id, gates, earliest, at - BEFORE, at + AFTER, after, query.limit + 1
     )
     page = rows[: query.limit]
     versions = {(row.product_id, row.product_version) for row in page}

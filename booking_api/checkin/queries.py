@@ -9,6 +9,7 @@ import msgspec
 
 from booking_api.checkin.schemas import (
     AdmittedCount,
+    GateRow,
     GateSlotRow,
     ItemFacts,
     LockedItem,
@@ -25,7 +26,12 @@ async def find_scans(db: Connection, org_id: UUID, nonces: Sequence[str]) -> lis
     return await fetch_all(
         db,
         StoredScan,
-        "select nonce, request_hash, admit, verdict, answer from scan where org_id = $1 and nonce = any($2::text[])",
+        """
+        select s.nonce, s.request_hash, s.admit, s.verdict, s.answer,
+          (select b.customer_id from item i join booking b on b.org_id = $1 and b.id = i.booking_id
+           where i.org_id = $1 and i.id = s.item_id) as customer_id
+        from scan s where s.org_id = $1 and s.nonce = any($2::text[])
+        """,
         org_id,
         nonces,
     )
@@ -74,7 +80,7 @@ async def find_facts(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> 
         """
         select
           i.id as item_id, i.booking_id, i.unit_id, i.name, i.seat, i.status as item_status, i.companion_item_id,
-          b.reference, b.status as booking_status, b.product_id, b.product_version, b.option_id,
+          b.customer_id, b.reference, b.status as booking_status, b.product_id, b.product_version, b.option_id,
           b.contact->>'name' as contact_name,
           coalesce((b.price->'due_on_site'->>'amount')::bigint, 0) as due_on_site,
           coalesce(b.price->'due_on_site'->>'currency', b.price->'total'->>'currency', '') as currency,
@@ -250,11 +256,26 @@ async def find_items_by_name(
     )
 
 
+async def list_gates(db: Connection, org_id: UUID, earliest_start: datetime, starts_before: datetime) -> list[GateRow]:
+    """The names of the gates of the slots that start within a window, each as it was written."""
+    return await fetch_all(
+        db,
+        GateRow,
+        """
+        select distinct gate from slot
+        where org_id = $1 and gate is not null and starts_at between $2 and $3 order by gate
+        """,
+        org_id,
+        earliest_start,
+        starts_before,
+    )
+
+
 async def list_gate_slots(
-    db: Connection, org_id: UUID, gate: str | None, earliest_start: datetime, ends_after: datetime,
+    db: Connection, org_id: UUID, gates: Sequence[str] | None, earliest_start: datetime, ends_after: datetime,
     starts_before: datetime, after: tuple[datetime, UUID], limit: int,
 ) -> list[GateSlotRow]:  # fmt: skip
-    """Slots of a gate, or of all, that run within a window, with their counts; after the position `after`."""
+    """Slots of a gate by its names, or of all, that run within a window, with their counts; after the position `after`."""
     return await fetch_all(
         db,
         GateSlotRow,
@@ -272,7 +293,7 @@ async def list_gate_slots(
               'note', f.delay_note, 'updated_at', f.delay_updated_at
             ) end as delay
           from slot f join product p on p.org_id = $1 and p.id = f.product_id
-          where f.org_id = $1 and ($2::text is null or lower(f.gate) = lower($2))
+          where f.org_id = $1 and ($2::text[] is null or f.gate = any($2))
             and f.starts_at between $3 and $5
             and greatest(f.ends_at, coalesce(f.estimated_ends_at, f.ends_at + (f.estimated_starts_at - f.starts_at))) >= $4
             and (f.starts_at, f.id) > ($6, $7)
@@ -281,7 +302,7 @@ async def list_gate_slots(
         order by s.starts_at, s.id
         """,
         org_id,
-        gate,
+        gates,
         earliest_start,
         ends_after,
         starts_before,

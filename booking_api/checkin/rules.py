@@ -1,6 +1,8 @@
 """Pure decisions of the gate: the verdict on an item, what its sentence says, who may undo what."""
 
+import functools
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +10,7 @@ import msgspec
 
 from booking_api.checkin.schemas import NONCE_PATTERN, Direction
 from booking_api.core.errors import DomainError
+from booking_api.core.text.cleaning import clean_line
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 END = datetime(9999, 12, 31, tzinfo=UTC)
@@ -58,8 +61,15 @@ def _entering(facts: Facts) -> bool:
 
 
 def same_gate(one: str, other: str) -> bool:
-    """Whether two names mean one gate: letters' case and surrounding blanks don't count."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Whether two names mean one gate: letters' case and width, blanks and what nobody sees don't count."""
+    return one == other or fold_gate(one) == fold_gate(other)
+
+
+@functools.lru_cache(4096)
+def fold_gate(name: str) -> str:
+    """The same for each way of writing a gate's name. Accents, hyphens and the order of words do count: gate A and gate
+    Ä may be two."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean_line(name)).casefold())
 
 
 def _at_wrong_gate(facts: Facts) -> bool:

@@ -268,6 +268,7 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
     seat: str | None
     item_status: str
     companion_item_id: UUID | None
+    customer_id: UUID
     reference: str
     booking_status: str
     product_id: UUID
@@ -316,6 +317,8 @@ class StoredScan(msgspec.Struct, frozen=True, kw_only=True):
     admit: bool
     verdict: str
     answer: bytes
+    customer_id: UUID | None
+    """Whom the answer tells of."""
 
 
 class ScanToUndo(msgspec.Struct, frozen=True, kw_only=True):
@@ -336,6 +339,10 @@ class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
     inside: bool
     entries: int
     last_nonce: str | None
+
+
+class GateRow(msgspec.Struct, frozen=True):
+    gate: str
 
 
 class GateSlotRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,6 +96,8 @@ class Context:
     """Wanted by the reader, most wanted first, the organisation's own last."""
     reply: Any = None
     """The answer that `core.transactions.writing` stores and `core.replies.send` sends."""
+    about_id: UUID | None = None
+    """The customer whom the answer tells of, whoever asked: what is stored of it is erased with them."""
     begun: UUID | None = None
     """What a request in two transactions made in its first; see `core.transactions.writing`."""
     resumes: UUID | None = None

@@ -191,6 +191,12 @@ def _again_after_deadlock(function: Handler) -> Handler:
     return run
 
 
+def allowed(methods: Iterable[str]) -> str:
+    """The header `Allow` for the methods of a path: HEAD works wherever GET does (`core.middleware`)."""
+    found = set(methods)
+    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
+
+
 def options_handlers(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """An OPTIONS for each path, to be registered before the path's operations.
 
@@ -207,4 +213,4 @@ def options_handlers(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHand
 
         return route(path, http_method="OPTIONS", status_code=200, include_in_schema=False)(answer_options)
 
-    return [declare(path, ", ".join(sorted(found))) for path, found in methods.items()]
+    return [declare(path, allowed(found)) for path, found in methods.items()]

@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 (RFC 9562) for rows, Crockford's base32 for what people read aloud."""
 
 import os
+import unicodedata
 from uuid import UUID
 
 import uuid_utils
@@ -9,6 +10,9 @@ from asyncpg.pgproto import pgproto
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _FROM_RANDOM_BYTE = bytes(ord(CROCKFORD[byte % 32]) for byte in range(256))
 """32 divides 256, so that every character is as likely as any other."""
+
+
+_READ_ALOUD = str.maketrans("ILO", "110")
 
 
 def new_id() -> UUID:
@@ -34,5 +38,9 @@ def new_code(length: int) -> str:
 
 
 def read_code(text: str) -> str:
-    """What somebody typed, as it was printed: upper case, I and L are 1, O is 0, hyphens and spaces don't count."""
-    return text.upper().translate(str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None}))
+    """What somebody typed or pasted, as it was printed: upper case and of the usual width, I and L are 1, O is 0.
+    What is no letter or digit, such as hyphens, blanks and what nobody sees, doesn't count."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(str(unicodedata.decimal(character, character)) for character in text)
+    return "".join(filter(str.isalnum, text.upper().translate(_READ_ALOUD)))

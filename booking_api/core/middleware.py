@@ -69,7 +69,9 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
         REQUEST_ID.set(request_id)
         CALLER.set(None)
         began = time.perf_counter()
-        status = 500
+        method, status = scope["method"], 500
+        if method == "HEAD":
+            receive, send = _answer_head(scope, receive, send)
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             nonlocal status
@@ -87,7 +89,7 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
         finally:
             seconds = time.perf_counter() - began
             path = scope.get("path_template") or "unknown"
-            method = scope["method"] if scope["method"] in METHODS else "other"
+            method = method if method in METHODS else "other"
             count, duration = _meters.get((method, path, status)) or _meter(method, path, status)
             count.inc()
             duration.observe(seconds)
@@ -95,6 +97,27 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
                 log_request(method, path, status, seconds, request_id, CALLER.get())
 
     return run
+
+
+def _answer_head(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """Lets HEAD be carried out as GET, of which it has status and headers and no content (RFC 9110 §9.3.2).
+
+    The client is gone for whoever goes on sending, such as an event stream, as soon as the headers are out.
+    """
+    scope["method"] = "GET"
+    is_answered = False
+
+    async def receive_until_answered() -> Any:
+        return {"type": "http.disconnect"} if is_answered else await receive()
+
+    async def send_headers(message: Message) -> None:
+        nonlocal is_answered
+        if message["type"] == "http.response.start":
+            is_answered = True
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return receive_until_answered, send_headers
 
 
 def _meter(method: str, path: str, status: int) -> tuple[Counter, Histogram]:

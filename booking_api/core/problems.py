@@ -24,6 +24,7 @@ from booking_api.core.errors import (
     UnsupportedMediaType,
 )
 from booking_api.core.headers import header, url_of_host
+from booking_api.core.http import allowed
 from booking_api.core.log import log
 from booking_api.core.replies import PROBLEM, BytesResponse, Replayed, Reply, encode, send
 from booking_api.core.transactions import base_url_of, language_of, make_context
@@ -137,6 +138,6 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         come_back = refusal.members.get("come_back", "authenticate")
         headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}", come_back="{come_back}"'
     if isinstance(error, HTTPException) and error.status_code == 405 and error.headers:
-        headers["Allow"] = error.headers.get("allow", "")
+        headers["Allow"] = allowed(error.headers.get("allow", "").split(", "))
     body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""), language)
     return BytesResponse(body, refusal.status, headers, PROBLEM)

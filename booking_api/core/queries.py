@@ -165,7 +165,7 @@ async def find_answer(db: Connection, org_id: UUID, credential_id: UUID, key_has
 
 async def store_answer(
     db: Connection, org_id: UUID, credential_id: UUID, key_hash: bytes, fingerprint: bytes, status: int, body: bytes,
-    customer_id: UUID | None, now: datetime, unfinished: int,
+    customer_id: UUID | None, now: datetime, unfinished: int, about_id: UUID | None = None,
 ) -> bool:  # fmt: skip
     """Stores an answer, or finishes an unfinished one. False if a twin stored its own first."""
     return bool(
@@ -173,10 +173,11 @@ async def store_answer(
             db,
             """
             insert into idempotency_key
-              (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8)
+              (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, created_at, about_id)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $10)
             on conflict (org_id, credential_id, key_hash) do update
-              set status = excluded.status, body = excluded.body, customer_id = excluded.customer_id
+              set status = excluded.status, body = excluded.body, customer_id = excluded.customer_id,
+                about_id = excluded.about_id
               where idempotency_key.status = $9 and idempotency_key.fingerprint = excluded.fingerprint
             """,
             org_id,
@@ -188,6 +189,7 @@ async def store_answer(
             customer_id,
             now,
             unfinished,
+            about_id,
         )
     )
 
@@ -235,9 +237,10 @@ async def store_answers(db: Connection, org_id: UUID, answer_columns: list[list[
     return await execute(
         db,
         """
-        insert into idempotency_key (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, created_at)
-        select $1, a.*, $8
-        from unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::smallint[], $6::bytea[], $7::uuid[]) as a
+        insert into idempotency_key
+          (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, about_id, created_at)
+        select $1, a.*, $9
+        from unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::smallint[], $6::bytea[], $7::uuid[], $8::uuid[]) as a
         on conflict (org_id, credential_id, key_hash) do nothing
         """,
         org_id,

@@ -134,7 +134,7 @@ async def _store(db: Connection, org_id: UUID, turns: Sequence[Turn[Any]]) -> No
         reply, credential_id = turn.outcome, turn.ctx.caller.credential_id
         if isinstance(reply, Reply):
             if turn.key is not None:
-                rows.append((credential_id, *turn.key, reply.status, reply.body, reply.tokens_for))
-            rows += [(credential_id, *note) for note in turn.notes]
-    if rows and await queries.store_answers(db, org_id, columns(rows, 6), turns[0].ctx.now) < len(rows):
+                rows.append((credential_id, *turn.key, reply.status, reply.body, reply.tokens_for, turn.ctx.about_id))
+            rows += [(credential_id, *note, None) for note in turn.notes]
+    if rows and await queries.store_answers(db, org_id, columns(rows, 7), turns[0].ctx.now) < len(rows):
         raise TwinCameFirst

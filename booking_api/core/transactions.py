@@ -31,6 +31,8 @@ from booking_api.core.secrets import fingerprint
 from booking_api.core.texts import languages_of
 
 UNFINISHED = 102
+ERASED = 410
+"""The status of a stored answer whose body was erased with the person it told of."""
 """The status under which a key is stored while its request is between its two transactions."""
 
 
@@ -164,7 +166,7 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
             return
         stored = await queries.store_answer(
             ctx.db, ctx.org_id, ctx.caller.credential_id, self.key_hash, self.digest, status, body, customer_id, ctx.now,
-            UNFINISHED,
+            UNFINISHED, ctx.about_id,
         )  # fmt: skip
         if not stored:
             raise IdempotencyInProgress(retry_after_seconds=1)
@@ -207,10 +209,12 @@ def earlier_reply(found: queries.StoredAnswer | queries.FoundAnswer, ctx: Contex
     """A stored answer, to be sent again; the tokens that came with it are minted anew, while they may be.
 
     Raises `TokenRevoked` where the session that it opened has ended, and `NotFound` where the caller's session has
-    lost sight of something since.
+    lost sight of something since, or the answer was erased with the person whom it told of.
     """
     assert found.status is not None
     assert found.created_at is not None
+    if found.status == ERASED:
+        raise NotFound("What was answered here has been erased.")
     if found.is_ended:
         raise TokenRevoked("The session that this request opened has ended.")
     restriction = ctx.caller.restriction

@@ -46,6 +46,7 @@ async def give_feedback(ctx: Context, body: NewFeedback) -> Reply:
     can't be edited and can't name a booking. A booking that is named must be the customer's own.
     """
     row, is_new = await operations.give_feedback(ctx, body)
+    ctx.about_id = row.customer_id
     return Reply(operations.feedback_answer(ctx, row), 201 if is_new else 200)
 
 

@@ -75,7 +75,8 @@ escapes don't count. A member that is absent is another thing than one that is `
 200, by default 50.
 
 **Caching.** Answers that don't depend on the minute have an `ETag`: send it as `If-None-Match` and save the bytes. A
-booking's `ETag` is its version: send it as `If-Match` and never overwrite what you haven't seen.
+booking's `ETag` is its version: send it as `If-Match` and never overwrite what you haven't seen. HEAD works wherever
+GET does.
 
 **Limits** count per token first, then per key. `RateLimit` says what is left; 429 says in `Retry-After` when to come
 back.

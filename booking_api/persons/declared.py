@@ -9,6 +9,7 @@ VISIT = "erased after the visit by `bookings.apply_retention`, and with the pers
 FEEDBACK = "the text is erased after the visit by `bookings.apply_retention`, and with the person"
 REASON = "erased after the visit by `checkin.erase_reasons`, and with the person"
 TWO_DAYS = "deleted or emptied after two days, and with the person where it is theirs"
+ANSWER = "deleted after two days, and erased with the person whom it tells of, whoever asked"
 SEALED = "a contact only, encrypted with the master secret; leaves whole with its partition after 30 days"
 JOB = "deleted when the job is done; what is personal in it is encrypted with the master secret"
 DEVICE = "deleted with the session, and with the person"
@@ -32,7 +33,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "feedback": {**dict.fromkeys(("step", "kind", "channel"), NOT), "text": FEEDBACK},
     "feedback_asked": dict.fromkeys(("step", "kind", "channel"), NOT),
     "feedback_prompt": dict.fromkeys(("step", "kind", "question"), NOT),
-    "idempotency_key": {"key_hash": NOT, "fingerprint": NOT, "body": TWO_DAYS},
+    "idempotency_key": {"key_hash": NOT, "fingerprint": NOT, "body": ANSWER},
     "item": {"change_reason": VISIT, "after_admission": NOT, "name": VISIT, "name_words": VISIT, "seat": NOT, "answers": VISIT, "status": NOT},
     "mailbox": dict.fromkeys(("recipient", "subject", "body"), TWO_DAYS),
     "organisation": dict.fromkeys(("name", "time_zone", "currency", "locale", "country"), NOT),

@@ -6,6 +6,8 @@ from uuid import UUID
 from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, invalid
+from booking_api.core.text.addresses import email_forms, phone_digits
+from booking_api.core.transactions import ERASED, UNFINISHED
 from booking_api.identity import audit
 from booking_api.persons import queries, rules
 from booking_api.persons.schemas import BookingsAhead, Person, PersonErased, PersonExport
@@ -20,9 +22,9 @@ async def _customers(ctx: Context, person: Person) -> list[UUID]:
         raise invalid("", "Give exactly one of `customer_id`, `email` and `phone`.")
     if person.customer_id is not None:
         return [person.customer_id]
-    email = person.email.lower() if person.email else None
-    digits = "".join(c for c in person.phone if c.isdigit()) if person.phone else None
-    found = await queries.find_customers(ctx.db, ctx.org_id, email, digits, MOST_CUSTOMERS)
+    emails = email_forms(person.email) if person.email else []
+    digits = phone_digits(person.phone, ctx.org.phone_country) if person.phone else []
+    found = await queries.find_customers(ctx.db, ctx.org_id, emails, digits, MOST_CUSTOMERS)
     if not found:
         raise NotFound("Nobody is known by this address.")
     return [row.id for row in found]
@@ -70,7 +72,8 @@ async def erase(ctx: Context, person: Person) -> PersonErased:
         bookings=await queries.erase_bookings(db, org_id, ids, ctx.now),
         feedback=await queries.erase_feedback(db, org_id, ids, ctx.now),
         scans=await queries.erase_scans(db, org_id, ids) + await queries.erase_archived_scans(db, org_id, ids),
-        stored_answers=await queries.delete_answers(db, org_id, ids),
+        stored_answers=await queries.delete_answers(db, org_id, ids)
+        + await queries.erase_answers(db, org_id, ids, ERASED, UNFINISHED),
         messages=await queries.delete_mail(db, org_id, recipients),
         customers=await queries.erase_customers(db, org_id, ids, ctx.now),
     )
@@ -81,11 +84,11 @@ async def erase(ctx: Context, person: Person) -> PersonErased:
 
 
 async def _recipients(ctx: Context, ids: Sequence[UUID]) -> list[str]:
-    """The addresses under which messages to them may lie in the mailbox, in lower case."""
-    found: set[str] = set()
+    """The addresses under which messages to them may lie in the mailbox, in small letters."""
+    known: set[str] = set()
     for customer in await queries.list_customers(ctx.db, ctx.org_id, ids):
-        found |= {address.lower() for address in (customer.email, customer.phone) if address}
+        known |= {address for address in (customer.email, customer.phone) if address}
     for booking in await queries.list_bookings(ctx.db, ctx.org_id, ids, MOST_ROWS):
         contact = booking.contact or {}
-        found |= {str(contact[kind]).lower() for kind in ("email", "phone") if contact.get(kind)}
-    return sorted(found)
+        known |= {str(contact[kind]) for kind in ("email", "phone") if contact.get(kind)}
+    return sorted({form for address in known for form in email_forms(address)})

@@ -11,27 +11,27 @@ from booking_api.persons.schemas import BookingOf, FoundId, KnownCustomer, Known
 
 
 async def find_customers(
-    db: Connection, org_id: UUID, email: str | None, digits: str | None, limit: int
+    db: Connection, org_id: UUID, emails: Sequence[str], digits: Sequence[str], limit: int
 ) -> list[FoundId]:
-    """The customers who are reached by an address (in lower case, or its digits), or whose bookings are."""
+    """The customers who are reached by an address in any of its forms (in small letters, or its digits), or whose
+    bookings are."""
     return await fetch_all(
         db,
         FoundId,
         """
         select distinct id from (
           select c.id from customer c where c.org_id = $1 and (
-            ($2::text is not null and lower(c.email) = $2)
-            or ($3::text is not null and regexp_replace(c.phone, '[^0-9]', '', 'g') = $3)
+            lower(btrim(c.email, E' \\t\\r\\n')) = any($2::text[]) or regexp_replace(c.phone, '[^0-9]', '', 'g') = any($3::text[])
           )
           union all
           select b.customer_id as id from booking b where b.org_id = $1 and b.erased_at is null and (
-            ($2::text is not null and lower(b.contact ->> 'email') = $2)
-            or ($3::text is not null and regexp_replace(b.contact ->> 'phone', '[^0-9]', '', 'g') = $3)
+            lower(btrim(b.contact ->> 'email', E' \\t\\r\\n')) = any($2::text[])
+            or regexp_replace(b.contact ->> 'phone', '[^0-9]', '', 'g') = any($3::text[])
           )
         ) found order by id limit $4
         """,
         org_id,
-        email,
+        emails,
         digits,
         limit,
     )
@@ -255,7 +255,7 @@ async def forget_devices(db: Connection, org_id: UUID, customer_ids: Sequence[UU
 
 
 async def delete_answers(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> int:
-    """Deletes the answers that are stored for repeats of their requests; those of others go within two days."""
+    """Deletes the answers that are stored for repeats of their own requests."""
     return await execute(
         db,
         """
@@ -266,6 +266,24 @@ async def delete_answers(db: Connection, org_id: UUID, customer_ids: Sequence[UU
         """,
         org_id,
         customer_ids,
+    )
+
+
+async def erase_answers(
+    db: Connection, org_id: UUID, customer_ids: Sequence[UUID], erased: int, unfinished: int
+) -> int:
+    """Empties the answers about them that are stored for others: for staff, integrations and apps. The keys stay, so
+    that a repeat is still known for one and does nothing anew."""
+    return await execute(
+        db,
+        """
+        update idempotency_key set status = $3, body = ''::bytea
+        where org_id = $1 and about_id = any($2::uuid[]) and status not in ($3, $4) and body <> ''::bytea
+        """,
+        org_id,
+        customer_ids,
+        erased,
+        unfinished,
     )
 
 

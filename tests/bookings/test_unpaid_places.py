@@ -219,6 +219,64 @@ async def test_a_phone_number_is_a_contact_too(api, world: World):
     assert await refused(api, world.customer(), wish) == ("contact", CONTACT, 6)
 
 
+@pytest.mark.parametrize("path", ["bookings", "orders"])
+async def test_a_contact_that_is_remembered_is_bounded_too(api, world: World, path: str):
+    """On the path shared with others, and on the plain one, which orders of several take."""
+    on_site = {"payment": {"method": "on_site"}}
+    contact = {"name": "Cy", "email": "cy@example.org"}
+    known = world.customer()
+    first = await hold(api, known, visit(world, "adult", contact=contact, confirm=True, **on_site))
+    await api.post(f"/v1/bookings/{first['id']}/cancel", headers=known)
+    for slot in world.tower_slots[:2]:  # Others keep six of the seven places.
+        await hold(api, world.customer(), visit(world, *adults(3), slot=slot, contact=contact, confirm=True, **on_site))
+
+    async def held(number: int) -> str:
+        if path == "bookings":
+            booking = await hold(api, known, visit(world, *adults(number), slot=world.tower_slots[3]))
+            return f"/v1/bookings/{booking['id']}/confirm"
+        parts = [visit(world, "adult", slot=slot) for slot in world.tower_slots[3 : 3 + number]]
+        order = (await api.post("/v1/orders", json={"bookings": parts}, headers=known)).json()
+        return f"/v1/orders/{order['id']}/confirm"
+
+    confirm_path = await held(2)
+    assert await refused(api, known, on_site, confirm_path) == ("contact", CONTACT, 6)
+    other = {**on_site, "contact": {"name": "Di", "email": "di@example.org"}}
+    assert (await api.post(confirm_path, json=other, headers=known)).status_code == 200
+    stranger = world.customer()
+    assert (await api.post(await held(1), json=on_site, headers=known)).status_code == 200
+    booking = await hold(api, stranger, visit(world, "adult"))  # Of whom nothing is remembered.
+    answer = await api.post(f"/v1/bookings/{booking['id']}/confirm", json=on_site, headers=stranger)
+    assert answer.json()["code"] == "details_missing"
+
+
+async def test_confirmations_that_share_a_batch_are_each_counted_by_their_own_contact(api, world: World):
+    on_site = {"payment": {"method": "on_site"}}
+    crowded, free = ({"name": name, "email": f"{name}@example.org"} for name in ("cy", "di"))
+    for slot in world.tower_slots[:2]:
+        await hold(api, world.customer(), visit(world, *adults(3), slot=slot, contact=crowded, confirm=True, **on_site))
+    calls = []
+    for number, contact in enumerate([crowded, free] * 3):
+        known = world.customer()
+        first = await hold(
+            api, known, visit(world, "adult", slot=world.tower_slots[3], contact=free, confirm=True, **on_site)
+        )
+        await api.post(f"/v1/bookings/{first['id']}/cancel", headers=known)
+        async with world.runtime.pool.acquire() as db:
+            await db.execute(
+                "update customer set name = $1, email = $2 where email = $3 and id = (select customer_id from booking where id = $4)",
+                contact["name"],
+                contact["email"],
+                free["email"],
+                first["id"],
+            )
+        booking = await hold(api, known, visit(world, *adults(2), slot=world.tower_slots[4 + number % 3]))
+        calls.append(api.post(f"/v1/bookings/{booking['id']}/confirm", json=on_site, headers=known))
+    answers = await asyncio.gather(*calls)
+    assert [answer.status_code for answer in answers[::2]] == [409] * 3
+    assert {answer.json()["because"] for answer in answers[::2]} == {"contact"}
+    assert [answer.status_code for answer in answers[1::2]] == [200] * 3
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_a_contact_that_comes_with_the_confirmation_is_bounded(api, world: World, together: bool):
     """On the path shared with others, and on the plain one, which orders of several take."""

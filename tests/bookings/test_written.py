@@ -85,6 +85,21 @@ async def test_a_name_for_each_person_may_not_be_blank_either(api, world):
     assert refused.json()["missing"] == [{"pointer": "/items/0/name", "code": "name_required"}]
 
 
+@pytest.mark.parametrize("filler", ["\u3164", "\uffa0\u115f", "\u2800", "\u00ad", "\u202e\u200b"])
+async def test_nor_may_one_that_was_kept_from_before(api, world, asking, filler):
+    """Fillers are letters and symbols by their category; what was written earlier was never cleaned."""
+    booking = await hold_advice(api, world)
+    async with world.runtime.pool.acquire() as db:
+        await db.execute(
+            "update booking set contact = $2, answers = $3 where org_id = $1",
+            world.org.org_id, {**CONTACT, "name": filler}, {"topic": filler},
+        )  # fmt: skip
+    shown = (await api.get(f"/v1/bookings/{booking['id']}", headers=owner_of(booking))).json()
+    assert [one["code"] for one in shown["missing"]] == ["name_required", "answer_required"]
+    refused = await api.post(f"/v1/bookings/{booking['id']}/confirm", json=PAY, headers=owner_of(booking))
+    assert (refused.status_code, refused.json()["code"]) == (409, "details_missing")
+
+
 @pytest.mark.parametrize(
     "address", [{"email": "ada@example.org"}, {"phone": "030 1234567"}, {"phone": "+1 212 555 0100", "email": " "}]
 )

@@ -113,6 +113,33 @@ async def test_who_may_look(api, world):
         assert (await api.get(path, headers=neighbour.owner)).json()["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("named", "asked"),
+    [("Süd", "SÜD"), ("Süd", "Su\u0308d\n"), ("Tor\u00a0 3", "tor 3"), ("Ｂ７", "b7"), ("Straße", "STRASSE"), ("Выход", "ВЫХОД"), ("North", "\u200bNorth\ufeff"), ("ﬁrst", "FIRST")],
+)  # fmt: skip
+async def test_a_gate_is_found_and_is_the_right_one_however_its_name_is_written(api, world, named, asked):
+    slot = await open_slot(world, gate=named)
+    party = await book(world, slot)
+    answer = await api.get("/v1/gate/slots", params={"gate": asked}, headers=world.agent)
+    assert [found["slot_id"] for found in answer.json()["items"]] == [str(slot)]
+    assert (await scan(api, world.agent, party.codes[0], gate=asked))["verdict"] == "admitted"
+
+
+async def test_gates_that_differ_in_an_accent_are_two(api, world):
+    await open_slot(world, gate="Gate Ä")
+    answer = await api.get("/v1/gate/slots", params={"gate": "Gate A"}, headers=world.agent)
+    assert answer.json() == {"items": []}
+
+
+@pytest.mark.parametrize("typed", ["a1b0\u2011c9d8", " #Ａ１Ｂ０Ｃ９Ｄ８\n", "A1B0\u2013C9D8\u200b"])
+async def test_by_reference_as_it_was_copied(api, world, typed):
+    party = await book(world, await open_slot(world))
+    await change(world, "update booking set reference = 'A1B0C9D8' where org_id = $1 and id = $2", party.booking_id)
+    assert [found["id"] for found in (await look_up(api, world.agent, reference=typed))["items"]] == [
+        str(party.booking_id)
+    ]
+
+
 async def test_slots_of_a_gate_with_their_counts(api, world):
     now = datetime.now(UTC)
     running, later = await open_slot(world), await open_slot(world, starts=300)

@@ -15,7 +15,7 @@ from booking_api.app import MAX_BODY_BYTES
 from booking_api.core import log
 from booking_api.core.cache import BoundedCache
 from booking_api.core.headers import header, url_of_host
-from booking_api.core.ids import CROCKFORD, id_of_bytes, new_code, new_id
+from booking_api.core.ids import CROCKFORD, id_of_bytes, new_code, new_id, read_code
 from booking_api.core.limits import Limiter, Policy
 from booking_api.core.rows import read_rows
 from booking_api.core.texts import languages_of
@@ -149,6 +149,15 @@ def test_ids_are_ordered_in_time_and_codes_can_be_read_aloud():
         id_of_bytes(b"short")
     codes = "".join(new_code(8) for _ in range(2000))
     assert set(codes) == set(CROCKFORD)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["A1B0C9D8", "a1b0-c9d8", "AIBO C9D8", "alb0c9d8\r\n", "A1B0\u2011C9D8", "A1B0\u2013C9D8", "A1B0\u00a0C9D8", "\ufeffA1B0C9D8\u200b", "#A1B0C9D8", "Ａ１Ｂ０Ｃ９Ｄ８",
+     "A1B0\u00adC9D8", "A1B0.C9D8", "\u202aA1B0C9D8\u202c", "A١B٠C٩D٨", "A1B0_C9D8,"],
+)  # fmt: skip
+def test_codes_are_read_however_they_were_copied(typed):
+    assert read_code(typed) == "A1B0C9D8"
 
 
 # what is kept -----------------------------------------------------------------------------------------------------

@@ -83,6 +83,20 @@ async def test_metrics_count_the_requests_of_every_process(database_url: str) ->
         assert text.count("booking_api_database_up 1.0") == 1
 
 
+async def test_a_head_is_followed_by_nothing_and_the_connection_goes_on(database_url: str) -> None:
+    async with served(database_url) as (_, url), asyncio.timeout(60):
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for path, status in (("/docs", b"200"), ("/healthz", b"200"), ("/nowhere", b"404"), ("/v1/staff", b"401")) * 2:
+            writer.write(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 " + status), head
+            lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length: ")]
+            assert len(lengths) == 1
+            assert int(lengths[0].split()[1]) > 0
+        writer.close()
+
+
 def says(done: object, sentence: str) -> None:
     """The command failed with this one sentence and nothing else."""
     assert done.returncode != 0  # type: ignore[attr-defined]

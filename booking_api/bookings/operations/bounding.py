@@ -2,17 +2,18 @@
 
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from booking_api.bookings import holding_rules as rules
-from booking_api.bookings.hold_queries import SlotWithCounts
+from booking_api.bookings.hold_queries import SlotWithCounts, sum_unpaid_beside
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.refusals import ContactUnproven, TooManyHolds
 from booking_api.bookings.schemas import BookingRow, Contact
 from booking_api.catalog.rules import places
 from booking_api.core.context import Context
+from booking_api.core.db import columns
 from booking_api.core.text.addresses import email_key, phone_key
 from booking_api.identity import operations as identity
 from booking_api.identity.notifier import delivers
@@ -81,6 +82,18 @@ def require_room_of_contact(ctx: Context, facts: Facts, held: int) -> None:
     if facts.contact_digest is not None and _is_due_on_site(facts):
         key: rules.Key = ("contact", facts.contact_digest, None)
         _refuse_excess(ctx, {key: sum(_places_by_slot(facts, facts.live).values())}, {key: held})
+
+
+async def count_beside(ctx: Context, orders: Sequence[Facts]) -> dict[UUID, int]:
+    """By order the unpaid places of other orders with the contact that a returning customer is known by.
+
+    It takes the round trip that finding these contacts takes elsewhere.
+    """
+    asked = [(one.order.id, one.contact_digest) for one in orders if one.contact_digest and _is_due_on_site(one)]
+    if not asked:
+        return {}
+    found = await sum_unpaid_beside(ctx.db, ctx.org_id, *columns(asked, 2), ctx.now)
+    return {row.order_id: row.places for row in found}
 
 
 def needs_proof(ctx: Context, facts: Facts) -> bool:

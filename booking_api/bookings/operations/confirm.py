@@ -4,7 +4,7 @@
 and again from the webhook's and the reconciler's news, whichever comes first. So whatever dies in between is finished.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
@@ -157,24 +157,36 @@ async def known_contacts(ctx: Context, customer_ids: Collection[UUID]) -> dict[U
     """The last contacts of returning customers, of those who gave a whole one."""
     found = await identity.customer_contacts(ctx.db, ctx.org_id, customer_ids)
     return {
-        customer_id: Contact(name=known.name, email=known.email, phone=known.phone)
+        customer_id: contact
         for customer_id, known in found.items()
-        if known.name and (known.email or known.phone)
+        if (contact := whole_contact(known.name, known.email, known.phone)) is not None
     }
 
 
-async def with_contacts(wishes: Sequence[tuple[Context, Facts, Confirmation]]) -> list[Confirmation]:
-    """The wishes, each with a contact if there is one: given now, given before, or a returning customer's last one."""
+def whole_contact(name: str | None, email: str | None, phone: str | None) -> Contact | None:
+    """What is known of a customer, if it will do as a contact."""
+    return Contact(name=name, email=email, phone=phone) if name and (email or phone) else None
+
+
+async def with_contacts(
+    wishes: Sequence[tuple[Context, Facts, Confirmation]], known: Mapping[UUID, Contact] | None = None
+) -> list[Confirmation]:
+    """The wishes, each with a contact if there is one: given now, given before, or a returning customer's last one.
+
+    `known` are these last ones by customer, where they were read already.
+    """
     given = [wish.contact or facts.bookings[0].contact for _, facts, wish in wishes]
-    asking = [
+    asking = {
         facts.order.customer_id
         for (ctx, facts, _), contact in zip(wishes, given, strict=True)
         if contact is None and knows_its_customer(ctx)
-    ]
-    known = await known_contacts(wishes[0][0], asking) if asking else {}
+    }
+    if known is None:
+        known = await known_contacts(wishes[0][0], asking) if asking else {}
+    remembered = {customer_id: contact for customer_id, contact in known.items() if customer_id in asking}
     return [
         Confirmation(
-            contact=contact or known.get(facts.order.customer_id), payment=wish.payment,
+            contact=contact or remembered.get(facts.order.customer_id), payment=wish.payment,
             expected_total=wish.expected_total, expected_starts_at=wish.expected_starts_at,
             expected_slots=wish.expected_slots,
         )

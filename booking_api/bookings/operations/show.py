@@ -234,6 +234,8 @@ async def present(shown: Sequence[tuple[Context, Facts, Show]]) -> list[Order | 
         for place, (ctx, facts, show) in enumerate(shown)
         if ctx.caller.is_customer and (occasion := _occasion(ctx, facts, show.booking(facts)))
     }
+    for ctx, facts, _ in shown:
+        ctx.about_id = facts.order.customer_id
     asked = dict(zip(occasions, await feedback.due_prompts(list(occasions.values())), strict=True)) if occasions else {}
     return [show.answer(ctx, facts, asked.get(place)) for place, (ctx, facts, show) in enumerate(shown)]
 

@@ -12,16 +12,16 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.hold_queries import lock_orders_and_count
-from booking_api.bookings.operations.bounding import contact_digest, needs_proof, require_room_of_contact
+from booking_api.bookings.operations.bounding import contact_digest, count_beside, needs_proof, require_room_of_contact
 from booking_api.bookings.operations.complete import Confirmed
-from booking_api.bookings.operations.confirm import check, confirm_now, with_contacts
+from booking_api.bookings.operations.confirm import Step, check, confirm_now, whole_contact, with_contacts
 from booking_api.bookings.operations.facts import Facts, load, may_see, sees
 from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.repeat import id_key
 from booking_api.bookings.operations.show import Show, present
 from booking_api.bookings.refusals import UseOrder
-from booking_api.bookings.schemas import Confirmation, NewOrder, OrderRow
+from booking_api.bookings.schemas import Confirmation, Contact, NewOrder, OrderRow
 from booking_api.core.context import Context
 from booking_api.core.errors import DomainError, NotFound
 from booking_api.core.ids import new_id
@@ -97,13 +97,21 @@ class ConfirmWish(NamedTuple):
 
 async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
     """Confirms orders of which nothing is to be paid now."""
-    locked, held = await _lock(turns)
-    wishes = await with_contacts([(turn.ctx, facts, turn.wish.wanted) for turn, facts in locked])
+    locked, held, known = await _lock(turns)
+    given = {facts.order.id for turn, facts in locked if turn.wish.wanted.contact or facts.bookings[0].contact}
+    wishes = await with_contacts([(turn.ctx, facts, turn.wish.wanted) for turn, facts in locked], known)
     done: list[tuple[Turn[ConfirmWish], Facts]] = []
     now: list[Confirmed] = []
+    checked: list[tuple[Turn[ConfirmWish], Facts, Step]] = []
     for (turn, facts), wish in zip(locked, wishes, strict=True):
         try:
-            step = check(turn.ctx, facts, wish, turn.wish.seen)
+            checked.append((turn, facts, check(turn.ctx, facts, wish, turn.wish.seen)))
+        except DomainError as refusal:
+            turn.outcome = refusal
+    remembered = [facts for _, facts, step in checked if step == "confirm" and facts.order.id not in given]
+    held |= await count_beside(turns[0].ctx, remembered)
+    for turn, facts, step in checked:
+        try:
             if step == "confirm":
                 require_room_of_contact(turn.ctx, facts, held.get(facts.order.id, 0))
         except DomainError as refusal:
@@ -120,9 +128,11 @@ async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
         turn.outcome = Reply(answer, headers={"ETag": version_etag(answer.version)})
 
 
-async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> tuple[list[tuple[Turn[ConfirmWish], Facts]], dict[UUID, int]]:
-    """The orders, locked, with all there is to know, in as many statements as for one; and by order the unpaid places
-    of other orders with the contact that it has or is given.
+async def _lock(
+    turns: Sequence[Turn[ConfirmWish]],
+) -> tuple[list[tuple[Turn[ConfirmWish], Facts]], dict[UUID, int], dict[UUID, Contact]]:
+    """The orders, locked, with all there is to know, in as many statements as for one; by order the unpaid places of
+    other orders with the contact that it has or is given; and by customer their last contact.
 
     Left to the plain path are orders that somebody works on, a second request about the same order, a customer's
     second order, which may need the contact that comes with the first, and all that has to do with a payment.
@@ -161,4 +171,9 @@ async def _lock(turns: Sequence[Turn[ConfirmWish]]) -> tuple[list[tuple[Turn[Con
             turn.outcome = UseOrder(order_id=str(facts.order.id))
         else:
             whole.append((turn, facts))
-    return whole, {order.id: order.contact_unpaid for order in found_orders}
+    known = {
+        order.customer_id: contact
+        for order in found_orders
+        if (contact := whole_contact(order.known_name, order.known_email, order.known_phone)) is not None
+    }
+    return whole, {order.id: order.contact_unpaid for order in found_orders}, known

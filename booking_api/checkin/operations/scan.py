@@ -193,6 +193,7 @@ def _replay(case: Case, stored: StoredScan) -> Outcome:
     if stored.request_hash != case.digest:
         return IdempotencyMismatch("This nonce was used for another scan.")
     if stored.answer:
+        case.ctx.about_id = stored.customer_id
         return Answered(stored.answer, replayed=True)
     reason = answers.sentence(Judgement(stored.verdict, stored.admit), case.ctx.language)
     answer = ScanAnswer(
@@ -309,6 +310,7 @@ async def _answer(cases: Sequence[Case]) -> None:
         row, total = answers.shown(case.judged[0]), None
         if row is not None:
             total = admitted[row.slot_id] = admitted[row.slot_id] + fresh
+            case.ctx.about_id = row.customer_id
         case.answer = encode(
             answers.scan_answer(case.ctx, case.new, case.judged, case.definition, fresh=fresh, admitted=total)
         )

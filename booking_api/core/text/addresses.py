@@ -5,6 +5,7 @@ Phone numbers by Google's metadata (phonenumberslite), domains by IDNA 2008 with
 
 import functools
 import re
+import string
 import unicodedata
 from importlib.resources import files
 
@@ -24,6 +25,7 @@ _PLAIN_EMAIL = re.compile(
 _HYPHENS = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58], "-")
 _QUOTES = dict.fromkeys([0x2018, 0x2019, 0x02BC], "'")
 """Those of full width become ASCII by NFKC."""
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _TYPED_PHONE = re.compile(r"\+?[\d ()\[\]/.~-]+")
 
 
@@ -96,6 +98,23 @@ def email_key(text: str) -> str:
     return address.casefold()
 
 
+def email_forms(address: str) -> list[str]:
+    """What a kept address may look like in small letters, if it was kept as it was typed: for a look-up where rows of
+    before addresses were parsed are compared by the database, which may know of no letters but those of ASCII."""
+    local, _, domain = address.rpartition("@")
+    try:
+        shown = idna.decode(domain)
+    except (idna.IDNAError, UnicodeError):
+        shown = domain
+    found: set[str] = set()
+    for typed in (address, f"{local}@{shown}"):
+        for form in ("NFC", "NFD"):
+            written = unicodedata.normalize(form, typed)
+            for cased in (written, written.lower(), written.upper()):
+                found |= {cased.lower(), cased.translate(_SMALL)}
+    return sorted(found)
+
+
 # phones -----------------------------------------------------------------------------------------------------------
 
 
@@ -144,6 +163,26 @@ def phone_key(text: str, country: str | None) -> str:
         return read_phone(text, country)
     except Unreadable:
         return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
+
+
+def phone_digits(number: str, country: str | None) -> list[str]:
+    """The digits that a kept number may have, if it was kept as it was typed: international, after 00, with the zero of
+    `+49 (0)30`, and as a national one of the country."""
+    digits = "".join(character for character in number if character in string.digits)
+    if not number.startswith("+"):
+        return [digits]
+    import phonenumbers
+
+    try:
+        found = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return [digits]
+    written = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.NATIONAL)
+    national = "".join(character for character in written if character in string.digits)
+    forms = {digits, f"00{digits}", f"{found.country_code}{national}"}
+    if country is not None and found.country_code == phonenumbers.country_code_for_region(country):
+        forms.add(national)
+    return sorted(forms)
 
 
 # countries --------------------------------------------------------------------------------------------------------

@@ -183,6 +183,11 @@ def is_visible(text: str) -> bool:
     return any(unicodedata.category(character)[0] in "LNPS" for character in text)
 
 
+def shows_something(text: str | None) -> bool:
+    """The same of a text that may be older than cleaning, or None: fillers are letters by their category."""
+    return text is not None and is_visible(clean_line(text))
+
+
 def count_characters(text: str) -> int:
     """How many characters people see in a cleaned text.
 
