@@ -17,7 +17,7 @@ from booking_api.core.text import fields
 from booking_api.core.texts import Texts
 
 Kind = Literal["departure", "entry", "appointment"]
-Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Code = Annotated[str, fields.code(64)]
 Minor = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
 
@@ -73,7 +73,7 @@ class OptionDefinition(msgspec.Struct, frozen=True, kw_only=True):
 class Requires(msgspec.Struct, frozen=True):
     """A dependant: one unit of `unit` (a code) is needed for every `per` of these."""
 
-    unit: str
+    unit: Code
     per: Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -99,8 +99,8 @@ class UnitDefinition(msgspec.Struct, frozen=True, kw_only=True):
 class PriceRule(msgspec.Struct, frozen=True, kw_only=True):
     """What one unit costs under one option. With dates it overrides on those local days, the latest start first."""
 
-    option: str
-    unit: str
+    option: Code
+    unit: Code
     amount: Minor
     valid_from: date | None = None
     valid_until: date | None = None

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.catalog.schemas import ProductDefinition
+from booking_api.core.text import fields
 
 
 class NewPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,8 +21,8 @@ class NewPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    code: Annotated[str, msgspec.Meta(min_length=1, max_length=8)]
-    features: list[str] = []
+    code: Annotated[str, fields.code(8)]
+    features: list[Annotated[str, fields.code()]] = []
 
 
 class SeatRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +31,7 @@ class SeatRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Deck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    columns: Annotated[list[str], msgspec.Meta(min_length=1, max_length=50)]
+    columns: Annotated[list[Annotated[str, fields.code()]], msgspec.Meta(min_length=1, max_length=50)]
     rows: Annotated[list[SeatRow], msgspec.Meta(min_length=1, max_length=500)]
 
 

@@ -1,11 +1,13 @@
 """Reading a catalogue: a .json file, or a folder of .json files with places.csv and slots.csv beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from booking_api.core.misfits import describe_misfit
+from booking_api.core.text.fields import Unfit, apply_rules
 from booking_api.importing.csv_files import CsvFile, find_csv
 from booking_api.importing.formats import Document, Element, PlaceElement, SlotElement
 from booking_api.importing.schemas import ImportFailed
@@ -75,11 +77,34 @@ def _decode(raw: bytes, into: type[T]) -> T | str:
     if b"\\u0000" in raw:
         return "a text contains the character NUL"
     try:
-        return msgspec.json.decode(raw, type=into)
+        return _treated(msgspec.json.decode(raw, type=into), into)
     except RecursionError:
         return "it is nested too deeply"
+    except msgspec.ValidationError as error:
+        return _said(error, into)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return str(error)
+
+
+def _treated(element: T, into: type[T]) -> T | str:
+    """The element, each of its texts treated as its field says, or what is wrong with one of them."""
+    try:
+        return apply_rules(element, into, None)
+    except Unfit as error:
+        return _placed(error.detail, error.steps[::-1])
+
+
+def _said(error: msgspec.ValidationError, into: type[Element]) -> str:
+    """What doesn't fit, in words where the decoder would show a pattern."""
+    if " matching regex " not in str(error):
+        return str(error)
+    steps, sentence = describe_misfit(error, into)
+    return _placed(sentence, steps)
+
+
+def _placed(sentence: str, steps: Sequence[str]) -> str:
+    """As the decoder says where something is."""
+    return f"{sentence} - at `${''.join(f'[{step}]' if step.isdecimal() else f'.{step}' for step in steps)}`"
 
 
 def json_elements(file: CatalogueFile, raws: list[msgspec.Raw], into: type[T]) -> Iterator[Found[T]]:
@@ -113,9 +138,9 @@ def csv_elements(path: Path, into: type[PlaceElement] | type[SlotElement]) -> It
             if "quotas" in record:
                 record["quotas"] = _quotas(record["quotas"])
             try:
-                yield file.name, line, msgspec.convert(record, into, strict=False)
+                yield file.name, line, _treated(msgspec.convert(record, into, strict=False), into)
             except msgspec.ValidationError as error:
-                yield file.name, line, str(error)
+                yield file.name, line, _said(error, into)
 
 
 def place_elements(catalogue: Catalogue) -> Iterator[Found[PlaceElement]]:

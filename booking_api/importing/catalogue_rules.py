@@ -1,5 +1,6 @@
 """What makes a catalogue's elements consistent, and what becomes of them. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -34,6 +35,10 @@ PLACES_OF_KIND = {
     "entry": (("venue",), ("origin", "destination")),
     "appointment": (("venue",), ("origin", "destination")),
 }
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+"""ISO 8601 in its extended form, of calendar dates: no week dates, and no other digits than those of ASCII."""
 Coded = Sequence[OptionElement] | Sequence[UnitElement] | Sequence[QuestionElement]
 
 
@@ -217,6 +222,8 @@ def slot_code(product: str, starts_at: datetime, resource: str | None) -> str:
 def _moment(text: str, zone: ZoneInfo, what: str) -> datetime:
     """A local time, or one with an offset, as a moment. Raises `Unfit`."""
     try:
+        if not _MOMENT.fullmatch(text):
+            raise ValueError(text)
         given = datetime.fromisoformat(text)
     except ValueError:
         raise Unfit(f"{what} {text!r} is not a local date and time such as 2026-07-01T09:30") from None

@@ -10,15 +10,16 @@ import msgspec
 
 from booking_api.catalog.schemas import Admission, Charge, Choice, Code, Conditions, Kind, PriceRule, Requires
 from booking_api.catalog.write_schemas import Deck
+from booking_api.core.text import fields
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
-Language = Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Text = Annotated[str, fields.text(2_000, min_length=1)]
+Language = Annotated[str, fields.token(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["pt-BR"])]
 Texts = Annotated[dict[Language, Text], msgspec.Meta(min_length=1, max_length=50)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Name = Annotated[str, fields.line(200, min_length=1)]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=366 * 1_440)]
 Capacity = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-LocalTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+LocalTime = Annotated[str, fields.token(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$", examples=["09:30"])]
 Status = Literal["open", "closed", "cancelled"]
 
 
@@ -32,7 +33,7 @@ class PlaceElement(Element, frozen=True, kw_only=True):
     time_zone: Name
     latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
     longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
-    address: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+    address: Annotated[str, fields.text(500)] | None = None
 
 
 class LayoutElement(Element, frozen=True, kw_only=True):
@@ -104,8 +105,11 @@ class QuestionElement(Element, frozen=True, kw_only=True):
 
 
 class MediaElement(Element, frozen=True, kw_only=True):
-    url: Annotated[str, msgspec.Meta(pattern="^https://", max_length=2_000)]
-    type: Annotated[str, msgspec.Meta(pattern="^[a-z]+/[a-zA-Z0-9.+-]+$", max_length=100)]
+    url: Annotated[
+        str,
+        fields.code(2_000, pattern=r"^https://[!-~\u00a1-\U0010ffff]+$", examples=["https://example.org/tower.jpg"]),
+    ]
+    type: Annotated[str, fields.code(100, pattern="^[a-z]+/[a-zA-Z0-9.+-]+$", examples=["image/jpeg"])]
     alt: Texts | None = None
 
 
@@ -131,10 +135,10 @@ class SlotElement(Element, frozen=True, kw_only=True):
     """One slot; also a line of `slots.csv`, where `quotas` is written `light=20;flex=30`."""
 
     product: Code
-    starts_at: Annotated[str, msgspec.Meta(max_length=40)]
-    ends_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    starts_at: Annotated[str, fields.code(40)]
+    ends_at: Annotated[str, fields.code(40)] | None = None
     duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=366 * 1_440)] | None = None
-    code: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    code: Annotated[str, fields.code(200)] | None = None
     capacity: Capacity
     quotas: dict[Code, Capacity] | None = None
     gate: Name | None = None
@@ -152,7 +156,9 @@ class ProductElement(Element, frozen=True, kw_only=True):
     destination: Code | None = None
     venue: Code | None = None
     duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=366 * 1_440)] | None = None
-    opening_hours: Annotated[list[dict[str, Name]], msgspec.Meta(max_length=50)] | None = None
+    opening_hours: Annotated[list[dict[Annotated[str, fields.token(64)], Name]], msgspec.Meta(max_length=50)] | None = (
+        None
+    )
     media: Annotated[list[MediaElement], msgspec.Meta(max_length=50)] = []
     options: Annotated[list[OptionElement], msgspec.Meta(min_length=1, max_length=50)]
     units: Annotated[list[UnitElement], msgspec.Meta(min_length=1, max_length=50)]
@@ -169,7 +175,7 @@ class ProductElement(Element, frozen=True, kw_only=True):
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A catalogue file; each element is decoded by itself, so that one mistake doesn't cost the others."""
 
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")] | None = None
+    currency: Annotated[str, fields.token(pattern="^[A-Z]{3}$")] | None = None
     places: list[msgspec.Raw] = []
     seat_layouts: list[msgspec.Raw] = []
     products: list[msgspec.Raw] = []

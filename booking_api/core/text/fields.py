@@ -268,17 +268,28 @@ def _list_rule(info: types.ListType) -> Apply | None:
 
 
 def _dict_rule(info: types.DictType) -> Apply | None:
-    treat = _make(info.value_type, nullable=False)
-    if treat is None:
+    treat, treat_key = _make(info.value_type, nullable=False), _make(info.key_type, nullable=False)
+    if treat is None and treat_key is None:
         return None
 
     def apply(value: Any, country: str | None) -> Any:
-        if type(value) is dict:
+        if type(value) is not dict:
+            return value
+        if treat is not None:
             for key, before in value.items():
                 value[key] = _at(key, treat, before, country)
-        return value
+        return value if treat_key is None else _with_keys(value, treat_key, country)
 
     return apply
+
+
+def _with_keys(value: dict[str, Any], treat: Apply, country: str | None) -> dict[str, Any]:
+    """In place, so that whoever holds the dict sees the same; of keys that become one the last counts."""
+    found = {_at(key, treat, key, country): inner for key, inner in value.items()}
+    if list(found) != list(value):
+        value.clear()
+        value.update(found)
+    return value
 
 
 def _at(step: str, treat: Apply, value: Any, country: str | None) -> Any:
