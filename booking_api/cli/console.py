@@ -97,12 +97,14 @@ async def session() -> AsyncIterator[tuple[Any, Any]]:
 async def choose_organisation(db: Any, wanted: str) -> Any:
     """The organisation with this id or name, or the only one there is. Raises `StartFailed`."""
     from booking_api.core.process import StartFailed
+    from booking_api.core.text.cleaning import clean_line
     from booking_api.identity import queries
 
     every = await queries.list_organisations(db)
     if not every:
         raise StartFailed("There is no organisation yet; make one with `booking-api org add`.")
-    fitting = [org for org in every if wanted in {"", str(org.org_id), org.name}]
+    cleaned = clean_line(wanted)
+    fitting = [org for org in every if not wanted or cleaned in {str(org.org_id), clean_line(org.name)}]
     if not fitting:
         raise StartFailed(f"There is no organisation {wanted!r}; there are {', '.join(sorted(o.name for o in every))}.")
     if len(fitting) > 1:

@@ -50,12 +50,8 @@ def add_organisation(
 ) -> None:
     """Makes an organisation and prints its keys, this once: the database keeps digests only."""
     from booking_api.core.clock import utc_now
-    from booking_api.core.process import StartFailed
     from booking_api.identity import audit, operations
     from booking_api.identity.schemas import NewKeys, NewOrganisation
-
-    if not 1 <= len(name) <= 200:
-        raise StartFailed("A name has 1 to 200 characters.")
 
     async def add() -> NewKeys:
         new = NewOrganisation(

@@ -16,22 +16,30 @@ def register(app: typer.Typer) -> None:
 
 
 async def _act(verb: str, who: str, org: str) -> Any:
+    from unicodedata import normalize
     from uuid import UUID
 
     from booking_api.core.clock import utc_now
     from booking_api.core.context import Caller, Context
     from booking_api.core.ids import new_id
+    from booking_api.core.process import StartFailed
+    from booking_api.core.text.fields import Unfit, apply_rules
     from booking_api.persons import operations
     from booking_api.persons.schemas import Person
     from booking_api.starting import check_secret
 
-    try:
-        wanted = Person(customer_id=UUID(who))
-    except ValueError:
-        wanted = Person(email=who) if "@" in who else Person(phone=who)
     async with transaction() as (db, settings):
+        chosen = await choose_organisation(db, org)
+        try:
+            wanted = Person(customer_id=UUID(who))
+        except ValueError:
+            wanted = Person(email=who) if "@" in normalize("NFKC", who) else Person(phone=who)
+        try:
+            wanted = apply_rules(wanted, Person, chosen.phone_country)
+        except Unfit as error:
+            raise StartFailed(error.detail) from None
         ctx = Context(
-            db=db, org=await choose_organisation(db, org), caller=Caller(kind="system", credential_id=new_id()),
+            db=db, org=chosen, caller=Caller(kind="system", credential_id=new_id()),
             now=utc_now(), settings=settings, vault=check_secret(settings), caches={},
         )  # fmt: skip
         return await (operations.export if verb == "export" else operations.erase)(ctx, wanted)

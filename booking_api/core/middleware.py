@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from litestar.config.compression import CompressionConfig
 from litestar.middleware.compression import CompressionMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from booking_api.core.errors import DomainError, HeadersTooLarge, UriTooLong
@@ -71,7 +71,7 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
         began = time.perf_counter()
         method, status = scope["method"], 500
         if method == "HEAD":
-            receive, send = _answer_head(scope, receive, send)
+            receive, send = _answer_head(cast("HTTPScope", scope), receive, send)
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             nonlocal status
@@ -99,7 +99,7 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
     return run
 
 
-def _answer_head(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+def _answer_head(scope: HTTPScope, receive: Receive, send: Send) -> tuple[Receive, Send]:
     """Lets HEAD be carried out as GET, of which it has status and headers and no content (RFC 9110 §9.3.2).
 
     The client is gone for whoever goes on sending, such as an event stream, as soon as the headers are out.

@@ -19,8 +19,9 @@ from booking_api.core.ids import new_code, new_id, read_code
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.settings import Settings
 from booking_api.core.standards import canonical_language, find_zone, is_currency
+from booking_api.core.text import fields
 from booking_api.core.text.addresses import Unreadable, countries, read_email
-from booking_api.core.text.cleaning import clean_line, is_visible
+from booking_api.core.text.fields import Unfit, treat
 from booking_api.identity import queries, reach, session_life_queries, session_queries, signing_queries, tokens
 from booking_api.identity.schemas import (
     SCOPES,
@@ -99,12 +100,16 @@ async def add_organisation(db: Connection, new: NewOrganisation, now: datetime) 
     return NewKeys(org.org_id, publishable, secret)
 
 
+_NAME = fields.line(200)
+
+
 def check_name(name: str) -> str:
-    """The name of an organisation or of a person, cleaned. Raises `Unprocessable` where nothing of it is to be seen."""
-    cleaned = clean_line(name)
-    if not is_visible(cleaned):
-        raise unprocessable("/name", "This has no character that can be seen.")
-    return cleaned
+    """The name of an organisation or of a person, cleaned. Raises `Unprocessable` where nothing of it is to be seen, or
+    too much."""
+    try:
+        return treat(name, _NAME)
+    except Unfit as error:
+        raise unprocessable("/name", error.detail) from None
 
 
 def check_country(country: str | None) -> str | None:

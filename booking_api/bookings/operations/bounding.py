@@ -92,7 +92,8 @@ async def count_beside(ctx: Context, orders: Sequence[Facts]) -> dict[UUID, int]
     asked = [(one.order.id, one.contact_digest) for one in orders if one.contact_digest and _is_due_on_site(one)]
     if not asked:
         return {}
-    found = await sum_unpaid_beside(ctx.db, ctx.org_id, *columns(asked, 2), ctx.now)
+    order_ids, digests = columns(asked, 2)
+    found = await sum_unpaid_beside(ctx.db, ctx.org_id, order_ids, digests, ctx.now)
     return {row.order_id: row.places for row in found}
 
 

@@ -300,6 +300,14 @@ def _at(step: str, treat: Apply, value: Any, country: str | None) -> Any:
         raise
 
 
+def treat(value: str, kind: Meta, country: str | None = None) -> str:
+    """One text that is in no request, such as an argument of a command: `treat(typed, line(200))`. Raises `Unfit`."""
+    if kind.max_length is not None and len(value) > kind.max_length:
+        raise Unfit(f"At most {kind.max_length} characters are allowed.")
+    apply = _text_rule((kind.extra or {})[RULE], None, nullable=False)
+    return value if apply is None else apply(value, country)
+
+
 # declarations -----------------------------------------------------------------------------------------------------
 
 
