@@ -21,6 +21,7 @@ from booking_api.core.context import Context, Organisation
 from booking_api.core.db import Connection
 from booking_api.core.log import log
 from booking_api.core.money import Money
+from booking_api.core.per_process import PerProcess
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
@@ -46,14 +47,14 @@ BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.Trans
 """What says nothing about an order: a lock that wasn't to be had, a statement in a slow moment, a deadlock."""
 BUSY_SECONDS, BROKEN_SECONDS = 5.0, 300.0
 """How long an order is left alone that was busy, and one on which a sweep failed, so that others get their turn."""
-SET_ASIDE, MOST_SET_ASIDE = "bookings.set_aside", 1_000
+SET_ASIDE, MOST_SET_ASIDE = PerProcess(dict[UUID, float]), 1_000
 
 
 class _SetAside:
     """Due orders that this process leaves alone for a while, by id, until a moment of the event loop's clock."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._until: dict[UUID, float] = runtime.caches.setdefault(SET_ASIDE, {})
+        self._until = SET_ASIDE.of(runtime.caches)
 
     def ids(self) -> list[UUID]:
         now = asyncio.get_running_loop().time()

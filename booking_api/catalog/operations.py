@@ -1,7 +1,6 @@
 """The verbs of the catalogue that others build on."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 from uuid import UUID
 
 from booking_api.catalog import queries
@@ -20,24 +19,21 @@ from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import FieldError, NotFound, Unprocessable
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.per_process import Caches, PerProcess
 from booking_api.core.text.folding import fold_beginning, search_query, words_of
 
-DEFINITIONS = "catalog.definitions"
-CACHED_DEFINITIONS = 4_096
-PLACES = "catalog.places"
-CACHED_PLACES = 4_096
 PLACE_SECONDS = 60.0
 FOLDED_AT_ONCE = 500
 Version = tuple[UUID, int]
+DEFINITIONS = PerProcess(lambda: BoundedCache[tuple[UUID, UUID, int], ProductDefinition](4_096))
+PLACES = PerProcess(lambda: BoundedCache[tuple[UUID, str], Place](4_096))
 
 
 async def load_definitions(
-    db: Connection, caches: dict[str, Any], org_id: UUID, versions: Iterable[Version]
+    db: Connection, caches: Caches, org_id: UUID, versions: Iterable[Version]
 ) -> dict[Version, ProductDefinition]:
     """The documents of these product versions. They never change, so what was read once is kept."""
-    cache: BoundedCache[tuple[UUID, UUID, int], ProductDefinition] = caches.setdefault(
-        DEFINITIONS, BoundedCache(CACHED_DEFINITIONS)
-    )
+    cache = DEFINITIONS.of(caches)
     found: dict[Version, ProductDefinition] = {}
     missing: list[Version] = []
     for version in set(versions):
@@ -61,7 +57,7 @@ async def find_places(ctx: Context, **references: str) -> list[Place]:
     late is a new name or zone. Raises `Unprocessable`, pointed at each parameter that names no place of this
     organisation.
     """
-    cache: BoundedCache[tuple[UUID, str], Place] = ctx.caches.setdefault(PLACES, BoundedCache(CACHED_PLACES))
+    cache = PLACES.of(ctx.caches)
     seconds = ctx.now.timestamp()
     cached = [cache.get((ctx.org_id, reference), seconds) for reference in references.values()]
     known = [place for place in cached if place is not None]

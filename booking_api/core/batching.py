@@ -21,6 +21,7 @@ from typing import Any, Final, Generic, TypeVar
 import asyncpg
 
 from booking_api.core.errors import Overloaded
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime
 
 Item = TypeVar("Item")
@@ -38,7 +39,6 @@ UNDECIDED: Final = (
 )  # fmt: skip
 """What says that the connection was lost: perhaps after the commit, and so nothing may be run again unasked."""
 Flush = Callable[[list[Item]], Awaitable[Sequence[Answer | Exception | Singly]]]
-BATCHERS = "core.batchers"
 
 
 class Batcher(Generic[Item, Answer]):
@@ -85,9 +85,12 @@ class Batcher(Generic[Item, Answer]):
                     future.set_result(answer)
 
 
+BATCHERS = PerProcess(dict[Hashable, Batcher[Any, Any]])
+
+
 def batcher_of(runtime: Runtime, key: Hashable, make: Callable[[], Batcher[Any, Any]]) -> Batcher[Any, Any]:
     """The process's batcher for a key such as (operation, organisation)."""
-    batchers: dict[Hashable, Batcher[Any, Any]] = runtime.caches.setdefault(BATCHERS, {})
+    batchers = BATCHERS.of(runtime.caches)
     if key not in batchers:
         batchers[key] = make()
     return batchers[key]

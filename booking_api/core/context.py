@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection
+from booking_api.core.per_process import Caches
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.core.text.addresses import likely_country
@@ -87,8 +88,8 @@ class Context:
     now: datetime
     settings: Settings
     vault: Vault
-    caches: dict[str, Any]
-    """The process's bounded caches, by capability."""
+    caches: Caches
+    """See `core.per_process`."""
     base_url: str = ""
     request_id: str = ""
     language: str = "en"

@@ -16,10 +16,11 @@ from booking_api.core.errors import BodyTimedOut, FieldError, Invalid, Unsupport
 from booking_api.core.headers import header, read_head
 from booking_api.core.misfits import describe_malformed, describe_misfit
 from booking_api.core.patience import Patience
+from booking_api.core.per_process import PerProcess
 from booking_api.core.replies import JSON, runtime_of
 from booking_api.core.text.fields import Unfit, apply_rules
 
-BODIES = "core.bodies"
+BODIES = PerProcess(Patience)
 T = TypeVar("T")
 Query = TypeVar("Query", bound=msgspec.Struct)
 
@@ -42,9 +43,7 @@ class ApiRequest(Request[Any, Any, Any]):
     async def _read_in_time(self) -> bytes:
         """All of it within one time-out: a body that comes byte by byte would never be late."""
         runtime = runtime_of(self)
-        patience: Patience | None = runtime.caches.get(BODIES)
-        if patience is None:
-            patience = runtime.caches[BODIES] = Patience(runtime.settings.body_seconds)
+        patience = BODIES.of(runtime.caches, runtime.settings.body_seconds)
         task = asyncio.current_task()
         assert task is not None
         patience.begin(task, asyncio.get_running_loop())

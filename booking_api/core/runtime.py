@@ -14,6 +14,7 @@ from booking_api.core.connecting import CANT_CONNECT
 from booking_api.core.context import Organisation
 from booking_api.core.db import Pool, is_lost
 from booking_api.core.errors import Overloaded
+from booking_api.core.per_process import Caches
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 
@@ -39,8 +40,8 @@ class Runtime:
     """For work that would hold up the event loop, such as drawing a QR code."""
     mint: Callable[[Organisation, UUID, str, datetime], Any]
     """Makes the tokens of a customer: (organisation, customer, channel, now). Given by `identity`, which stands above."""
-    caches: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Bounded caches of the capabilities, by name, so that each test's runtime begins empty."""
+    caches: Caches = dataclasses.field(default_factory=dict)
+    """See `core.per_process`."""
     waiting: int = 0
     """How many wait for a connection right now."""
     closing: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)

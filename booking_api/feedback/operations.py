@@ -17,6 +17,7 @@ from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.per_process import PerProcess
 from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules
 from booking_api.feedback.answers import attributed, find_subject, written
@@ -40,9 +41,8 @@ from booking_api.feedback.schemas import (
     TooManyPrompts,
 )
 
-PROMPTS = "feedback.prompts"
 VISIT = "visit"
-CACHED_ORGANISATIONS = 4_096
+PROMPTS = PerProcess(lambda: BoundedCache[UUID, list[PromptRow]](4_096))
 TRUSTED_SECONDS = 5.0
 """How long a process goes by the prompts it has read; a change made by itself counts at once."""
 MOST_PROMPTS = 200
@@ -53,13 +53,9 @@ REMEMBERED_ASKS = 100
 # prompts ----------------------------------------------------------------------------------------------------------
 
 
-def _prompt_cache(ctx: Context) -> BoundedCache[UUID, list[PromptRow]]:
-    return ctx.caches.setdefault(PROMPTS, BoundedCache(CACHED_ORGANISATIONS))
-
-
 def forget_prompts(ctx: Context) -> None:
     """Makes this process read the organisation's prompts again; to be called once a change is committed."""
-    _prompt_cache(ctx).drop(ctx.org_id)
+    PROMPTS.of(ctx.caches).drop(ctx.org_id)
 
 
 def prompt_answer(row: PromptRow) -> Prompt:
@@ -170,7 +166,7 @@ async def due_prompts(occasions: Sequence[Occasion]) -> list[FeedbackPrompt | No
     if open_to:
         ctx = occasions[0].ctx
         try:
-            cached = _prompt_cache(ctx).get(ctx.org_id, time.monotonic())
+            cached = PROMPTS.of(ctx.caches).get(ctx.org_id, time.monotonic())
             if cached is None or any(_addressed(cached, occasions[place]) for place in open_to):
                 # A savepoint, so that a statement which fails here doesn't take the caller's transaction with it.
                 async with ctx.db.transaction() if ctx.db.is_in_transaction() else contextlib.nullcontext():
@@ -184,7 +180,7 @@ async def due_prompts(occasions: Sequence[Occasion]) -> list[FeedbackPrompt | No
 
 async def _read_prompts(ctx: Context) -> list[PromptRow]:
     prompts = await queries.find_active_prompts(ctx.db, ctx.org_id, MOST_PROMPTS)
-    _prompt_cache(ctx).put(ctx.org_id, prompts, time.monotonic() + TRUSTED_SECONDS)
+    PROMPTS.of(ctx.caches).put(ctx.org_id, prompts, time.monotonic() + TRUSTED_SECONDS)
     return prompts
 
 

@@ -24,6 +24,7 @@ from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.partitions import first_id
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit_queries
 from booking_api.identity.audit_schemas import (
@@ -38,7 +39,6 @@ from booking_api.identity.audit_schemas import (
     ObjectType,
 )
 
-COUNTS = "identity.audit_counts"
 WINDOW_SECONDS = 60.0
 MOST_WINDOWS = 1_000
 """So many organisations and kinds of failure are counted at once; what is beyond is in the log alone."""
@@ -117,8 +117,7 @@ class _Counts:
     tasks: set[asyncio.Task[None]] = dataclasses.field(default_factory=set)
 
 
-def _counts(caches: dict[str, Any]) -> _Counts:
-    return caches.setdefault(COUNTS, _Counts())
+COUNTS = PerProcess(_Counts)
 
 
 def count_failure(runtime: Runtime, org_id: UUID, action: Action, reason_code: str, request_id: str = "") -> None:
@@ -126,7 +125,7 @@ def count_failure(runtime: Runtime, org_id: UUID, action: Action, reason_code: s
 
     It has a transaction of its own, because that of the refusal comes to nothing.
     """
-    counts = _counts(runtime.caches)
+    counts = COUNTS.of(runtime.caches)
     kind: Kind = (org_id, action, reason_code)
     if kind in counts.windows:
         counts.windows[kind] += 1
@@ -176,7 +175,7 @@ async def _insert(runtime: Runtime, kind: Kind, request_id: str, occurrences: in
 
 async def write_counts(runtime: Runtime) -> None:
     """Writes what is counted and not written yet: when a process ends."""
-    counts = _counts(runtime.caches)
+    counts = COUNTS.of(runtime.caches)
     while counts.tasks:
         await asyncio.gather(*counts.tasks, return_exceptions=True)
     for kind, timer in list(counts.timers.items()):

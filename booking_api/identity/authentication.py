@@ -26,6 +26,7 @@ from booking_api.core.errors import Forbidden, Overloaded, TokenExpired, TokenRe
 from booking_api.core.headers import header
 from booking_api.core.http import Endpoint
 from booking_api.core.log import CALLER, log
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.identity import audit, limiting, queries, reach, rules, session_life_queries, session_queries, tokens
@@ -33,9 +34,8 @@ from booking_api.identity.queries import FoundKey
 from booking_api.identity.session_queries import FoundSession
 from booking_api.identity.tokens import Claims
 
-CREDENTIALS = "identity.credentials"
 CACHED_CREDENTIALS = 20_000
-FIRST_USES = "identity.first_uses"
+FIRST_USES = PerProcess(set[asyncio.Task[None]])
 KEY_PREFIXES = {"pk_test_", "pk_live_", "sk_test_", "sk_live_"}
 USE_NOTED_EVERY = timedelta(minutes=1)
 Verified = tuple[Organisation, Caller]
@@ -56,11 +56,7 @@ class CredentialCache(BoundedCache[str, Verified]):
         self.drop_where(lambda verified: verified[1].credential_id in owner_ids or verified[1].subject_id in owner_ids)
 
 
-def credential_cache(caches: dict[str, Any]) -> CredentialCache:
-    cache: CredentialCache | None = caches.get(CREDENTIALS)
-    if cache is None:
-        cache = caches[CREDENTIALS] = CredentialCache(CACHED_CREDENTIALS)
-    return cache
+CREDENTIALS = PerProcess(lambda: CredentialCache(CACHED_CREDENTIALS))
 
 
 async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -111,7 +107,7 @@ async def verify(runtime: Runtime, credential: str, scope: Any = None, *, waits:
 
     That a session is used for the first time is noted before the request goes on, unless it doesn't wait.
     """
-    cache = credential_cache(runtime.caches)
+    cache = CREDENTIALS.of(runtime.caches)
     clock = time.monotonic()
     if (cached := cache.get(credential, clock)) is not None:
         return cached
@@ -371,7 +367,7 @@ async def _note_first_use(runtime: Runtime, claims: Claims, user_agent: str | No
     if waits:
         await note()
     else:
-        tasks: set[asyncio.Task[None]] = runtime.caches.setdefault(FIRST_USES, set())
+        tasks = FIRST_USES.of(runtime.caches)
         task = asyncio.create_task(note())
         tasks.add(task)
         task.add_done_callback(tasks.discard)

@@ -10,10 +10,10 @@ from typing import Any
 from booking_api.core.context import Caller
 from booking_api.core.errors import RateLimited
 from booking_api.core.limits import Limiter, Policy, Standing, headers
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 
-LIMITS = "identity.limits"
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 RECOVERIES_EACH = 3
 RECOVERY_WINDOW_SECONDS = 600.0
@@ -54,11 +54,11 @@ def _make_limits(settings: Settings) -> Limits:
     )
 
 
+LIMITS = PerProcess(_make_limits)
+
+
 def limits_of(runtime: Runtime) -> Limits:
-    limits: Limits | None = runtime.caches.get(LIMITS)
-    if limits is None:
-        limits = runtime.caches[LIMITS] = _make_limits(runtime.settings)
-    return limits
+    return LIMITS.of(runtime.caches, runtime.settings)
 
 
 def client_address(scope: Any, trusted_proxies: int) -> str:

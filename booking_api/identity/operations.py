@@ -5,7 +5,6 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,6 +15,7 @@ from booking_api.core.context import Context, Organisation, Role
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import FieldError, TokenRevoked, Unauthenticated, unprocessable
 from booking_api.core.ids import new_code, new_id, read_code
+from booking_api.core.per_process import Caches, PerProcess
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.settings import Settings
 from booking_api.core.standards import canonical_language, find_zone, is_currency
@@ -47,9 +47,9 @@ CODE_LENGTH = 10
 MOST_CODES = 3
 """So many codes are sent for one booking, or to one member of staff, within half of a code's lifetime."""
 KID_LENGTH = 8
-SIGNING_KEYS, PUBLIC_KEYS = "identity.signing_keys", "identity.public_keys"
 SIGNING_KEY_CACHE_SECONDS = 60
-CACHED_KEYS = 4_096
+SIGNING_KEYS = PerProcess(lambda: BoundedCache[UUID, SigningKey](4_096))
+PUBLIC_KEYS = PerProcess(lambda: BoundedCache[tuple[UUID, str], Ed25519PublicKey](4_096))
 JWKS_LIMIT = 1_000
 JWKS_GRACE = timedelta(hours=2)
 """How long a key stays published after it was retired and its last pass ended: longer than any cache of it."""
@@ -254,7 +254,7 @@ def open_contact(vault: Vault, sealed: str) -> RecoveryContact:
 
 async def active_signing_key(ctx: Context) -> SigningKey:
     """The key that the organisation signs passes with; the first is made when it is first needed."""
-    cache: BoundedCache[UUID, SigningKey] = ctx.caches.setdefault(SIGNING_KEYS, BoundedCache(CACHED_KEYS))
+    cache = SIGNING_KEYS.of(ctx.caches)
     clock = time.monotonic()
     if (cached := cache.get(ctx.org_id, clock)) is not None:
         return cached
@@ -296,9 +296,9 @@ async def rotate_signing_key(db: Connection, vault: Vault, org_id: UUID, now: da
     return await _add_signing_key(db, vault, org_id, now)
 
 
-async def find_public_key(db: Connection, caches: dict[str, Any], org_id: UUID, kid: str) -> Ed25519PublicKey | None:
+async def find_public_key(db: Connection, caches: Caches, org_id: UUID, kid: str) -> Ed25519PublicKey | None:
     """The public half of an organisation's key, active or retired; None if it has no such key."""
-    cache: BoundedCache[tuple[UUID, str], Ed25519PublicKey] = caches.setdefault(PUBLIC_KEYS, BoundedCache(CACHED_KEYS))
+    cache = PUBLIC_KEYS.of(caches)
     if (cached := cache.get((org_id, kid))) is not None:
         return cached
     raw = await signing_queries.find_public_key(db, org_id, kid)

@@ -24,12 +24,13 @@ from booking_api.core.headers import header
 from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import read_code
 from booking_api.core.inputs import read_body, read_query
+from booking_api.core.per_process import PerProcess
 from booking_api.core.replies import JSON, Reply, encode, etag_matches, runtime_of, send
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
 from booking_api.core.transactions import make_context, writing
 from booking_api.identity import administration, audit, limiting, operations, queries, reach, sessions
-from booking_api.identity.authentication import credential_cache
+from booking_api.identity.authentication import CREDENTIALS
 from booking_api.identity.schemas import (
     EmailTaken,
     JwkSet,
@@ -57,7 +58,7 @@ APPS = Access(app=True, scope="bookings:write")
 STAFF_ADMIN = Access(staff="owner", scope="staff:write")
 KEY_ADMIN = Access(staff="owner", scope="keys:write")
 JWKS_MAX_AGE_SECONDS = 300
-JWKS, CACHED_JWKS = "identity.jwks", 256
+JWKS = PerProcess(lambda: BoundedCache[str | None, bytes](256))
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -111,7 +112,7 @@ async def _renew(request: AnyRequest, refresh_token: str) -> Context:
     except sessions.Reused as reused:
         async with acquire(runtime_of(request)) as db, db.transaction():
             refusal = await sessions.end_reused(make_context(request, db), reused.claims)
-        credential_cache(runtime_of(request).caches).revoke(reused.claims.session_id)
+        CREDENTIALS.of(runtime_of(request).caches).revoke(reused.claims.session_id)
         raise refusal from None
     return ctx
 
@@ -183,7 +184,7 @@ async def revoke_tokens(ctx: Context) -> None:
 def forget(ctx: Context, *owner_ids: UUID) -> None:
     """Makes this process honour a revocation at once; after the commit, so that nothing older is read again."""
     if owner_ids:
-        ctx.after_commit(partial(credential_cache(ctx.caches).revoke, *owner_ids))
+        ctx.after_commit(partial(CREDENTIALS.of(ctx.caches).revoke, *owner_ids))
 
 
 # staff ------------------------------------------------------------------------------------------------------------
@@ -299,7 +300,7 @@ async def list_public_keys(request: AnyRequest) -> Response[bytes]:
 
 async def _jwks(runtime: Runtime, kid: str | None) -> bytes:
     """The document, kept for a moment because anybody may ask for it as often as they like."""
-    cache: BoundedCache[str | None, bytes] = runtime.caches.setdefault(JWKS, BoundedCache(CACHED_JWKS))
+    cache = JWKS.of(runtime.caches)
     clock = time.monotonic()
     if (cached := cache.get(kid, clock)) is not None:
         return cached

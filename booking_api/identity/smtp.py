@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.identity.schemas import Message
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-CONNECTIONS = "identity.smtp"
 MOST_CONNECTIONS = 4
 IDLE_SECONDS = 30.0
 """So long a connection waits for the next message."""
@@ -151,11 +151,7 @@ class _Lines:
     places: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(MOST_CONNECTIONS))
 
 
-def _lines(runtime: Runtime, server: Server) -> _Lines:
-    found: _Lines | None = runtime.caches.get(CONNECTIONS)
-    if found is None:
-        found = runtime.caches[CONNECTIONS] = _Lines(server)
-    return found
+CONNECTIONS = PerProcess(_Lines)
 
 
 @cache
@@ -191,7 +187,7 @@ async def send(runtime: Runtime, server: Server, message: Message) -> None:
 
     if not is_mail_address(message.recipient):
         raise MailRefused(553)
-    lines = _lines(runtime, server)
+    lines = CONNECTIONS.of(runtime.caches, server)
     mail = compose(server, message)
     try:
         async with asyncio.timeout(WHOLE_SECONDS), lines.places:

@@ -38,6 +38,7 @@ import msgspec
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.batching import Batcher, Singly
 from booking_api.core.cache import BoundedCache
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.inventory import calendar_queries as queries
 from booking_api.inventory.calendar_days import Sheet
@@ -45,7 +46,6 @@ from booking_api.inventory.calendar_queries import HeldPlaces, News
 from booking_api.inventory.rules import Wanted
 from booking_api.inventory.targets import Route
 
-NEWS = "inventory.calendar_news"
 ORGANISATIONS = 256
 CELLS = 40_000
 """Kept by a process, some 300 bytes each."""
@@ -171,9 +171,12 @@ class Kept:
                 del self.sheets[target]
 
 
+NEWS = PerProcess(dict[UUID, Kept])
+
+
 def kept_of(runtime: Runtime, org_id: UUID) -> Kept:
     """What the process keeps of an organisation's calendars."""
-    everything: dict[UUID, Kept] = runtime.caches.setdefault(NEWS, {})
+    everything = NEWS.of(runtime.caches)
     if (kept := everything.get(org_id)) is None:
         kept = everything[org_id] = Kept(runtime, org_id)
     return kept
@@ -181,7 +184,7 @@ def kept_of(runtime: Runtime, org_id: UUID) -> Kept:
 
 def make_room(runtime: Runtime) -> None:
     """Drops what was used longest ago while the process keeps more than its share."""
-    everything: dict[UUID, Kept] = runtime.caches.get(NEWS, {})
+    everything = NEWS.of(runtime.caches)
     sheets = [
         (sheet.used, sheet.size, org_id, sheet)
         for org_id, kept in everything.items()

@@ -13,11 +13,12 @@ from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import DomainError
+from booking_api.core.per_process import Caches, PerProcess
 from booking_api.inventory import claim_queries as queries
 from booking_api.inventory.claim_rules import choose_seats, first_fit
 from booking_api.inventory.schemas import ClaimRequest, Kept, SeatWish, Taken
 
-LAYOUTS = "inventory.layouts"
+LAYOUTS = PerProcess(lambda: BoundedCache[tuple[UUID, UUID], list[list[str]]](512))
 SEAT_TRIES = 8
 
 
@@ -126,9 +127,9 @@ async def extend(db: Connection, org_id: UUID, claim_ids: Sequence[UUID], expire
 # seats ------------------------------------------------------------------------------------------------------------
 
 
-async def layout_rows(db: Connection, caches: dict[str, Any], org_id: UUID, layout_id: UUID) -> list[list[str]]:
+async def layout_rows(db: Connection, caches: Caches, org_id: UUID, layout_id: UUID) -> list[list[str]]:
     """The seat codes of a layout, row by row. Layouts never change, so what was read once is kept."""
-    cache: BoundedCache[tuple[UUID, UUID], list[list[str]]] = caches.setdefault(LAYOUTS, BoundedCache(512))
+    cache = LAYOUTS.of(caches)
     if (rows := cache.get((org_id, layout_id))) is None:
         grouped: dict[int, list[str]] = defaultdict(list)
         for found in await queries.list_layout_seats(db, org_id, layout_id):

@@ -24,6 +24,7 @@ from booking_api.core.db import columns
 from booking_api.core.errors import NotFound
 from booking_api.core.money import Money
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.per_process import PerProcess
 from booking_api.inventory import queries, rules, search_queries
 from booking_api.inventory.answers import availability, product_summary
 from booking_api.inventory.schemas import (
@@ -52,9 +53,9 @@ from booking_api.inventory.targets import (
 SEARCH_DAYS = 31
 ALTERNATIVE_DAYS = 31
 """Alternatives are at most this many days away."""
-TERMS = "inventory.terms"
+TERMS = PerProcess(lambda: BoundedCache[object, rules.Terms](KEPT_TERMS))
 KEPT_TERMS = 4_096
-SUMMARIES = "inventory.summaries"
+SUMMARIES = PerProcess(lambda: BoundedCache[object, msgspec.Raw](KEPT_SUMMARIES))
 KEPT_SUMMARIES = 4_096
 NEVER = 2**53
 """Sorts what can't be booked after every price."""
@@ -77,7 +78,7 @@ async def _with_terms(ctx: Context, slots: Sequence[FoundSlot], wanted: rules.Wa
     """The slots, in their order, with their terms: by the version of the product that is on sale, the price of the
     day and the party. Terms that were made before are kept."""
     party = None if wanted is None else tuple(sorted(wanted.items()))
-    kept: BoundedCache[object, rules.Terms] = ctx.caches.setdefault(TERMS, BoundedCache(KEPT_TERMS))
+    kept = TERMS.of(ctx.caches)
     # All of a statement's slots of one product have the same version of it.
     lines = [list(line) for _, line in groupby(slots, key=attrgetter("product_id"))]
     definitions = await load_definitions(
@@ -134,7 +135,7 @@ async def search(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
 
 def _summaries(ctx: Context, runs: Iterable[Run]) -> dict[UUID, Any]:
     """The JSON of the products that the slots are of, by id. It is kept: a version of a product never changes."""
-    kept: BoundedCache[object, msgspec.Raw] = ctx.caches.setdefault(SUMMARIES, BoundedCache(KEPT_SUMMARIES))
+    kept = SUMMARIES.of(ctx.caches)
     found: dict[UUID, Any] = {}
     for (product_id, version), terms in {run.version: run.terms for run in runs}.items():
         key = (ctx.org_id, product_id, version, ctx.languages)

@@ -13,6 +13,7 @@ from booking_api.core.errors import NotFound, known_errors
 from booking_api.core.headers import choose_encoding, header
 from booking_api.core.http import Access, Binary, endpoint
 from booking_api.core.middleware import ENCODED
+from booking_api.core.per_process import PerProcess
 from booking_api.core.replies import JSON, BytesResponse, etag_matches, runtime_of
 from booking_api.core.secrets import content_etag
 from booking_api.pages.document import document, encode
@@ -21,7 +22,6 @@ from booking_api.pages.problem_pages import render_problem, render_problem_list
 from booking_api.pages.reference import render_reference
 
 TAG = "Operations"
-SITE = "pages.site"
 ANYBODY = Access(anonymous=True)
 BROTLI_QUALITY = 9
 """A tenth larger than the best, made in a twentieth of the time: the first reader waits for it."""
@@ -64,21 +64,24 @@ def _page(content: bytes) -> Page:
     return Page({encoding: (form, content_etag(form)) for encoding, form in forms.items()})
 
 
+def _make_site(request: Request[Any, Any, Any]) -> asyncio.Future[Site]:
+    handlers = [handler for route in request.app.routes for handler in getattr(route, "route_handlers", ())]
+    return asyncio.get_running_loop().run_in_executor(runtime_of(request).threads, build_site, handlers)
+
+
+SITE = PerProcess(_make_site)
+
+
 async def site_of(request: Request[Any, Any, Any]) -> Site:
     """The pages of this process; the first to ask makes them, off the event loop, and the others wait for them.
 
     Never twice at once: CPython 3.11's parser counts its depth for all threads together, and fails.
     """
-    runtime = runtime_of(request)
-    making: asyncio.Future[Site] | None = runtime.caches.get(SITE)
-    if making is None:
-        handlers = [handler for route in request.app.routes for handler in getattr(route, "route_handlers", ())]
-        making = asyncio.get_running_loop().run_in_executor(runtime.threads, build_site, handlers)
-        runtime.caches[SITE] = making
+    caches = runtime_of(request).caches
     try:
-        return await asyncio.shield(making)
+        return await asyncio.shield(SITE.of(caches, request))
     except Exception:
-        runtime.caches.pop(SITE, None)
+        caches.pop(SITE, None)
         raise
 
 

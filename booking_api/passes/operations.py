@@ -5,7 +5,6 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -15,6 +14,7 @@ from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import Forbidden, NotFound, Unauthenticated
 from booking_api.core.ids import new_id
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import Vault
 from booking_api.identity import operations as identity
@@ -32,7 +32,7 @@ from booking_api.passes.schemas import (
     VerifiedPass,
 )
 
-IMAGES = "passes.images"
+IMAGES = PerProcess(lambda: BoundedCache[str, bytes](CACHED_IMAGES))
 CACHED_IMAGES = 4_096
 """A picture of a pass has at most 8 KB, so that the cache stays below 32 MB."""
 _IMAGE_PURPOSE = "pass images"
@@ -260,8 +260,7 @@ def image_etag(code: str, image_format: ImageFormat) -> str:
 
 async def draw_pass(runtime: Runtime, code: str, image_format: ImageFormat) -> bytes:
     """The picture of a code, from the cache or drawn in a thread."""
-    caches: dict[str, Any] = runtime.caches
-    cache: BoundedCache[str, bytes] = caches.setdefault(IMAGES, BoundedCache(CACHED_IMAGES))
+    cache = IMAGES.of(runtime.caches)
     key = image_etag(code, image_format)
     picture = cache.get(key)
     if picture is None:

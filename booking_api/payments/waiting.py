@@ -11,6 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from booking_api.core.log import log
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.payments import queries
 from booking_api.payments.schemas import Charge, Outcome, OutcomeStatus
@@ -18,7 +19,6 @@ from booking_api.payments.schemas import Charge, Outcome, OutcomeStatus
 GRACE_SECONDS = 0.5
 """Most answers come by then, and nobody looks for news of them."""
 LOOK_SECONDS = 0.2
-WAITING = "payments.waiting"
 Key = tuple[UUID, UUID]
 
 
@@ -64,6 +64,9 @@ class _Waiting:
             await asyncio.sleep(LOOK_SECONDS)
 
 
+WAITING = PerProcess(_Waiting)
+
+
 async def first_news(runtime: Runtime, charge: Charge, asking: Coroutine[Any, Any, Outcome]) -> Outcome:
     """What the provider answers, or what it has told by webhook before it does."""
     task = asyncio.create_task(asking)
@@ -71,7 +74,7 @@ async def first_news(runtime: Runtime, charge: Charge, asking: Coroutine[Any, An
         done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
         if done:
             return task.result()
-        waiting: _Waiting = runtime.caches.setdefault(WAITING, _Waiting(runtime))
+        waiting = WAITING.of(runtime.caches, runtime)
         async with waiting.on(charge) as signal:
             told = asyncio.create_task(signal.wait())
             try:

@@ -417,7 +417,7 @@ async def test_a_repeated_id_brings_tokens_until_the_first_was_used_and_no_secre
     assert (first.status_code, again.status_code) == (201, 200)
     assert "access_token" in again.json()
     await confirm(api, owner_of(first.json()), first.json())
-    await asyncio.gather(*world.runtime.caches.get(authentication.FIRST_USES, ()))
+    await asyncio.gather(*authentication.FIRST_USES.of(world.runtime.caches))
     late = (await api.post("/v1/bookings", json=wish, headers=world.app)).json()
     assert late["status"] == "confirmed"
     assert not {"access_token", "refresh_token", "contact"} & set(late)

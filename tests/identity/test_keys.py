@@ -205,7 +205,7 @@ class TestTrusted:
             verified = await verify_key(*args)
             async with runtime.pool.acquire() as db:
                 await db.execute("update api_key set revoked_at = now()")
-            authentication.credential_cache(runtime.caches).revoke(verified[1].credential_id)
+            authentication.CREDENTIALS.of(runtime.caches).revoke(verified[1].credential_id)
             return verified
 
         monkeypatch.setattr(authentication, "_verify_key", slow_verify)

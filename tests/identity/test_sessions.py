@@ -10,7 +10,7 @@ import pytest
 
 from booking_api.core import queries as core_queries
 from booking_api.core.ids import new_id
-from booking_api.identity import jobs, operations, queries, reach, rules, session_life_queries, tokens
+from booking_api.identity import authentication, jobs, operations, queries, reach, rules, session_life_queries, tokens
 from booking_api.identity.schemas import Reachable
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
 from tests.world import bearer, build_world
@@ -308,7 +308,7 @@ async def test_a_refresh_is_a_use_too_and_so_is_a_confirmation(api, world):
             assert (await refresh(api, world, first["refresh_token"])).status_code == 200
         else:
             await confirm(api, owner_of(first), first)
-            await asyncio.gather(*world.runtime.caches.get("identity.first_uses", ()))
+            await asyncio.gather(*authentication.FIRST_USES.of(world.runtime.caches))
         assert "access_token" not in (await api.post("/v1/bookings", json=wish, headers=headers)).json()
 
 
@@ -426,7 +426,7 @@ async def test_a_digest_tells_an_address_however_it_is_written_and_no_other(worl
 async def test_confirming_needs_no_row_first_and_notes_one(api, world):
     held = await hold(api, world.app, visit(world, "adult"))
     await confirm(api, owner_of(held), held)
-    await asyncio.gather(*world.runtime.caches.get("identity.first_uses", ()))
+    await asyncio.gather(*authentication.FIRST_USES.of(world.runtime.caches))
     async with world.runtime.pool.acquire() as db:
         row = (
             await session_life_queries.find_session_rows(

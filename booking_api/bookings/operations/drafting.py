@@ -20,11 +20,12 @@ from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.errors import FieldError, pointer_to, unprocessable
 from booking_api.core.ids import new_code, new_id
+from booking_api.core.per_process import PerProcess
 from booking_api.inventory.rules import slot_over_at
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
 
 REFERENCE_LENGTH = 8
-PARTIES = "bookings.parties"
+PARTIES = PerProcess(lambda: BoundedCache[Any, Party](CACHED_PARTIES))
 CACHED_PARTIES = 4_096
 
 
@@ -191,9 +192,7 @@ def _party(
 ) -> Party:
     """A party that is allowed, with its price. Raises `PartyNotAllowed`. A product's version never changes, nor does
     what it makes of a party."""
-    parties: BoundedCache[Any, Party] | None = ctx.caches.get(PARTIES)
-    if parties is None:
-        parties = ctx.caches[PARTIES] = BoundedCache(CACHED_PARTIES)
+    parties = PARTIES.of(ctx.caches)
     key = (ctx.org_id, slot.product_id, slot.product_version, option.id, *units, slot.local_date, ctx.languages)
     if (party := parties.get(key)) is None:
         counts = dict(Counter(units))

@@ -11,12 +11,12 @@ from booking_api.core.context import Caller
 from booking_api.core.db import columns
 from booking_api.core.errors import Overloaded, RateLimited
 from booking_api.core.log import log
+from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 
 POLL_SECONDS = 0.25
 MAX_WATCHERS = 2_000
 """Event streams of one process: fewer than it may have connections, so that others still get through."""
-WATCH = "bookings.watch"
 NOBODY = UUID(int=0)
 
 
@@ -105,5 +105,8 @@ class Watch:
             await asyncio.sleep(POLL_SECONDS)
 
 
+WATCH = PerProcess(Watch)
+
+
 def watch_of(runtime: Runtime) -> Watch:
-    return runtime.caches.setdefault(WATCH, Watch(runtime))
+    return WATCH.of(runtime.caches, runtime)
