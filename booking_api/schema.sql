@@ -931,7 +931,7 @@ ALTER TABLE ONLY public.tombstone
 ALTER TABLE ONLY public.worker_heartbeat
     ADD CONSTRAINT worker_heartbeat_pkey PRIMARY KEY (worker_id);
 
-CREATE INDEX attendance_news ON public.attendance USING btree (first_admitted_at) WHERE is_news;
+CREATE INDEX attendance_news ON public.attendance USING btree (first_admitted_at, org_id, item_id) WHERE is_news;
 
 CREATE INDEX attendance_slot ON public.attendance USING btree (org_id, slot_id);
 
