@@ -141,7 +141,7 @@ CREATE TABLE public.booking (
     updated_at timestamp with time zone NOT NULL,
     confirmed_at timestamp with time zone,
     erased_at timestamp with time zone,
-    changed_xid bigint NOT NULL,
+    changed_xid bigint DEFAULT 0 NOT NULL,
     agreed_starts_at timestamp with time zone,
     agreed_ends_at timestamp with time zone,
     agreed_origin_id uuid,
@@ -751,7 +751,7 @@ CREATE TABLE public.tombstone (
     type text NOT NULL,
     id uuid NOT NULL,
     deleted_at timestamp with time zone NOT NULL,
-    changed_xid bigint NOT NULL
+    changed_xid bigint DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.worker_heartbeat (
@@ -1083,7 +1083,9 @@ CREATE INDEX slot_starts ON public.slot USING btree (org_id, starts_at, id);
 
 CREATE UNIQUE INDEX staff_email_is_unique ON public.staff USING btree (org_id, email) WHERE (revoked_at IS NULL);
 
-CREATE INDEX tombstone_changed ON public.tombstone USING btree (org_id, customer_id, changed_xid, id);
+CREATE INDEX tombstone_age ON public.tombstone USING btree (deleted_at);
+
+CREATE INDEX tombstone_moment ON public.tombstone USING btree (org_id, customer_id, deleted_at, id);
 
 ALTER INDEX public.audit_action ATTACH PARTITION public.audit_rest_org_id_action_id_idx;
 

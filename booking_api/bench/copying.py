@@ -31,13 +31,12 @@ CLAIM = ["org_id", "id", "slot_id", "option_id", "holder_id", "places", "quota_p
 BOOKING = [
     "org_id", "id", "order_id", "position", "customer_id", "reference", "slot_id", "product_id", "product_version",
     "option_id", "status", "version", "contact", "price", "total", "channel", "visit_ends_at", "created_at",
-    "updated_at", "confirmed_at", "changed_xid",
+    "updated_at", "confirmed_at",
 ]  # fmt: skip
 ITEM = ["org_id", "id", "booking_id", "slot_id", "position", "unit_id", "name", "status", "amount"]
 PASS = [
     "org_id", "id", "item_id", "slot_id", "customer_id", "kid", "code", "issued_at", "valid_from", "valid_until",
 ]  # fmt: skip
-OLD_XID = 3
 NONE = "\\N"
 
 
@@ -111,7 +110,7 @@ async def _copy_chunk(
         sheet.add("claim", org, booking, slot.id, option, customer, 1, 0, ends, now)
         sheet.add(
             "booking", org, booking, order, 0, customer, reference_of(number), slot.id, product.id, 1, option, status, 1,
-            contact, price_text, total, channel, slot.ends_at, now, now, now if confirmed else None, OLD_XID,
+            contact, price_text, total, channel, slot.ends_at, now, now, now if confirmed else None,
         )  # fmt: skip
         sheet.add("item", org, item, booking, slot.id, 0, unit, None, "active", total)
     codes = await _add_passes(world, db, sheet, slots, numbers, signed=signed) if confirmed else {}

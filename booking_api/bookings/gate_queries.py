@@ -84,7 +84,7 @@ async def raise_versions(
         with ordered as (
           update booking_order set version = version + 1, updated_at = $4 where org_id = $1 and id = any($2::uuid[])
         )
-        update booking set version = version + 1, updated_at = $4, changed_xid = pg_current_xact_id()::text::bigint
+        update booking set version = version + 1, updated_at = $4
         where org_id = $1 and id = any($3::uuid[])
         returning id, order_id, slot_id, customer_id
         """,

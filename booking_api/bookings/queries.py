@@ -187,8 +187,8 @@ async def insert_orders(
           insert into booking (
             org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id,
             status, version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at,
-            confirmed_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, changed_xid,
-            name_words, holds_sensitive
+            confirmed_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, name_words,
+            holds_sensitive
           )
           select $1, b.id, b.order_id, b.position, b.customer_id,
             case when exists (select from booking t where t.org_id = $1 and t.reference = b.reference)
@@ -196,7 +196,7 @@ async def insert_orders(
             b.slot_id, b.product_id, b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price,
             b.total, b.channel, b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at, b.agreed_starts_at,
             b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
-            pg_current_xact_id()::text::bigint, array_to_tsvector(string_to_array(b.words, ' ')), b.holds_sensitive
+            array_to_tsvector(string_to_array(b.words, ' ')), b.holds_sensitive
           from unnest(
             $14::uuid[], $15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::uuid[],
             $22::int[], $23::uuid[], $24::text[], $25::int[], $26::jsonb[], $27::jsonb[], $28::jsonb[], $29::bigint[],
@@ -356,7 +356,7 @@ async def update_orders(
             cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
             visit_ends_at = c.visit_ends_at, status_reason = c.status_reason, version = booking.version + 1,
             holds_sensitive = c.holds_sensitive,
-            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $23, changed_xid = pg_current_xact_id()::text::bigint
+            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $23
           from unnest(
             $11::uuid[], $12::text[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::text[], $17::bigint[],
             $18::timestamptz[], $19::timestamptz[], $20::text[], $21::text[], $22::boolean[]

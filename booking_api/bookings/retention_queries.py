@@ -76,7 +76,7 @@ async def erase_bookings(
         """
         update booking set contact = null, name_words = null, answers = null, cancel_reason = null, erased_at = $4,
           holds_sensitive = false,
-          version = booking.version + 1, updated_at = $4, changed_xid = pg_current_xact_id()::text::bigint
+          version = booking.version + 1, updated_at = $4
         where org_id = $1 and order_id = any($2::uuid[]) and visit_ends_at < $3 and erased_at is null
         returning id, customer_id
         """,
@@ -158,8 +158,8 @@ async def bury_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID], n
     await execute(
         db,
         """
-        insert into tombstone (org_id, customer_id, type, id, deleted_at, changed_xid)
-        select org_id, customer_id, 'booking', id, $3, pg_current_xact_id()::text::bigint
+        insert into tombstone (org_id, customer_id, type, id, deleted_at)
+        select org_id, customer_id, 'booking', id, $3
         from booking where org_id = $1 and order_id = any($2::uuid[])
         on conflict (org_id, customer_id, type, id) do nothing
         """,

@@ -1,5 +1,6 @@
 """The SQL of sync and of the event streams: what changed since, and for whom."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,58 +10,102 @@ from booking_api.core.db import Connection, fetch_all, fetch_one
 
 
 class Horizon(msgspec.Struct, frozen=True):
-    oldest: int
-    newest: int
     system: int
-    """Which database cluster counts these transactions; a restored dump is counted by another one."""
+    """Which database cluster answers; a dump that was restored elsewhere is another one."""
+    oldest: datetime | None
+    """When the oldest transaction began that is still under way; None where nothing is."""
 
 
 async def transaction_horizon(db: Connection) -> Horizon:
-    """The oldest transaction that may still commit, and the next one that would begin."""
+    """Which transactions may still commit. Those of other roles are seen by a role that may see all of them.
+
+    A commit may wait for longer than any time-out: for a replica that has to acknowledge it.
+    """
     found = await fetch_one(
         db,
         Horizon,
         """
-        select pg_snapshot_xmin(s)::text::bigint as oldest, pg_snapshot_xmax(s)::text::bigint as newest,
-          c.system_identifier as system
-        from pg_current_snapshot() as s, pg_control_system() as c
+        select c.system_identifier as system, (
+          select min(a.xact_start) from pg_stat_activity a
+          where a.datname = current_database() and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
+        ) as oldest
+        from pg_control_system() as c
         """,
     )
     assert found is not None
     return found
 
 
+class Sent(msgspec.Struct, frozen=True):
+    whole: int
+    """The marks of everything between two places, combined; 0 for nothing."""
+    late: int
+    """Those after a moment alone."""
+
+
+async def combine_marks(
+    db: Connection, org_id: UUID, customer_id: UUID, after: datetime, until: datetime, until_id: UUID, late: datetime
+) -> Sent:
+    """What is now after a moment and not after a place, as one number: another one as soon as anything is added,
+    changes or leaves."""
+    found = await fetch_one(
+        db,
+        Sent,
+        """
+        select coalesce(bit_xor(c.mark), 0) as whole, coalesce(bit_xor(c.mark) filter (where c.changed_at > $6), 0) as late
+        from (
+          select updated_at as changed_at, id, uuid_hash_extended(id, version) as mark from booking
+          where org_id = $1 and customer_id = $2 and updated_at > $3
+          union all
+          select deleted_at, id, uuid_hash_extended(id, -1) from tombstone
+          where org_id = $1 and customer_id = $2 and deleted_at > $3
+        ) c
+        where (c.changed_at, c.id) <= ($4, $5)
+        """,
+        org_id,
+        customer_id,
+        after,
+        until,
+        until_id,
+        late,
+    )
+    assert found is not None
+    return found
+
+
 class Change(msgspec.Struct, frozen=True):
-    changed_xid: int
+    changed_at: datetime
     id: UUID
     order_id: UUID | None
     type: str
+    mark: int
+    """Stands for this row in this version."""
 
 
 async def list_changes(
-    db: Connection, org_id: UUID, customer_id: UUID, after_xid: int, after_id: UUID, limit: int
+    db: Connection, org_id: UUID, customer_id: UUID, after: datetime, after_id: UUID, limit: int
 ) -> list[Change]:
-    """A customer's bookings and tombstones by the transaction that last touched them."""
+    """A customer's bookings and tombstones after a place, by the moment of the transaction that last wrote them."""
     return await fetch_all(
         db,
         Change,
         """
         (
-          select changed_xid, id, order_id, 'booking' as type from booking
-          where org_id = $1 and customer_id = $2 and (changed_xid, id) > ($3, $4)
-          order by changed_xid, id limit $5
+          select updated_at as changed_at, id, order_id, 'booking' as type, uuid_hash_extended(id, version) as mark
+          from booking where org_id = $1 and customer_id = $2 and (updated_at, id) > ($3, $4)
+          order by updated_at, id limit $5
         )
         union all
         (
-          select changed_xid, id, null::uuid, type from tombstone
-          where org_id = $1 and customer_id = $2 and (changed_xid, id) > ($3, $4)
-          order by changed_xid, id limit $5
+          select deleted_at, id, null::uuid, type, uuid_hash_extended(id, -1) as mark
+          from tombstone where org_id = $1 and customer_id = $2 and (deleted_at, id) > ($3, $4)
+          order by deleted_at, id limit $5
         )
-        order by changed_xid, id limit $5
+        order by changed_at, id limit $5
         """,
         org_id,
         customer_id,
-        after_xid,
+        after,
         after_id,
         limit,
     )

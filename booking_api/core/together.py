@@ -30,7 +30,7 @@ from booking_api.core.errors import DomainError
 from booking_api.core.headers import header
 from booking_api.core.replies import Reply, runtime_of, send
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.core.transactions import UNFINISHED, earlier_reply, make_context, read_key, twin_lock
+from booking_api.core.transactions import UNFINISHED, earlier_reply, make_context, read_key, refuse_late, twin_lock
 
 Wish = TypeVar("Wish")
 Outcome = Reply | Exception | Singly
@@ -90,6 +90,7 @@ async def run_together(runtime: Runtime, org_id: UUID, turns: Sequence[Turn[Any]
         if fresh:
             await work(fresh)
             await _store(db, org_id, fresh)
+            refuse_late(now)
     return [turn.outcome or SINGLY for turn in turns]
 
 

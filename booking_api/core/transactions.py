@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +12,13 @@ import asyncpg
 from litestar import Request
 
 from booking_api.core import queries
-from booking_api.core.clock import utc_now
+from booking_api.core.clock import LONGEST_TRANSACTION, utc_now
 from booking_api.core.context import Caller, Context, Organisation
 from booking_api.core.errors import (
     IdempotencyInProgress,
     IdempotencyMismatch,
     NotFound,
+    Overloaded,
     TokenRevoked,
     Unauthenticated,
     invalid,
@@ -73,6 +74,16 @@ def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
         language=language,
         languages=languages,
     )
+
+
+def refuse_late(now: datetime) -> None:
+    """Raises `Overloaded`, so that nothing is committed, where a transaction has lasted too long for what is read by time.
+
+    Its rows carry `now`, and whoever reads what changed since a moment counts on `LONGEST_TRANSACTION`. PostgreSQL
+    knows no time-out of whole transactions before version 17, and a process may be suspended at any line.
+    """
+    if utc_now() - now > LONGEST_TRANSACTION:
+        raise Overloaded("This took too long, and nothing was changed.", retry_after_seconds=1)
 
 
 @asynccontextmanager
@@ -149,8 +160,10 @@ class writing(AbstractAsyncContextManager[Context]):  # noqa: N801 - reads as a 
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
-            if error is None and self.key_hash:
-                await self._store(self.ctx)
+            if error is None:
+                if self.key_hash:
+                    await self._store(self.ctx)
+                refuse_late(self.ctx.now)
         except BaseException:
             await self._leave_after(failed=True)
             raise

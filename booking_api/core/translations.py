@@ -119,6 +119,7 @@ SENTENCES: Final = {
     "This is not a cursor of this list.": "Das ist keine Stelle dieser Liste.",
     "This is not an ETag of this resource.": "Das ist kein ETag dieser Daten.",
     "Too many event streams are open.": "Es sind zu viele Ereignisströme offen.",
+    "This took too long, and nothing was changed.": "Das hat zu lange gedauert, und nichts wurde geändert.",
     "Too many requests wait already.": "Es warten schon zu viele Anfragen.",
     "Under a publishable key, which all phones share, an idempotency key must be a random UUID.": "Unter einem öffentlichen Schlüssel, den alle Telefone teilen, muss ein Idempotenzschlüssel eine zufällige UUID sein.",
     "The client went away before all of its request had come.": "Die Verbindung endete, bevor die Anfrage ganz da war.",

@@ -160,7 +160,7 @@ async def erase_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UU
         """
         update booking set contact = null, name_words = null, answers = null, cancel_reason = null, erased_at = $3,
           holds_sensitive = false,
-          version = version + 1, updated_at = $3, changed_xid = pg_current_xact_id()::text::bigint
+          version = version + 1, updated_at = $3
         where org_id = $1 and customer_id = any($2::uuid[]) and erased_at is null
         """,
         org_id,

@@ -36,8 +36,7 @@ values (:org, uuidv7(), :item, :slot, :customer, 'BENCHKEY', :given_code, date_t
   now() + interval '1 day', null);
 with changed as (
   update booking set status = 'confirmed', contact = :given_contact::jsonb, answers = null, price = :given_price::jsonb,
-    cancel_reason = null, refund_amount = null, confirmed_at = now(), version = version + 1, updated_at = now(),
-    changed_xid = pg_current_xact_id()::text::bigint
+    cancel_reason = null, refund_amount = null, confirmed_at = now(), version = version + 1, updated_at = now()
   where org_id = :org and id = :booking
 )
 update booking_order

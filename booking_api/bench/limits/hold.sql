@@ -44,13 +44,13 @@ with ordered as (
 ), booked as (
   insert into booking (
     org_id, id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
-    version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, confirmed_at, changed_xid
+    version, contact, answers, price, total, channel, visit_ends_at, created_at, updated_at, confirmed_at
   )
   select :org, :booking, :ord, 0, :customer,
     case when exists (select from booking t where t.org_id = :org and t.reference = b.reference)
       then b.spare else b.reference end,
     (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :product, 1, :option, 'on_hold', 1, null, null,
-    :price::jsonb, 2140, 'web', now() + interval '7 days', now(), now(), null, pg_current_xact_id()::text::bigint
+    :price::jsonb, 2140, 'web', now() + interval '7 days', now(), now(), null
   from (
     select 'L' || lpad(to_hex(:reference::bigint), 10, '0') as reference,
       'M' || lpad(to_hex(:reference::bigint), 10, '0') as spare

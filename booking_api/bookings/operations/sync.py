@@ -1,48 +1,77 @@
 """Sync: everything a phone needs to show bookings and passes without a network, and what changed since.
 
-A position is a transaction id, because commits come out of order: a row that committed late has an older time and
-would be missed by a watermark of times. `floor` is the oldest transaction that was still under way when the paging
-began; the next sync starts there, so that a few rows come twice and none is lost. See docs/adr/0004.
+A change carries the moment at which its transaction began, and appears when that commits, in another order. So a
+position is not only a place in that order but also a floor: the moment before which nothing can appear any more. What
+lies between the floor and the place may be joined by something late; one number in the position stands for all that
+was sent of it. Is it still the same, the phone has it, and gets what comes after the place; else it gets everything
+after the floor again. See docs/adr/0021.
 """
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
 from uuid import UUID
+
+import msgspec
 
 from booking_api.bookings import queries, sync_queries
 from booking_api.bookings.operations.facts import hide_unseen, load
 from booking_api.bookings.operations.show import show_booking
 from booking_api.bookings.refusals import SyncExpired
 from booking_api.bookings.schemas import Booking, SyncItem, SyncPage, SyncQuery
+from booking_api.core.clock import CLOCKS_APART, LONGEST_TRANSACTION
 from booking_api.core.context import Context
 from booking_api.core.errors import Invalid
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.identity import reach
 
 TOMBSTONE_DAYS = 90
+OVERLAP = LONGEST_TRANSACTION + CLOCKS_APART
+"""What is older than this has appeared, or never will."""
 NOTHING = UUID(int=0)
 EVERYTHING = UUID(int=2**128 - 1)
-Position = tuple[int, int, int, UUID, int, int]
-"""Which cluster counted, when it was given out (Unix seconds), the transaction and id after which to go on, the
-floor of this paging, 0 between pagings, and whose it is: a customer's, as far as their session sees."""
-EarlierPosition = tuple[int, int, int, UUID, int]
-"""As positions were before sessions could be restricted."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+Moment = Annotated[int, msgspec.Meta(ge=0, lt=253_370_764_800_000_000)]
+"""Microseconds since 1970, as exact as PostgreSQL counts, until the year 9999."""
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Where a phone is, as `next_since` holds it."""
+
+    kind: Literal["moment"]
+    system: int
+    """Which database cluster answered."""
+    issued: Moment
+    floor: Moment
+    """Nothing that isn't after it can appear any more; while paging, since the paging began."""
+    at: Moment
+    id: UUID
+    """With `at` the place after which to go on."""
+    sent: int
+    """What was sent from the floor to this place: its marks, combined."""
+    is_paging: bool
+    scope: int
+    """Whose it is: a customer's, as far as their session sees."""
+
+
+EARLIER_POSITIONS = tuple[int, int, int, UUID, int, int], tuple[int, int, int, UUID, int]
+"""As they were when transactions were compared by their ids."""
 
 
 async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
-    """One page of changes. Raises `SyncExpired` for a position older than the tombstones, `Invalid` for another."""
-    horizon = await sync_queries.transaction_horizon(ctx.db)
-    caller, scope = ctx.caller, reach.scope_of(ctx.caller)
-    system, issued, after_xid, after_id, floor, of = (
-        (horizon.system, int(ctx.now.timestamp()), 0, NOTHING, 0, scope)
-        if query.since is None
-        else _read(query.since, caller.restriction is None, scope)
-    )
-    oldest_allowed = ctx.now - timedelta(days=TOMBSTONE_DAYS)
-    if system != horizon.system or of != scope or issued < oldest_allowed.timestamp():
+    """One page of changes. Raises `SyncExpired` for a position from which nothing can be said, `Invalid` for another."""
+    horizon = await sync_queries.transaction_horizon(ctx.db)  # Before anything is read that it is about.
+    scope = reach.scope_of(ctx.caller)
+    start = Position("moment", horizon.system, _count(ctx.now), 0, 0, NOTHING, 0, False, scope)
+    since = start if query.since is None else _read(query.since)
+    if since.system != horizon.system or since.scope != scope or not _is_recent(since, ctx.now):
         raise SyncExpired
-    changes = await sync_queries.list_changes(ctx.db, ctx.org_id, customer_id, after_xid, after_id, query.limit + 1)
-    has_more, page = len(changes) > query.limit, changes[: query.limit]
-    floor = min(floor, horizon.oldest) if floor else horizon.oldest
+    since = await _look_back(ctx, customer_id, since, _floor(ctx.now, horizon.oldest))
+    changes = await sync_queries.list_changes(
+        ctx.db, ctx.org_id, customer_id, _moment(since.at), since.id, query.limit + 1
+    )
+    page = changes[: query.limit]
     shown = await _show(ctx, [change for change in page if change.type == "booking"])
     items = [
         SyncItem(type="booking", id=change.id, data=shown[change.id])
@@ -50,24 +79,67 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
         else SyncItem(type=change.type, id=change.id, deleted=True)
         for change in page
         # A restricted session isn't told of what it doesn't see, not even that it is gone.
-        if caller.restriction is None or change.id in shown
+        if ctx.caller.restriction is None or change.id in shown
     ]
-    issued = int(ctx.now.timestamp())
-    if has_more:
-        following = (horizon.system, issued, page[-1].changed_xid, page[-1].id, floor, scope)
-    else:
-        following = (horizon.system, issued, max(floor - 1, 0), EVERYTHING, 0, scope)
-    return SyncPage(items=items, next_since=write_cursor(*following), has_more=has_more)
+    has_more = len(changes) > query.limit
+    following = msgspec.structs.replace(_go_on(since, page), issued=_count(ctx.now), is_paging=has_more)
+    return SyncPage(items=items, next_since=write_cursor(*msgspec.structs.astuple(following)), has_more=has_more)
 
 
-def _read(since: str, unrestricted: bool, scope: int) -> Position:
-    """A position, or one of an earlier version of this server, which only unrestricted sessions can have."""
+async def _look_back(ctx: Context, customer_id: UUID, since: Position, floor: int) -> Position:
+    """From where to go on. While paging, from the same place; what came late meanwhile is found when that is over."""
+    if since.is_paging:
+        return since
+    floor = max(since.floor, floor)
+    if since.at <= since.floor:
+        return msgspec.structs.replace(since, floor=floor, sent=0)
+    now = await sync_queries.combine_marks(
+        ctx.db, ctx.org_id, customer_id, _moment(since.floor), _moment(since.at), since.id, _moment(floor)
+    )
+    if now.whole == since.sent:
+        return msgspec.structs.replace(since, floor=floor, sent=now.late)
+    return msgspec.structs.replace(since, floor=floor, at=since.floor, id=EVERYTHING, sent=0)
+
+
+def _go_on(since: Position, page: list[sync_queries.Change]) -> Position:
+    if not page:
+        return since
+    sent = since.sent
+    for change in page:
+        if _count(change.changed_at) > since.floor:
+            sent ^= change.mark
+    return msgspec.structs.replace(since, at=_count(page[-1].changed_at), id=page[-1].id, sent=sent)
+
+
+def _floor(now: datetime, oldest: datetime | None) -> int:
+    """The moment before which nothing can appear any more."""
+    earliest = now - OVERLAP
+    return _count(earliest if oldest is None else min(earliest, oldest - CLOCKS_APART))
+
+
+def _is_recent(position: Position, now: datetime) -> bool:
+    """Whether all tombstones since are still there, and no clock went wrong by more than is allowed for."""
+    return now - timedelta(days=TOMBSTONE_DAYS) <= _moment(position.issued) <= now + CLOCKS_APART
+
+
+def _count(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _moment(count: int) -> datetime:
+    return EPOCH + count * MICROSECOND
+
+
+def _read(since: str) -> Position:
+    """Raises `SyncExpired` for a position of an earlier version of this server, `Invalid` for what never was one."""
     try:
         return read_cursor(since, Position, "/query/since")
     except Invalid:
-        if not unrestricted:
-            raise
-        return (*read_cursor(since, EarlierPosition, "/query/since"), scope)
+        for earlier in EARLIER_POSITIONS:
+            with suppress(Invalid):
+                read_cursor(since, earlier, "/query/since")
+                raise SyncExpired from None
+        raise
 
 
 async def _show(ctx: Context, changes: list[sync_queries.Change]) -> dict[UUID, Booking]:
