@@ -170,9 +170,11 @@ async def test_seats_are_chosen_or_assigned_together(api, world: World):
     first = await hold(api, world.app, wish)
     clash = await api.post("/v1/bookings", json=wish, headers=world.app)
     assert (clash.status_code, clash.json()["code"], clash.json()["seats"]) == (409, "seat_taken", ["1A"])
+    assert [error["pointer"] for error in clash.json()["errors"]] == ["/items/0/seat"]
     unknown = party(world, "adult")
     unknown["items"][0]["seat"] = "99Z"
-    assert (await api.post("/v1/bookings", json=unknown, headers=world.app)).status_code == 422
+    refused = await api.post("/v1/bookings", json=unknown, headers=world.app)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/items/0/seat")
     done = await confirm(api, owner_of(first), first)
     assert [item["seat"] for item in done["items"]] == ["1A", "1B"]
     family = await hold(api, world.app, party(world, "adult", "adult", "infant"))

@@ -8,11 +8,18 @@ import msgspec
 import pytest
 
 from booking_api.bookings import jobs
+from booking_api.bookings.operations import confirm as confirming
+from booking_api.bookings.operations import settle as settling
+from booking_api.bookings.operations.expire import end_holds_on
+from booking_api.bookings.operations.facts import load_order
+from booking_api.bookings.operations.refusing import refunded_instead, with_alternatives
+from booking_api.bookings.schemas import Confirmation, Contact
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.money import Money
 from booking_api.payments import jobs as payment_jobs
 from booking_api.payments import operations as payments
-from booking_api.payments.schemas import Outcome
+from booking_api.payments.schemas import NewPayment, Outcome
 from tests.bookings import conditions
 from tests.bookings.journey import CONTACT, confirm, end_hold, hold, owner_of, party, taken, visit
 from tests.bookings.test_paying import pay, relay
@@ -424,6 +431,80 @@ async def test_an_order_says_which_booking_is_sold_out(api, world: World, ended:
     assert shown["status"] == ("expired" if ended else "on_hold")
     assert (await see(api, other))["status"] == "on_hold"
     assert (await taken(world, slots[0]))[0] == 0
+
+
+async def test_an_order_says_which_seats_are_taken_and_which_there_are_none_of(api, world: World):
+    slots, me = world.flight_slots, world.customer()
+
+    def seated(slot, *seats: str | None):
+        wish = party(world, *["adult"] * len(seats), slot=slot)
+        for item, seat in zip(wish["items"], seats, strict=True):
+            item.update({"seat": seat} if seat else {})
+        return wish
+
+    await hold(api, me, seated(slots[2], "1A", "3B"))
+    for wishes, status, pointers in (
+        ([seated(slots[1], "1A"), seated(slots[2], None, "1A", "2A", "3B")], 409, ["/bookings/1/items/1/seat", "/bookings/1/items/3/seat"]),
+        ([seated(slots[1], "1A"), seated(slots[2], "2A", "9Z")], 422, ["/bookings/1/items/1/seat"]),
+        ([seated(slots[1], "1A", None, "1A"), seated(slots[2], "2A")], 422, ["/bookings/0/items/2/seat"]),
+    ):  # fmt: skip
+        refused = await api.post("/v1/orders", json={"bookings": wishes}, headers=me)
+        assert (refused.status_code, [error["pointer"] for error in refused.json()["errors"]]) == (status, pointers)
+        assert (await taken(world, slots[1])) == (0, 0, 0)
+
+
+async def test_pointers_of_an_edit_lead_into_the_request(api, world: World):
+    me = world.customer()
+    booking = await confirm(api, me, await hold(api, me, party(world, "adult", "adult", "adult")))
+    await hold(api, me, {**party(world, "adult"), "items": [{"unit": "adult", "name": "X", "seat": "5B"}]})
+    first, second, third = (item["id"] for item in booking["items"])
+    for items, status, pointer in (
+        ([{"id": third, "name": "C"}, {"id": second, "name": None}], 422, "/items/1/name"),
+        ([{"id": third, "name": " \u2800"}], 422, "/items/0/name"),
+        ([{"id": second, "name": "B"}, {"id": first, "seat": "5B"}], 409, "/items/1/seat"),
+        ([{"id": second, "name": "B"}, {"id": first, "seat": "9Z"}], 422, "/items/1/seat"),
+    ):
+        refused = await api.patch(f"/v1/bookings/{booking['id']}", json={"items": items}, headers=me)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (status, pointer)
+
+
+async def test_who_paid_too_late_is_told_which_booking_found_no_room(api, world: World):
+    me = world.customer()
+    slots = world.tower_slots
+    wishes = [visit(world, "adult", slot=slot) for slot in slots[:2]]
+    order = (await api.post("/v1/orders", json={"bookings": wishes}, headers=me)).json()
+    runtime = world.runtime
+    async with runtime.pool.acquire() as db:
+        ctx = world.context(db)
+        ctx.settings = msgspec.structs.replace(ctx.settings, test_provider_url="http://127.0.0.1:9")
+        async with db.transaction():
+            facts = await load_order(ctx, UUID(order["id"]), lock=True)
+            pay = Confirmation(contact=Contact(**CONTACT), payment=NewPayment(method="test", token="tok_ok"))
+            intent_id = await confirming.begin(ctx, facts, pay)
+        assert intent_id is not None
+        await end_hold(world, order["id"])
+        await db.execute("update booking_order set pending_until = expires_at")
+        await end_holds_on(runtime, world.org.org_id, [slots[0], slots[1]])
+        await db.execute("delete from claim")
+        await db.execute("update slot set taken = 0")
+        for number in (9, 9, 2):
+            await hold(api, world.customer(), visit(world, *["adult"] * number, slot=slots[1]))
+        async with db.transaction():
+            facts = await load_order(ctx, UUID(order["id"]), lock=True)
+            paid = Outcome(status="succeeded", charged=Money(order["price"]["total"]["amount"], "EUR"))
+            intent = await payments.record_outcome(db, ctx.org_id, intent_id, paid, ctx.now)
+            await settling.settle(ctx, facts, intent)
+            refusal = refunded_instead(ctx, facts)
+            assert refusal is not None
+            await with_alternatives(ctx, refusal)
+    assert (refusal.code, refusal.members["slot_id"], refusal.members["pointer"]) == (
+        "sold_out",
+        str(slots[1]),
+        "/bookings/1",
+    )
+    assert str(slots[1]) not in {str(one.slot_id) for one in refusal.members["alternatives"]}
+    assert refusal.errors is not None
+    assert [error.pointer for error in refusal.errors] == ["/bookings/1"]
 
 
 async def test_pointers_into_an_order_of_one_lead_into_it(api, world: World):

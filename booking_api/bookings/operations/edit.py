@@ -13,7 +13,7 @@ from booking_api.bookings.operations.admitted import lock_admissions
 from booking_api.bookings.operations.bounding import contact_digest
 from booking_api.bookings.operations.drafting import check_answers
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.hold import check_seats
+from booking_api.bookings.operations.hold import take_seats
 from booking_api.bookings.operations.refusing import Seen, already_used, require_booking, require_order, require_version
 from booking_api.bookings.operations.standing import ends_at, order_standing, standing_of
 from booking_api.bookings.operations.write import announce, save, save_items
@@ -40,8 +40,8 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     status = booking.status
     before = _Details.of(booking, facts.items[booking.id])
     _edit_booking(facts, booking, change, status)
-    if not isinstance(change.items, UnsetType):
-        _edit_items(facts, booking, change.items, status)
+    edits = [] if isinstance(change.items, UnsetType) else change.items
+    _edit_items(facts, booking, edits, status)
     after = _Details.of(booking, facts.items[booking.id])
     if after == before:
         return
@@ -55,9 +55,10 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     if status == "confirmed":
         missing = missing_details(booking, facts.items[booking.id], facts.definition(booking))
         if missing:
-            raise unprocessable(missing[0].pointer, "A confirmed booking needs this.")
+            pointer = _within_request(missing[0].pointer, facts.items[booking.id], edits)
+            raise unprocessable(pointer, "A confirmed booking needs this.")
     facts.contact_digest = contact_digest(ctx, facts.bookings[0].contact)
-    await _move_seats(ctx, facts, booking, reseated)
+    await _move_seats(ctx, facts, booking, reseated, edits)
     await save_items(ctx, changed)
     if used and change.reason is not None:
         await gate_queries.note_change_reasons(ctx.db, ctx.org_id, used, change.reason)
@@ -65,6 +66,15 @@ async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingE
     await save(ctx, facts, [booking])
     if status == "confirmed":
         await announce(ctx, "booking.changed", [booking])
+
+
+def _within_request(pointer: str, items: Sequence[ItemRow], edits: Sequence[ItemEdit]) -> str:
+    """A pointer into the booking as one into the request, which may name its items in another order."""
+    _, part, *rest = pointer.split("/")
+    places = {edit.id: position for position, edit in enumerate(edits)}
+    if part != "items" or (place := places.get(items[int(rest[0])].id)) is None:
+        return pointer
+    return "/".join(["/items", str(place), *rest[1:]])
 
 
 def _require_seat_choice(ctx: Context, facts: Facts, booking: BookingRow) -> None:
@@ -150,16 +160,18 @@ def _edit_items(facts: Facts, booking: BookingRow, edits: list[ItemEdit], status
         named.add(item.id)
 
 
-async def _move_seats(ctx: Context, facts: Facts, booking: BookingRow, moved: Sequence[ItemRow]) -> None:
+async def _move_seats(
+    ctx: Context, facts: Facts, booking: BookingRow, moved: Sequence[ItemRow], edits: Sequence[ItemEdit]
+) -> None:
     """Frees every seat that is given up first, so that two of a party can swap theirs."""
     if not moved:
         return
     slot = facts.slot(booking)
-    wishes = [SeatWish(item.id, item.seat) for item in moved if item.seat is not None]
+    places = {edit.id: position for position, edit in enumerate(edits)}
+    wishes = {f"/items/{places[item.id]}/seat": SeatWish(item.id, item.seat) for item in moved if item.seat is not None}
     await inventory.leave_seats(ctx.db, ctx.org_id, slot.id, [item.id for item in moved])
     if wishes:
-        await check_seats(ctx, slot, wishes, "")
-        await inventory.take_seats(ctx.db, ctx.org_id, slot.id, booking.id, wishes)
+        await take_seats(ctx, slot, booking.id, wishes)
 
 
 async def extend(ctx: Context, facts: Facts, seen: Seen | None = None) -> None:

@@ -50,6 +50,8 @@ class Facts:
     """Those of the bookings whose customer agrees, in this operation, to another time or place than before."""
     disputed: set[UUID] = dataclasses.field(default_factory=set)
     """Those of the bookings whose slot isn't when the caller of this operation says."""
+    crowded_out: frozenset[UUID] = frozenset()
+    """Those of the bookings that found no room when this operation tried to have their places again."""
     settled: dict[UUID, int] = dataclasses.field(default_factory=dict)
     """Paid on site by booking, in minor units."""
     contact_digest: bytes | None = None

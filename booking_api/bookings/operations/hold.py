@@ -4,7 +4,7 @@ An order that is to be confirmed at once, and of which nothing is to be paid now
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from booking_api.core.events import Event, publish
 from booking_api.core.ids import new_code
 from booking_api.core.text.folding import words_of
 from booking_api.inventory import operations as inventory
+from booking_api.inventory.operations import SeatTaken
 from booking_api.inventory.schemas import SeatWish, SlotRow
 
 
@@ -244,20 +245,37 @@ async def _insert(ctx: Context, orders: Sequence[Drafted]) -> None:
 
 async def _seat(ctx: Context, draft: Draft) -> None:
     """Takes the seats that were chosen with the hold."""
-    wishes = [SeatWish(item.id, item.seat) for item in draft.items if item.seat is not None]
+    wishes = {
+        f"{draft.pointer}/items/{position}/seat": SeatWish(item.id, item.seat)
+        for position, item in enumerate(draft.items)
+        if item.seat is not None
+    }
     if wishes:
-        await check_seats(ctx, draft.slot, wishes, draft.pointer)
-        await inventory.take_seats(ctx.db, ctx.org_id, draft.slot.id, draft.booking.id, wishes)
+        await take_seats(ctx, draft.slot, draft.booking.id, wishes)
 
 
-async def check_seats(ctx: Context, slot: SlotRow, wishes: Sequence[SeatWish], at: str) -> None:
-    """Raises `Unprocessable` for seats that the slot doesn't have or that are wished twice."""
+async def take_seats(ctx: Context, slot: SlotRow, booking_id: UUID, wishes: Mapping[str, SeatWish]) -> None:
+    """Gives items of a booking the seats that they wish, each by the pointer to it in the request.
+
+    Raises `Unprocessable` for seats that the slot doesn't have or that are wished twice, and `SeatTaken`.
+    """
     if slot.seat_layout_id is None:
-        raise unprocessable(f"{at}/items", "This slot has no seats to choose.")
+        raise unprocessable(next(iter(wishes)), "This slot has no seats to choose.")
     rows = await inventory.layout_rows(ctx.db, ctx.caches, ctx.org_id, slot.seat_layout_id)
     known = {seat for row in rows for seat in row}
-    for wish in wishes:
+    seen: set[str] = set()
+    for pointer, wish in wishes.items():
         if wish.seat not in known:
-            raise unprocessable(f"{at}/items", f"There is no seat {wish.seat}.")
-    if len({wish.seat for wish in wishes}) < len(wishes):
-        raise unprocessable(f"{at}/items", "One seat is wished twice.")
+            raise unprocessable(pointer, f"There is no seat {wish.seat}.")
+        if wish.seat in seen:
+            raise unprocessable(pointer, "One seat is wished twice.")
+        seen.add(wish.seat)
+    try:
+        await inventory.take_seats(ctx.db, ctx.org_id, slot.id, booking_id, list(wishes.values()))
+    except SeatTaken as refusal:
+        refusal.errors = [
+            FieldError(pointer, f"Taken: {wish.seat}.")
+            for pointer, wish in wishes.items()
+            if wish.seat in refusal.members["seats"]
+        ]
+        raise

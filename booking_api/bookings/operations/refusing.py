@@ -177,11 +177,25 @@ def refunded_instead(ctx: Context, facts: Facts) -> SalesClosed | SoldOut | None
         return None
     verdict = judge_payment(order_standing(ctx, facts))
     if verdict.is_allowed:
-        refusal: SalesClosed | SoldOut = SoldOut("There was no room any more; the payment is given back.")
-        refusal.wanted = wanted_of(facts, facts.bookings[0])
+        refusal: SalesClosed | SoldOut = _crowded_out(facts)
     else:
         refusal = sales_closed_of(facts, verdict)
     refusal.members["order_id"] = str(facts.order.id)
+    return refusal
+
+
+def _crowded_out(facts: Facts) -> SoldOut:
+    """About the booking that found no room; about the first, where that isn't known any more."""
+    detail = "There was no room any more; the payment is given back."
+    booking = next((one for one in facts.bookings if one.id in facts.crowded_out), facts.bookings[0])
+    refusal = SoldOut(detail)
+    if booking.id in facts.crowded_out:
+        refusal.members["slot_id"] = str(booking.slot_id)
+        if facts.of_several:
+            pointer = f"/bookings/{booking.position}"
+            refusal.members["pointer"] = pointer
+            refusal.errors = [FieldError(pointer, detail)]
+    refusal.wanted = wanted_of(facts, booking)
     return refusal
 
 

@@ -125,6 +125,7 @@ async def _retake_or_refund(ctx: Context, facts: Facts, intent: Intent) -> None:
     if all(outcome.ok for outcome in outcomes):
         await _confirm_paid(ctx, facts, "retake")
         return
+    facts.crowded_out = frozenset(outcome.claim_id for outcome in outcomes if not outcome.ok)
     await inventory.give_back(ctx.db, ctx.org_id, [outcome.claim_id for outcome in outcomes if outcome.ok])
     await _refuse_payment(ctx, facts, intent, "no_room")
 

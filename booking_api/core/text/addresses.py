@@ -26,6 +26,8 @@ _HYPHENS = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58], "-")
 _QUOTES = dict.fromkeys([0x2018, 0x2019, 0x02BC], "'")
 """Those of full width become ASCII by NFKC."""
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_BRACKETED_COUNTRY = re.compile(r"\( ?(\+ ?[\d ]{1,4})\)")
+"""As address books write it: (+49) 30 1234567."""
 _TYPED_PHONE = re.compile(r"\+?[\d ()\[\]/.~-]+")
 
 
@@ -125,6 +127,8 @@ def read_phone(text: str, country: str | None) -> str:
     """
     typed = clean_line(text).translate(_HYPHENS)
     typed = unicodedata.normalize("NFKC", typed[4:] if typed[:4].lower() == "tel:" else typed).strip()
+    if bracketed := _BRACKETED_COUNTRY.match(typed):
+        typed = bracketed[1] + typed[bracketed.end() :]
     if not _TYPED_PHONE.fullmatch(typed):
         raise Unreadable(
             "A phone number has digits, and a + before the code of the country; it can't have an extension."

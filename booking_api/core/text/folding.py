@@ -24,17 +24,20 @@ SUFFIXES: Final = 16
 _APOSTROPHES = "'`´‘’‚‛′‵ʹʻʼʽˈˊˋʾʿ׳＇·‧ـ"
 """Signs within a word that don't part it: O’Brien, Col·lell, the Arabic tatweel."""
 _LETTERS = {
-    "ı": "i", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t", "ŋ": "n", "ĸ": "k", "ə": "a", "ƀ": "b",
+    "ı": "i", "ł": "l", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t", "ŋ": "n", "ĸ": "k", "ƀ": "b",
     "ɓ": "b", "ɖ": "d", "ɗ": "d", "ɛ": "e", "ƒ": "f", "ɣ": "g", "ɩ": "i", "ɨ": "i", "ƙ": "k", "ɔ": "o", "ɵ": "o",
     "ʉ": "u", "ʊ": "u", "ƴ": "y", "ƶ": "z", "ʒ": "z", "æ": "ae", "œ": "oe", "ꞌ": "", "ґ": "г", "ك": "ک", "ي": "ی",
     "ى": "ی", "ة": "ه", "ٱ": "ا",
 }  # fmt: skip
 """Letters that Unicode doesn't take apart, lower case, and the Arabic ones that keyboards of neighbours write otherwise."""
-_EXPANDED = {"ø": "oe"}
-_PLAIN = {"ø": "o"}
+_EXPANDED = {"ø": "oe", "đ": "dj", "ə": "e"}
+_PLAIN = {"ø": "o", "đ": "d", "ə": "a"}
+"""Letters that are written in two other ways: Ødegård, Đorđe, Əliyev."""
 _UMLAUTS = {("a", "\u0308"): "ae", ("o", "\u0308"): "oe", ("u", "\u0308"): "ue", ("a", "\u030a"): "aa"}
-_DIGRAPH = re.compile(r"a[ae]+|oe+|ue+")
-_FINAL_DIGRAPH = re.compile(r"(?:a[ae]+|oe+|ue+)$")
+_DIGRAPH = re.compile(r"a[ae]+|oe+|ue+|dj+")
+_FINAL_DIGRAPH = re.compile(r"(?:a[ae]+|oe+|ue+|dj+)$")
+_TO_KATAKANA = 0x60
+"""From hiragana: readings of names are asked for in both, and forms want either."""
 _ASCII_WORDS = re.compile(r"[a-z0-9]+")
 
 
@@ -91,10 +94,12 @@ def _word(part: str) -> tuple[str, str]:
     plain: list[str] = []
     expanded: list[str] = []
     for position, character in enumerate(part):
-        if _is_mark_of_no_weight(character) or not _is_of_words(character):
+        if _is_mark_of_no_weight(character) or not _is_of_words(character) or character in _APOSTROPHES:
             continue
         digit = unicodedata.decimal(character, None)
         letter = _LETTERS.get(character, character) if digit is None else str(digit)
+        if "\u3041" <= letter <= "\u3096":
+            letter = chr(ord(letter) + _TO_KATAKANA)
         plain.append(_PLAIN.get(letter, letter))
         marks = part[position + 1 : position + 4]
         umlaut = next((_UMLAUTS[letter, mark] for mark in marks[: _marks(marks)] if (letter, mark) in _UMLAUTS), None)

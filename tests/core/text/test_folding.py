@@ -39,6 +39,17 @@ SAME = [
     ("Œuvre", "Oeuvre"),
     ("Col·lell", "Collell"),
     ("Zürich", "Zuerich", "Zurich"),
+    ("Đorđe", "Djordje", "Dorde", "ĐORĐE", "DJORDJE"),
+    ("やまだ　たろう", "ヤマダ タロウ", "ﾀﾛｳ ﾔﾏﾀﾞ"),
+    ("Ōe", "Oe", "O"),
+    ("Van ŉ Berg", "van n berg", "Van 'n Berg"),
+    ("İSTANBUL", "istanbul", "ISTANBUL", "ıstanbul"),
+    ("Ĳsbrand", "IJsbrand", "ijsbrand"),
+    ("Lefèvre‐Dupont", "Lefevre-Dupont", "Lefèvre—Dupont", "DUPONT LEFEVRE", "Lefèvre − Dupont", "Lefèvre﹣Dupont"),
+    ("Ａ．Ｂ．", "A. B.", "b a"),
+    ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"),
+    ("محـمـد", "مُحَمَّد", "محمد"),
+    ("Ƶoë", "Zoe", "zö"),
 ]
 
 
@@ -90,6 +101,8 @@ def finds(query: str, name: str) -> bool:
     [
         ("王", "王小明"), ("小明", "王小明"), ("王 小明", "王小明"), ("王小明", "王 小明"), ("김", "김철수"), ("철수", "김철수"),
         ("a", "Ada"), ("l", "Ada Lovelace"), ("lovelace ada", "Ada Lovelace"), ("love a", "Ada Lovelace"),
+        ("djok", "Đoković"), ("dok", "Đoković"), ("đok", "Djokovic"), ("ĐOK", "Dokovic"), ("aliy", "Əliyev"), ("əliyev", "Eliyev"), ("dj", "DJ Shadow"),
+        ("ヤマ", "やまだ"), ("やま", "ﾔﾏﾀﾞ"), ("n", "ŉ"), ("dupont", "Lefèvre‐Dupont"), ("lefevredu", "Lefèvre‑Dupont"),
         ("mull", "Mueller"), ("muel", "Müller"), ("MÜLL", "Muller"), ("brien", "O'Brien"), ("obrien", "O’Brien"), ("o'brien", "OBrien"),
         ("o brien", "OBrien"), ("jeanluc", "Jean-Luc"), ("jean-luc", "Jeanluc"), ("luc", "Jean‑Luc"), ("joe", "Joe"), ("boe", "Bø"), ("bo", "Boe"),
         ("zurich", "Zürich HB"), ("ö", "Oehler"), ("ß", "Ssemakula"), ("🎉", "🎉 Party"), ("123", "Gate 123"), ("१२", "Gate 12"),
@@ -104,6 +117,8 @@ def test_the_beginning_of_a_word_finds(query, name):
     ("query", "name"),
     [
         ("joe", "John"),
+        ("dj", "Daniela"),
+        ("ヤマ", "たろう"),
         ("sue", "Susan"),
         ("da", "Ada"),
         ("ada king", "Ada Lovelace"),
