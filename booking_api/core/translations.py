@@ -167,6 +167,7 @@ SENTENCES: Final = {
     "The unit {} takes no seat.": "Die Kategorie {} hat keinen Sitz.",
     "There are not {} places left.": "Es sind keine {} Plätze mehr frei.",
     "There is no place left.": "Es ist kein Platz mehr frei.",
+    "What was answered here has been erased.": "Was hier geantwortet wurde, ist gelöscht.",
     "There is no seat {}.": "Einen Sitz {} gibt es nicht.",
     "There is no such slot.": "Einen solchen Termin gibt es nicht.",
     "There is no unit {} in this product.": "Eine Kategorie {} gibt es in diesem Angebot nicht.",
