@@ -716,23 +716,6 @@ CREATE TABLE public.slot (
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
 
-CREATE TABLE public.slot_change (
-    org_id uuid NOT NULL,
-    changed_xid bigint NOT NULL,
-    subject_id uuid NOT NULL,
-    product_id uuid,
-    origin_id uuid,
-    destination_id uuid,
-    local_date date,
-    changed_at timestamp with time zone NOT NULL
-)
-WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='20000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='100000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='50000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
-
-CREATE TABLE public.slot_change_horizon (
-    org_id uuid NOT NULL,
-    forgotten_below bigint NOT NULL
-);
-
 CREATE TABLE public.staff (
     org_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -909,12 +892,6 @@ ALTER TABLE ONLY public.signing_key
 
 ALTER TABLE ONLY public.single_use_code
     ADD CONSTRAINT single_use_code_pkey PRIMARY KEY (org_id, code_hash);
-
-ALTER TABLE ONLY public.slot_change_horizon
-    ADD CONSTRAINT slot_change_horizon_pkey PRIMARY KEY (org_id);
-
-ALTER TABLE ONLY public.slot_change
-    ADD CONSTRAINT slot_change_pkey PRIMARY KEY (org_id, changed_xid, subject_id);
 
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_code_is_unique UNIQUE (org_id, code);

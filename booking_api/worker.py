@@ -37,7 +37,6 @@ from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from booking_api.core.side_door import Answer, open_side_door
 from booking_api.identity import jobs as identity
-from booking_api.inventory import jobs as inventory
 from booking_api.lifetime import open_runtime
 from booking_api.payments import jobs as payments
 from booking_api.starting import check_address, check_database, check_mail, check_secret
@@ -72,7 +71,6 @@ SCHEDULES: list[tuple[str, float, Periodic]] = [
     ("payments.execute_refunds", 1, payments.execute_refunds),
     ("checkin.sweep_scan_answers", 60, checkin.sweep_scan_answers),
     ("checkin.erase_reasons", 300, checkin.erase_reasons),
-    ("inventory.forget_changes", 60, inventory.forget_changes),
     ("checkin.archive_scans", 60, checkin.archive_scans),
     ("identity.sweep_credentials", 60, identity.sweep_credentials),
     ("identity.keep_audit_partitions", 600, identity.keep_audit_partitions),

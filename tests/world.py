@@ -20,7 +20,6 @@ from booking_api.catalog.schemas import (
     Requires,
     UnitDefinition,
 )
-from booking_api.catalog.write_queries import mark_everything
 from booking_api.core.context import Caller, Context, Organisation
 from booking_api.core.db import Connection
 from booking_api.core.ids import new_id
@@ -197,7 +196,6 @@ async def add_product(db: Connection, org_id: UUID, definition: ProductDefinitio
         "insert into product_version (org_id, product_id, version, definition, created_at) values ($1, $2, $3, $4, $5)",
         org_id, definition.id, version, msgspec.to_builtins(definition), now,
     )  # fmt: skip
-    await mark_everything(db, org_id, now)
 
 
 async def add_slot(
@@ -228,7 +226,6 @@ async def add_slot(
                 "insert into quota (org_id, slot_id, option_id, capacity, taken) values ($1, $2, $3, $4, 0)",
                 org_id, slot_id, option.id, option.quota,
             )  # fmt: skip
-    await mark_everything(db, org_id, datetime.now(UTC))
     return slot_id
 
 

@@ -120,7 +120,7 @@ async def _copy_chunk(
         await sheet.send(db, table, fields)
     for some in _pieces(sorted(taken.items()), 5_000):
         slot_ids, counts = [slot_id for slot_id, _ in some], [count for _, count in some]
-        await claim_queries.move_slots(db, org, slot_ids, counts, columns((), 7), now)
+        await claim_queries.move_slots(db, org, slot_ids, counts, columns((), 8))
     return codes
 
 

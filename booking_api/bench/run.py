@@ -22,7 +22,7 @@ from booking_api.bench.loads.hold import Express, Hold, HotHold, SlowHotHold
 from booking_api.bench.loads.process import measure_memory, measure_picture, measure_workers
 from booking_api.bench.loads.sale import measure_sale
 from booking_api.bench.loads.scan import Scan
-from booking_api.bench.loads.search import Calendar, Search, Timetable
+from booking_api.bench.loads.search import CategoryCalendar, LineCalendar, Search, Timetable
 from booking_api.bench.machine import count_cores, look_at_machine
 from booking_api.bench.measure import Bench
 from booking_api.bench.schemas import Plan, Report, Result
@@ -35,7 +35,7 @@ from booking_api.demo.embedded import EmbeddedPostgres
 RATES: dict[str, type[Operation]] = {
     operation.name: operation for operation in (Hold, HotHold, SlowHotHold, Confirm, Scan, Express)
 }
-READING = ("search", "calendar")
+READING = ("search", "calendar", "calendar_line")
 OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory", "workers", "growth")
 QUICK_OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory")
 QUICK_SLOTS, QUICK_BOOKINGS = 20_000, 20_000
@@ -173,7 +173,9 @@ class _Session:
             case "search":
                 return [await Bench(Search(world, self.timetable), plan, note).run()]
             case "calendar":
-                return [await Bench(Calendar(world, self.timetable), plan, note).run()]
+                return [await Bench(CategoryCalendar(world, self.timetable), plan, note).run()]
+            case "calendar_line":
+                return [await Bench(LineCalendar(world, self.timetable), plan, note).run()]
             case "flash_sale":
                 return [await measure_sale(world, plan, note)]
             case "picture":

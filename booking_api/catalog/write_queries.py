@@ -212,20 +212,3 @@ async def insert_versions(
         definitions,
         now,
     )
-
-
-async def mark_everything(db: Connection, org_id: UUID, now: datetime) -> None:
-    """Tells whoever keeps sums of this organisation's slots that anything may have changed.
-
-    The marks belong to the inventory; the catalogue, which stands below, writes this one alone.
-    """
-    await execute(
-        db,
-        """
-        insert into slot_change (org_id, changed_xid, subject_id, changed_at)
-        values ($1, pg_current_xact_id()::text::bigint, $1, $2)
-        on conflict (org_id, changed_xid, subject_id) do nothing
-        """,
-        org_id,
-        now,
-    )

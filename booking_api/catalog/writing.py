@@ -43,8 +43,6 @@ async def save_places(
         for p in places
     ]  # fmt: skip
     touched = await queries.upsert_places(db, org_id, columns(rows, 9), now)
-    if touched:
-        await queries.mark_everything(db, org_id, now)
     after = {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
     created = len(after) - len(before)
     return after, created, touched - created
@@ -140,6 +138,4 @@ async def save_products(
     if versions:
         ids, numbers, definitions = columns(versions, 3)
         await queries.insert_versions(db, org_id, ids, numbers, definitions, now)
-    if rows or versions:
-        await queries.mark_everything(db, org_id, now)
     return saved

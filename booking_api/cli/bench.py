@@ -49,8 +49,8 @@ def run_bench(
 ) -> None:
     """Measures the hot paths against PostgreSQL's own limit, in a database and with a server of its own.
 
-    Operations: hold, hold_hot, hold_hot_slow_disk, confirm, scan, express, search, calendar, flash_sale, picture,
-    memory, workers, growth. `--quick` leaves out the last two.
+    Operations: hold, hold_hot, hold_hot_slow_disk, confirm, scan, express, search, calendar, calendar_line,
+    flash_sale, picture, memory, workers, growth. `--quick` leaves out the last two.
     """
     import asyncio
 

@@ -1,8 +1,7 @@
 """What is left: slots, quotas, claims and seats; the search for availability; taking and giving back.
 
-Tables: `slot`, `quota`, `claim`, `seat_claim`; `slot_change` and its horizon, the marks of what changed, which every
-statement that changes a slot or quota comes with. Events: `slot.changed`, when a slot that is
-changed, by an import where somebody has claimed it; `slot.holds_unwanted`, when what is held on it is to be given back.
+Tables: `slot`, `quota`, `claim`, `seat_claim`. Events: `slot.changed`, when a slot is changed, by an import where
+somebody has claimed it; `slot.holds_unwanted`, when what is held on it is to be given back.
 Invariants: `slot.taken` is the sum of the places of the slot's claims, `quota.taken` the sum of their quota places,
 neither ever exceeds its capacity, and a seat belongs to one claim. A claim has an opaque holder.
 """

@@ -71,35 +71,20 @@ async def lock_quotas(
 
 
 async def move_slots(
-    db: Connection,
-    org_id: UUID,
-    slot_ids: Sequence[UUID],
-    places: Sequence[int],
-    claim_columns: list[list[Any]],
-    now: datetime,
+    db: Connection, org_id: UUID, slot_ids: Sequence[UUID], places: Sequence[int], claim_columns: list[list[Any]]
 ) -> None:
     """Adds `places` (negative: gives back) to what is taken, and writes the claims that they are taken for.
 
-    Leaves a mark for whoever keeps sums of these slots (see `calendar_news`). Raises a check violation beyond the
-    capacity.
+    Raises a check violation beyond the capacity.
     """
     await execute(
         db,
         """
-        with marked as (
-          insert into slot_change (
-            org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at
-          )
-          select $1, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date,
-            $11
-          from slot s
-          where s.org_id = $1 and s.id = any($2::uuid[])
-          on conflict (org_id, changed_xid, subject_id) do nothing
-        ), claimed as (
+        with claimed as (
           insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
-          select $1, c.*, $11
+          select $1, c.*
           from unnest(
-            $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[], $9::int[], $10::timestamptz[]
+            $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[], $9::int[], $10::timestamptz[], $11::timestamptz[]
           ) as c
         )
         update slot set taken = slot.taken + moved.places
@@ -110,7 +95,6 @@ async def move_slots(
         slot_ids,
         places,
         *claim_columns,
-        now,
     )
 
 

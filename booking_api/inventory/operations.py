@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from booking_api.core.cache import BoundedCache
-from booking_api.core.clock import utc_now
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import DomainError
 from booking_api.core.per_process import Caches, PerProcess
@@ -52,8 +51,8 @@ async def take(db: Connection, org_id: UUID, claims: Sequence[ClaimRequest], now
     if won:
         has_quota = {(quota.slot_id, quota.option_id) for quota in quotas}
         moves = [(c.slot_id, c.option_id, c.places, c.quota_places) for c in won]
-        rows = [(c.id, c.slot_id, c.option_id, c.holder_id, c.places, c.quota_places, c.expires_at) for c in won]
-        await _move(db, org_id, moves, has_quota, rows, now)
+        rows = [(c.id, c.slot_id, c.option_id, c.holder_id, c.places, c.quota_places, c.expires_at, now) for c in won]
+        await _move(db, org_id, moves, has_quota, rows)
     return outcomes
 
 
@@ -62,8 +61,7 @@ async def _move(
     org_id: UUID,
     moves: Sequence[tuple[UUID, UUID, int, int]],
     quotas: set[tuple[UUID, UUID]],
-    claims: Sequence[tuple[Any, ...]],
-    now: datetime,
+    claims: Sequence[tuple[Any, ...]] = (),
 ) -> None:
     """Adds up what moves per slot and per quota, and writes each once, with the claims that are new."""
     slots: dict[UUID, int] = defaultdict(int)
@@ -72,7 +70,7 @@ async def _move(
         slots[slot_id] += places
         if (slot_id, option_id) in quotas:
             options[slot_id, option_id] += quota_places
-    await queries.move_slots(db, org_id, list(slots), list(slots.values()), columns(claims, 7), now)
+    await queries.move_slots(db, org_id, list(slots), list(slots.values()), columns(claims, 8))
     if options:
         await queries.move_quotas(
             db, org_id, [slot for slot, _ in options], [option for _, option in options], list(options.values())
@@ -104,7 +102,7 @@ async def give_back(
         )
         await _move(
             db, org_id, [(r.slot_id, r.option_id, -r.places, -r.quota_places) for r in released],
-            {(quota.slot_id, quota.option_id) for quota in quotas}, claims=(), now=utc_now(),
+            {(quota.slot_id, quota.option_id) for quota in quotas},
         )  # fmt: skip
     return len(released)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.inventory.schemas import SlotState
 
 STAGED_SLOT = (
@@ -172,38 +172,6 @@ async def find_obstacles(db: Connection, org_id: UUID) -> list[Obstacle]:
     )
 
 
-async def mark_staged(db: Connection, org_id: UUID, now: datetime) -> None:
-    """Tells whoever keeps sums of the staged slots that this transaction changed them; see `calendar_news`."""
-    await execute(
-        db,
-        """
-        insert into slot_change (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
-        select $1, pg_current_xact_id()::text::bigint, coalesce(g.existing_id, g.id), g.product_id, g.origin_id,
-               g.destination_id, g.local_date, $2
-        from staged_slot g
-        on conflict (org_id, changed_xid, subject_id) do nothing
-        """,
-        org_id,
-        now,
-    )
-
-
-async def any_moves(db: Connection, org_id: UUID) -> bool:
-    """Whether a staged slot that is there already gets another place or date."""
-    return await fetch_value(
-        db,
-        """
-        select exists (
-          select from staged_slot g
-          where g.existing_id is not null and not exists (
-            select from slot s
-            where s.org_id = $1 and s.id = g.existing_id and s.origin_id = g.origin_id
-              and s.destination_id is not distinct from g.destination_id and s.local_date = g.local_date))
-        """,
-        org_id,
-    )
-
-
 async def merge_slots(db: Connection, org_id: UUID, now: datetime) -> int:
     """Writes the staged slots; an existing one keeps its id, what is taken, and its status unless one is staged.
 
@@ -320,22 +288,6 @@ async def move_quota_limits(db: Connection, org_id: UUID, slot_id: UUID, before:
         slot_id,
         before,
         after,
-    )
-
-
-async def mark_slot(db: Connection, org_id: UUID, slot_id: UUID, now: datetime) -> None:
-    """Tells whoever keeps sums of this slot that this transaction changed it; see `calendar_news`."""
-    await execute(
-        db,
-        """
-        insert into slot_change (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
-        select $1, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, $3
-        from slot s where s.org_id = $1 and s.id = $2
-        on conflict (org_id, changed_xid, subject_id) do nothing
-        """,
-        org_id,
-        slot_id,
-        now,
     )
 
 

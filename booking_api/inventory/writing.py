@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from booking_api.catalog.write_queries import mark_everything
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, NotFound, VersionConflict
@@ -20,10 +19,6 @@ SEATED = "seats are taken on its present seat layout, so it can't get another on
 OVER_QUOTA = "more places are taken under an option than the quota it would get"
 WRITE_SCOPE = "catalogue:write"
 OTHER_PRODUCT = "its code belongs to a slot of another product"
-
-MOST_MARKED = 500
-"""When more slots are written at once, a single mark says that anything may have changed. So it does when one moved,
-because the mark of a slot names only where it is now."""
 
 
 def _row(position: int, slot: NewSlot) -> tuple[object, ...]:
@@ -75,10 +70,6 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
             changing = {slot_id: position for slot_id, position in changing.items() if position not in stuck}
             await queries.keep_staged(db, [*new, *changing.values()])
     if new or changing:
-        if len(new) + len(changing) > MOST_MARKED or await queries.any_moves(db, org_id):
-            await mark_everything(db, org_id, now)
-        else:
-            await queries.mark_staged(db, org_id, now)
         await queries.merge_slots(db, org_id, now)
         await queries.merge_quotas(db, org_id)
     if changing:
@@ -121,10 +112,6 @@ async def _write_slot(ctx: Context, before: SlotState, after: SlotState) -> None
     await queries.update_slot(ctx.db, ctx.org_id, after, ctx.now)
     if before.capacity != after.capacity:
         await queries.move_quota_limits(ctx.db, ctx.org_id, before.id, before.capacity, after.capacity)
-    if before.local_date != after.local_date:
-        await mark_everything(ctx.db, ctx.org_id, ctx.now)
-    else:
-        await queries.mark_slot(ctx.db, ctx.org_id, before.id, ctx.now)
 
 
 async def find_overlaps(

@@ -12,7 +12,7 @@ import pytest
 from booking_api.bench.run import OPERATIONS
 from booking_api.demo.supervisor import our_command
 
-RATES = ("hold", "hold_hot", "hold_hot_slow_disk", "confirm", "scan", "express", "search", "calendar")
+RATES = ("hold", "hold_hot", "hold_hot_slow_disk", "confirm", "scan", "express", "search", "calendar", "calendar_line")
 
 
 @pytest.fixture

@@ -43,8 +43,6 @@ ACROSS_ORGANISATIONS = {
     "identity.session_queries.delete_old_mail": RETENTION,
     "identity.signing_queries.kid_exists": KEYS,
     "identity.signing_queries.list_public_keys": KEYS,
-    "inventory.calendar_queries.delete_forgotten": RETENTION,
-    "inventory.calendar_queries.forget_before": RETENTION,
     "passes.queries.find_key_owner": KEYS,
     "passes.queries.list_admission_news": "the job goes on with each organisation by itself",
     "payments.queries.claim_due_intents": EXPIRY,

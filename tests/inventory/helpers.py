@@ -7,7 +7,6 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from booking_api.catalog.write_queries import mark_everything
 from booking_api.core.context import Caller, Context
 from booking_api.core.ids import new_id
 from booking_api.core.queries import StoredEvent
@@ -49,7 +48,6 @@ async def change_slot(world: World, slot_id: UUID, **values: object) -> None:
             await db.execute(
                 f"update slot set {name} = $3 where org_id = $1 and id = $2", world.org.org_id, slot_id, value
             )
-        await mark_everything(db, world.org.org_id, datetime.now(UTC))
 
 
 async def patch_slot(

@@ -1,4 +1,4 @@
-"""A calendar by one statement over all slots, without anything kept: what the kept one is compared with."""
+"""A calendar by one plain statement for one caller alone: what the shared one is compared with."""
 
 from collections.abc import Iterable
 from datetime import date, datetime

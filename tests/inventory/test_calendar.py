@@ -1,9 +1,10 @@
-"""The kept calendar says what one statement over all slots says, whatever happened, in each process."""
+"""The shared calendar says what one plain statement says, whatever happened, in each process."""
 
 import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,12 +13,12 @@ from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
-from booking_api.inventory import calendar_news, calendar_queries, jobs
+from booking_api.inventory import calendar_queries
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.calendar import calendar
 from booking_api.inventory.schemas import Calendar, ClaimRequest, SlotsQuery
 from booking_api.lifetime import open_runtime
-from tests.inventory.helpers import calendar_at, take
+from tests.inventory.helpers import calendar_at, change_slot, take
 from tests.inventory.life import FIRST, LAST, NOW, Life
 from tests.inventory.plain_calendar import plain_calendar
 from tests.world import World, add_product, make_flight
@@ -68,7 +69,7 @@ async def test_whatever_happens_each_process_answers_as_the_plain_statement(worl
 
 
 async def test_a_change_that_was_under_way_is_shown_once_it_is_committed(world: World):
-    """Its mark has an older number than others that were told of before it."""
+    """Transactions commit in another order than they began, and none is missed."""
     flex = world.option(world.flight, "flex")
     query = SlotsQuery(product_id=world.flight.id, last=datetime.now(UTC).date() + timedelta(days=12))
     slot, other = world.flight_slots[3], world.flight_slots[5]
@@ -137,147 +138,125 @@ async def test_what_is_computed_while_others_write_is_never_older_than_its_reque
     assert slot in world.flight_slots
 
 
-async def test_what_changes_while_it_is_summed_up_is_summed_up_again(world: World, monkeypatch: pytest.MonkeyPatch):
-    """A first request has its sums and not yet put them in when a slot is taken and a second request hears of it."""
-    query = SlotsQuery(product_id=world.flight.id, last=datetime.now(UTC).date() + timedelta(days=12))
-    sum_up, summed, go_on = calendar_queries.sum_up, asyncio.Event(), asyncio.Event()
+class Statements:
+    """The sums that were asked of the database. While `paused`, they have their rows and don't return."""
 
-    async def hesitate(*given: Any) -> Any:
-        rows = await sum_up(*given)
-        summed.set()
-        await go_on.wait()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.holders: list[set[UUID]] = []
+        """Whom each of them was made for."""
+        self.summed, self.go_on, self.fails = asyncio.Event(), asyncio.Event(), False
+        self._sum_up = calendar_queries.sum_up
+        self.go_on.set()
+        monkeypatch.setattr(calendar_queries, "sum_up", self)
+
+    async def __call__(self, *given: Any) -> Any:
+        self.holders.append(set(given[4]))
+        rows = await self._sum_up(*given)
+        self.summed.set()
+        await self.go_on.wait()
+        if self.fails:
+            raise ConnectionResetError
         return rows
 
-    monkeypatch.setattr(calendar_queries, "sum_up", hesitate)
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
+    return Statements(monkeypatch)
+
+
+def total(found: Calendar) -> int:
+    return sum(day.vacancies for day in found.items)
+
+
+async def test_who_asks_while_it_is_summed_up_is_not_given_that_sum(world: World, statements: Statements):
+    """A first request has its sums and not yet its answer when a slot is taken and a second one asks."""
+    query = SlotsQuery(product_id=world.flight.id, last=datetime.now(UTC).date() + timedelta(days=12))
+    statements.go_on.clear()
     first = asyncio.create_task(calendar_at(world, datetime.now(UTC), query))
-    await summed.wait()
+    await statements.summed.wait()
     await take(world, world.flight_slots[4], world.option(world.flight, "flex"), 3)
     second = asyncio.create_task(calendar_at(world, datetime.now(UTC), query))
-    kept = calendar_news.kept_of(world.runtime, world.org.org_id)
-    await kept.follow(None, datetime.now(UTC))
-    go_on.set()
-    assert sum(day.vacancies for day in (await first).items) in (100, 97)
-    assert sum(day.vacancies for day in (await second).items) == 97
-    assert sum(day.vacancies for day in (await calendar_at(world, datetime.now(UTC), query)).items) == 97
+    await asyncio.sleep(0)
+    statements.go_on.set()
+    assert total(await first) == 100
+    assert total(await second) == 97
+    assert total(await calendar_at(world, datetime.now(UTC), query)) == 97
 
 
-async def test_an_unchanged_calendar_is_the_same_bytes_and_costs_no_sum(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_a_slot_that_was_edited_by_hand_is_shown_at_once(world: World):
     query = SlotsQuery(product_id=world.flight.id, last=datetime.now(UTC).date() + timedelta(days=12))
-    first = await calendar(world.runtime, world.context(cast("Any", None)), query)
-    summed: list[object] = []
-    sum_up = calendar_queries.sum_up
-
-    async def count(*given: Any) -> Any:
-        summed.append(given[3])
-        return await sum_up(*given)
-
-    monkeypatch.setattr(calendar_queries, "sum_up", count)
-    assert await calendar(world.runtime, world.context(cast("Any", None)), query) is first
-    assert summed == []
-    await take(world, world.flight_slots[2], world.option(world.flight, "flex"), 1)
-    assert await calendar(world.runtime, world.context(cast("Any", None)), query) != first
-    assert len(summed) == 1
-    days = {
-        day for first_day, last_day in zip(*cast("Any", summed[0])[2:4], strict=True) for day in (first_day, last_day)
-    }
-    assert len(days) == 1, "only the date that changed is summed up"
+    assert total(await calendar_at(world, datetime.now(UTC), query)) == 100
+    await change_slot(world, world.flight_slots[1], capacity=3)
+    assert total(await calendar_at(world, datetime.now(UTC), query)) == 93
 
 
-async def test_old_marks_go_and_a_process_that_missed_some_begins_anew(world: World, monkeypatch: pytest.MonkeyPatch):
-    flex = world.option(world.flight, "flex")
-    query = SlotsQuery(product_id=world.flight.id, last=datetime.now(UTC).date() + timedelta(days=12))
-    before = await calendar_at(world, datetime.now(UTC), query)
-    await take(world, world.flight_slots[2], flex, 1)
-    monkeypatch.setattr(jobs, "MARKS_KEPT", timedelta(0))
-    while await jobs.forget_changes(world.runtime):
-        pass
-    await jobs.forget_changes(world.runtime)
-    async with world.runtime.pool.acquire() as db:
-        assert await db.fetchval("select count(*) from slot_change") == 0
-    after = await calendar_at(world, datetime.now(UTC), query)
-    assert sum(day.vacancies for day in after.items) == sum(day.vacancies for day in before.items) - 1
-
-
-async def test_marks_and_a_horizon_from_another_server_stand_in_nobodys_way(
-    world: World, monkeypatch: pytest.MonkeyPatch
+async def test_those_who_ask_the_same_at_once_share_a_statement_and_see_their_own_holds(
+    world: World, statements: Statements
 ):
-    """A dump brings them, with numbers that this server hasn't reached."""
-    flex = world.option(world.flight, "flex")
+    """Customers, some of whom hold the last places of a slot: it is limited for these and sold out for all others."""
+    flex, slot = world.option(world.flight, "flex"), world.flight_slots[2]
+    callers = [Caller(kind="customer", credential_id=new_id(), subject_id=new_id()) for _ in range(12)]
+    for caller in callers[:3]:
+        await take(world, slot, flex, 3, holder=caller.subject_id)
+    await take(world, slot, flex, 1, holder=callers[3].subject_id, seconds=-1)
+    await take(world, world.flight_slots[3], flex, 4, holder=callers[4].subject_id)
+    start = datetime.now(UTC).date()
+    query = SlotsQuery(product_id=world.flight.id, first=start, last=start + timedelta(days=12), units="adult:7")
+    await change_slot(world, slot, local_date=start + timedelta(days=12))
+    statements.go_on.clear()
+    now = datetime.now(UTC)
+    leading = asyncio.create_task(calendar_at(world, now, query))
+    await statements.summed.wait()
+    asked = [asyncio.create_task(calendar_at(world, now, query, caller)) for caller in [None, *callers]]
+    await asyncio.sleep(0)
+    statements.go_on.set()
+    found = [(await one).items[-1].status for one in asked]
+    assert found == ["sold_out"] + ["limited"] * 3 + ["sold_out"] * 9
+    assert statements.holders == [set(), {caller.subject_id for caller in callers}]
+    assert (await leading).items[-1].status == "sold_out"
+
+
+async def test_each_question_has_a_statement_of_its_own(world: World, statements: Statements):
+    """Another party, other dates, another product: nothing of it is answered by another one's sum."""
+    now = datetime.now(UTC)
+    start = now.date()
+    queries = [
+        SlotsQuery(product_id=world.flight.id, first=start, last=start + timedelta(days=12)),
+        SlotsQuery(product_id=world.flight.id, first=start, last=start + timedelta(days=12), units="adult:2"),
+        SlotsQuery(product_id=world.flight.id, first=start, last=start + timedelta(days=11)),
+        SlotsQuery(product_id=world.tower.id, first=start, last=start + timedelta(days=12)),
+        SlotsQuery(origin="JFK", destination="LAX", first=start, last=start + timedelta(days=12)),
+    ]
+    alone = [await calendar_at(world, now, query) for query in queries]
+    together = await asyncio.gather(*(calendar_at(world, now, query) for query in queries * 3))
+    assert together == alone * 3
+    assert len(statements.holders) <= 3 * len(queries)
+
+
+async def test_a_statement_that_fails_or_a_caller_who_leaves_harms_nobody_who_comes_later(
+    world: World, statements: Statements
+):
     query = SlotsQuery(product_id=world.flight.id, last=datetime.now(UTC).date() + timedelta(days=12))
-    async with world.runtime.pool.acquire() as db:
-        await db.execute("insert into slot_change_horizon values ($1, $2)", world.org.org_id, 10**15)
-        await db.execute(
-            "insert into slot_change (org_id, changed_xid, subject_id, changed_at) values ($1, $2, $1, $3)",
-            world.org.org_id, 10**15, NOW - timedelta(days=1_000),
-        )  # fmt: skip
-        before = await calendar_at(world, datetime.now(UTC), query)
-        sheets = calendar_news.kept_of(world.runtime, world.org.org_id).sheets
-        await take(world, world.flight_slots[2], flex, 1)
-        await jobs.forget_changes(world.runtime)
-        await jobs.forget_changes(world.runtime)
-        after = await calendar_at(world, datetime.now(UTC), query)
-        assert sum(day.vacancies for day in after.items) == sum(day.vacancies for day in before.items) - 1
-        assert calendar_news.kept_of(world.runtime, world.org.org_id).sheets is sheets
-        monkeypatch.setattr(jobs, "MARKS_KEPT", timedelta(0))
-        await jobs.forget_changes(world.runtime)
-        assert await jobs.forget_changes(world.runtime) > 0
-        assert await db.fetchval("select array_agg(changed_xid) from slot_change") == [10**15]
+    statements.go_on.clear()
+    statements.fails = True
+    first = asyncio.create_task(calendar_at(world, datetime.now(UTC), query))
+    await statements.summed.wait()
+    leaves = asyncio.create_task(calendar_at(world, datetime.now(UTC), query))
+    stays = asyncio.create_task(calendar_at(world, datetime.now(UTC), query))
+    await asyncio.sleep(0)
+    leaves.cancel()
+    statements.go_on.set()
+    with pytest.raises(ConnectionResetError):
+        await first
+    with pytest.raises(ConnectionResetError):
+        await stays
+    statements.fails = False
+    assert total(await calendar_at(world, datetime.now(UTC), query)) == 100
+    with pytest.raises(asyncio.CancelledError):
+        await leaves
 
 
-async def test_young_marks_stay(world: World):
-    await jobs.forget_changes(world.runtime)
-    await jobs.forget_changes(world.runtime)
-    async with world.runtime.pool.acquire() as db:
-        assert await db.fetchval("select count(*) from slot_change") > 0
-
-
-async def test_another_server_a_standby_and_a_flood_of_marks_begin_anew(world: World, monkeypatch: pytest.MonkeyPatch):
-    query = SlotsQuery(product_id=world.flight.id, last=datetime.now(UTC).date() + timedelta(days=12))
-
-    async def summed_up_anew() -> bool:
-        kept = calendar_news.kept_of(world.runtime, world.org.org_id)
-        before = kept.sheets
-        await calendar_at(world, datetime.now(UTC), query)
-        return kept.sheets is not before
-
-    assert await summed_up_anew()
-    assert not await summed_up_anew()
-    kept = calendar_news.kept_of(world.runtime, world.org.org_id)
-    assert kept.position is not None
-    kept.position = msgspec.structs.replace(kept.position, server_started_at=NOW)
-    assert await summed_up_anew()
-    assert not await summed_up_anew()
-    list_changes = calendar_queries.list_changes
-
-    async def list_blindly(*given: Any) -> Any:
-        return msgspec.structs.replace(await list_changes(*given), blind=True)
-
-    with monkeypatch.context() as standby:
-        standby.setattr(calendar_queries, "list_changes", list_blindly)
-        assert await summed_up_anew()
-        assert await summed_up_anew()
-    assert await summed_up_anew()
-    assert not await summed_up_anew()
-    monkeypatch.setattr(calendar_news, "MOST_MARKS", 3)
-    for slot in world.flight_slots[:4]:
-        await take(world, slot, world.option(world.flight, "flex"), 1)
-    assert await summed_up_anew()
-    assert not await summed_up_anew()
-
-
-async def test_what_is_kept_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(calendar_news, "CELLS", 15)
-    monkeypatch.setattr(calendar_news, "SHEETS", 3)
-    kept = calendar_news.kept_of(world.runtime, world.org.org_id)
-    last = datetime.now(UTC).date() + timedelta(days=12)
-    for adults in (1, 2, 3, 4):
-        await calendar_at(
-            world, datetime.now(UTC), SlotsQuery(product_id=world.flight.id, last=last, units=f"adult:{adults}")
-        )
-    assert [party for sheets in kept.sheets.values() for party in sheets] == [(("adult", 4),)]
-
-
-async def test_an_unknown_line_appears_on_a_route_that_is_kept(world: World):
+async def test_an_unknown_line_appears_on_a_route(world: World):
     query = SlotsQuery(origin="JFK", destination="LAX", first=NOW.date(), last=NOW.date())
     assert (await calendar_at(world, NOW, query)).items[0].vacancies == 0
     life = Life(world, 0)

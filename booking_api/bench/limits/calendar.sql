@@ -1,4 +1,4 @@
--- A month of a whole category, summed up from its slots by date: what is left, what it costs at least, how it stands.
+-- A month between two places, summed up from its slots by date: what is left, what it costs at least, how it stands.
 select s.local_date,
   max(case
     when s.status = 'cancelled' then 0
@@ -13,7 +13,7 @@ select s.local_date,
 from slot s
 join quota q on q.org_id = :org and q.slot_id = s.id
 where s.org_id = :org
-  and s.origin_id = (select o.id from place o where o.org_id = :org and o.code = 'CATA')
-  and s.destination_id = (select d.id from place d where d.org_id = :org and d.code = 'CATB')
+  and s.origin_id = (select o.id from place o where o.org_id = :org and o.code = :origin)
+  and s.destination_id = (select d.id from place d where d.org_id = :org and d.code = :destination)
   and s.local_date between :today::date and :today::date + 30 and s.starts_at >= now()
 group by s.local_date;

@@ -20,15 +20,7 @@ select s.id, s.code, s.product_id, p.version as product_version, p.on_sale, s.ki
   s.booking_closes_at, s.gate, s.resource, s.seat_layout_id
 from slot s join product p on p.org_id = :org and p.id = s.product_id
 where s.org_id = :org and s.id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid;
--- The mark tells whoever keeps a calendar that the slot changed.
-with marked as (
-  insert into slot_change
-    (org_id, changed_xid, subject_id, product_id, origin_id, destination_id, local_date, changed_at)
-  select :org, pg_current_xact_id()::text::bigint, s.id, s.product_id, s.origin_id, s.destination_id, s.local_date, now()
-  from slot s
-  where s.org_id = :org and s.id = (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid
-  on conflict (org_id, changed_xid, subject_id) do nothing
-), claimed as (
+with claimed as (
   insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
   values (:org, :booking, (:prefix || lpad(to_hex(:slot::bigint), 12, '0'))::uuid, :option, :customer, 1, 0,
     now() + interval '10 minutes', now())

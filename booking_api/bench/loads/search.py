@@ -111,21 +111,44 @@ class Search(_Reading):
 
 
 class Calendar(_Reading):
-    """`GET /v1/availability/calendar` for a month of the category."""
+    """`GET /v1/availability/calendar` for a month between two places, asked for by everybody at once."""
 
-    name = "calendar"
     first_guess_per_s = 100.0
+    origin: str
+    destination: str
+
+    @property
+    def lines(self) -> int:
+        return 1
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        return f"calendar, one month of {self.timetable.category_lines * PER_DAY * CALENDAR_DAYS:,} slots"
+        return f"calendar, one month of {self.lines * PER_DAY * CALENDAR_DAYS:,} slots"
 
     async def make_requests(self, count: int) -> list[bytes]:
         first = self.timetable.today + timedelta(days=1)
         last = first + timedelta(days=CALENDAR_DAYS - 1)
-        target = f"/v1/availability/calendar?origin=CATA&destination=CATB&from={first}&to={last}"
+        places = f"origin={self.origin}&destination={self.destination}"
+        target = f"/v1/availability/calendar?{places}&from={first}&to={last}"
         return [make_request(self.world, "GET", target, self.world.app_key)] * min(count, 100)
 
     async def run_limit(self, seconds: float, guess_per_s: float, clients: int) -> LimitRun:
-        variables = {"org": self.world.org_id, "today": self.timetable.today + timedelta(days=1)}
+        variables = {
+            "org": self.world.org_id, "today": self.timetable.today + timedelta(days=1), "origin": self.origin,
+            "destination": self.destination,
+        }  # fmt: skip
         return await run_limit(self.stage, "calendar", variables, seconds, guess_per_s, clients=clients)
+
+
+class CategoryCalendar(Calendar):
+    name = "calendar"
+    origin, destination = "CATA", "CATB"
+
+    @property
+    def lines(self) -> int:
+        return self.timetable.category_lines
+
+
+class LineCalendar(Calendar):
+    name = "calendar_line"
+    origin, destination = "A1", "B1"
