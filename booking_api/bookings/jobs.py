@@ -278,14 +278,11 @@ async def _erase(runtime: Runtime, db: Connection, org: Organisation) -> int:
         return 0
     now = utc_now()
     before = now - timedelta(days=days)
-    orders = [row.id for row in await retention_queries.raise_orders_to_erase(db, org.org_id, before, BATCH)]
-    erased = await retention_queries.erase_bookings(db, org.org_id, orders, before, now)
-    await retention_queries.erase_items(db, org.org_id, [row.id for row in erased])
-    idle = await retention_queries.list_idle_customers(db, org.org_id, [row.customer_id for row in erased])
-    await identity.forget_contacts(db, org.org_id, [row.customer_id for row in idle], now)
-    await identity.narrow_sessions(db, org.org_id, {row.customer_id for row in erased}, now)
+    orders = [row.id for row in await retention_queries.lock_orders_to_erase(db, org.org_id, before, BATCH)]
+    over = [row.id for row in await retention_queries.list_over(db, org.org_id, orders, before)]
+    erased = await retention.erase(db, org.org_id, over, now)
     texts = await feedback.erase_feedback(db, org.org_id, before, BATCH, now=now)
-    return len(erased) + texts
+    return erased.bookings + texts
 
 
 async def bury_abandoned_orders(runtime: Runtime) -> int:

@@ -13,8 +13,8 @@ class DueOrder(msgspec.Struct, frozen=True):
     id: UUID
 
 
-async def raise_orders_to_erase(db: Connection, org_id: UUID, visit_before: datetime, limit: int) -> list[DueOrder]:
-    """Locks orders with bookings whose visit ended before a moment, and raises their version as that of a booking is.
+async def lock_orders_to_erase(db: Connection, org_id: UUID, visit_before: datetime, limit: int) -> list[DueOrder]:
+    """Locks orders with bookings whose visit ended before a moment.
 
     Orders are locked before their bookings, as by every verb; those that somebody works on are left for later.
     """
@@ -22,20 +22,71 @@ async def raise_orders_to_erase(db: Connection, org_id: UUID, visit_before: date
         db,
         DueOrder,
         """
-        with due as materialized (
-          select o.id from booking_order o
-          where o.org_id = $1 and o.id in (
-            select b.order_id from booking b where b.org_id = $1 and b.visit_ends_at < $2 and b.erased_at is null
-            order by b.visit_ends_at limit $3
-          )
-          order by o.id for update skip locked
+        select o.id from booking_order o
+        where o.org_id = $1 and o.id in (
+          select b.order_id from booking b where b.org_id = $1 and b.visit_ends_at < $2 and b.erased_at is null
+          order by b.visit_ends_at limit $3
         )
-        update booking_order set version = booking_order.version + 1, contact_digest = null, address_digest = null
-        from due where booking_order.org_id = $1 and booking_order.id = due.id
-        returning booking_order.id
+        order by o.id for update skip locked
         """,
         org_id,
         visit_before,
+        limit,
+    )
+
+
+async def lock_orders_of(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[DueOrder]:
+    """Locks the orders of these bookings, waiting for whoever works on them."""
+    return await fetch_all(
+        db,
+        DueOrder,
+        """
+        select id from booking_order
+        where org_id = $1 and id in (select order_id from booking where org_id = $1 and id = any($2::uuid[]))
+        order by id for update
+        """,
+        org_id,
+        booking_ids,
+    )
+
+
+class DueBooking(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def list_over(
+    db: Connection, org_id: UUID, order_ids: Sequence[UUID], visit_before: datetime
+) -> list[DueBooking]:
+    """Those bookings of these orders whose visit ended before a moment and that aren't erased."""
+    return await fetch_all(
+        db,
+        DueBooking,
+        """
+        select id from booking
+        where org_id = $1 and order_id = any($2::uuid[]) and visit_ends_at < $3 and erased_at is null
+        """,
+        org_id,
+        order_ids,
+        visit_before,
+    )
+
+
+async def list_ahead(
+    db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: datetime, limit: int
+) -> list[DueBooking]:
+    """Those of the bookings that stand and aren't over."""
+    return await fetch_all(
+        db,
+        DueBooking,
+        """
+        select id from booking
+        where org_id = $1 and id = any($2::uuid[]) and visit_ends_at > $3
+          and status in ('on_hold', 'pending', 'confirmed')
+        order by id limit $4
+        """,
+        org_id,
+        booking_ids,
+        now,
         limit,
     )
 
@@ -62,28 +113,42 @@ async def lock_orders_to_silence(db: Connection, org_id: UUID, now: datetime, li
 
 class Erased(msgspec.Struct, frozen=True):
     id: UUID
+    order_id: UUID
     customer_id: UUID
 
 
-async def erase_bookings(
-    db: Connection, org_id: UUID, order_ids: Sequence[UUID], visit_before: datetime, now: datetime
-) -> list[Erased]:
-    """Erases contact, answers and the reason of a cancellation of those bookings of these locked orders whose visit
-    ended before a moment."""
+async def erase_bookings(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: datetime) -> list[Erased]:
+    """Erases contact, answers and the reason of a cancellation of those of the bookings that have any or may get one."""
     return await fetch_all(
         db,
         Erased,
         """
-        update booking set contact = null, name_words = null, answers = null, cancel_reason = null, erased_at = $4,
-          holds_sensitive = false,
-          version = booking.version + 1, updated_at = $4
-        where org_id = $1 and order_id = any($2::uuid[]) and visit_ends_at < $3 and erased_at is null
-        returning id, customer_id
+        update booking set contact = null, name_words = null, answers = null, cancel_reason = null,
+          erased_at = coalesce(erased_at, $3), holds_sensitive = false,
+          version = booking.version + 1, updated_at = $3
+        where org_id = $1 and id = any($2::uuid[]) and (
+          erased_at is null or contact is not null or name_words is not null or answers is not null
+          or cancel_reason is not null
+        )
+        returning id, order_id, customer_id
+        """,
+        org_id,
+        booking_ids,
+        now,
+    )
+
+
+async def raise_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> int:
+    """Raises the version of orders as that of a booking of theirs is, and forgets what they keep of contacts and
+    network addresses to count places by."""
+    return await execute(
+        db,
+        """
+        update booking_order set version = version + 1, contact_digest = null, address_digest = null
+        where org_id = $1 and id = any($2::uuid[])
         """,
         org_id,
         order_ids,
-        visit_before,
-        now,
     )
 
 

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 async def _act(verb: str, who: str, org: str) -> Any:
+    """Reads the address as the API does, national numbers by the organisation's country."""
     from unicodedata import normalize
     from uuid import UUID
 
@@ -31,7 +32,7 @@ async def _act(verb: str, who: str, org: str) -> Any:
     async with transaction() as (db, settings):
         chosen = await choose_organisation(db, org)
         try:
-            wanted = Person(customer_id=UUID(who))
+            wanted = Person(customer_id=UUID(who.strip()))
         except ValueError:
             wanted = Person(email=who) if "@" in normalize("NFKC", who) else Person(phone=who)
         try:
@@ -39,10 +40,12 @@ async def _act(verb: str, who: str, org: str) -> Any:
         except Unfit as error:
             raise StartFailed(error.detail) from None
         ctx = Context(
-            db=db, org=chosen, caller=Caller(kind="system", credential_id=new_id()),
+            db=db, org=chosen, caller=Caller(kind="command", credential_id=new_id()),
             now=utc_now(), settings=settings, vault=check_secret(settings), caches={},
         )  # fmt: skip
-        return await (operations.export if verb == "export" else operations.erase)(ctx, wanted)
+        if verb == "export":
+            return await operations.export(ctx, wanted)
+        return (await operations.erase(ctx, wanted))[0]
 
 
 @person.command("export")

@@ -14,7 +14,7 @@ from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.core.text.addresses import likely_country
 
-CallerKind = Literal["anonymous", "app", "customer", "staff", "key", "system"]
+CallerKind = Literal["anonymous", "app", "customer", "staff", "key", "system", "command"]
 Role = Literal["agent", "manager", "owner"]
 ROLE_RANK: dict[str, int] = {"agent": 1, "manager": 2, "owner": 3}
 

@@ -236,7 +236,6 @@ SENTENCES: Final = {
     "A refresh token came again long after its successor was used: the session has been ended.": "Ein Refresh-Token kam noch einmal, lange nachdem sein Nachfolger benutzt wurde: die Sitzung ist beendet.",
     "A secret key needs at least one scope.": "Ein geheimer Schlüssel braucht mindestens ein Recht.",
     "Give either `email` or `phone`.": "Geben Sie entweder `email` oder `phone` an.",
-    "Only a key with every scope may make somebody an owner.": "Nur ein Schlüssel mit allen Rechten darf jemanden zum Inhaber machen.",
     "Only an owner sees the sessions of others.": "Nur Inhaber sehen die Sitzungen anderer.",
     "Only the grant 'code' can end others.": "Nur mit der Art 'code' lassen sich andere beenden.",
     "Send `Authorization: Bearer …`.": "Senden Sie `Authorization: Bearer …`.",
@@ -259,6 +258,7 @@ SENTENCES: Final = {
     "Give exactly one of `customer_id`, `email` and `phone`.": "Geben Sie genau eines von `customer_id`, `email` und `phone` an.",
     "Nobody is known by this address.": "Unter dieser Adresse ist niemand bekannt.",
     "Nobody is known by this id.": "Unter dieser Kennung ist niemand bekannt.",
+    "Only an owner makes, promotes, demotes or removes an owner.": "Nur Inhaber machen jemanden zum Inhaber oder nehmen es zurück.",
     "This takes scopes that the caller doesn't have: {}.": "Dazu gehören Rechte, die der Aufrufende nicht hat: {}.",
     # payments, passes, pages
     "A refund that is {} can't be tried again.": "Eine Erstattung, die {} ist, kann nicht noch einmal versucht werden.",

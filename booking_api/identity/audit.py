@@ -57,9 +57,9 @@ def noted(
 ) -> Note:  # fmt: skip
     """The entry of an act of the context's caller, to be written with others."""
     caller = ctx.caller
-    if caller.kind == "system":
+    if caller.kind in {"system", "command"}:  # Neither has an id that leads to anybody.
         return Note(
-            ctx.org_id, action, "system", None, None, object_type, object_id, reason_code, ctx.request_id, ctx.now
+            ctx.org_id, action, caller.kind, None, None, object_type, object_id, reason_code, ctx.request_id, ctx.now
         )
     actor_id = caller.subject_id or caller.credential_id
     return Note(

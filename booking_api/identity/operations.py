@@ -179,6 +179,12 @@ async def forget_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[U
     return await session_queries.erase_contacts(db, org_id, customer_ids, now)
 
 
+async def end_customers(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> None:
+    """Ends every session of these customers, also those whose tokens nobody has used yet."""
+    for customer_id in customer_ids:
+        await session_life_queries.mark_others_ended(db, org_id, customer_id, now)
+
+
 async def has_proven(ctx: Context, customer_id: UUID, kind: reach.AddressKind, address: str) -> bool:
     """Whether a code that was sent to an address was redeemed for a customer, on whichever device."""
     known = reach.digests(ctx.vault, ctx.org, kind, address)

@@ -76,11 +76,13 @@ def device_of(user_agent: str | None) -> str | None:
 
 # who may do what --------------------------------------------------------------------------------------------------
 
+OWNERS_ALONE = "owners alone"
+"""What no scope allows: a person's data, how long it is kept, the sessions of others. No key makes, or removes, an owner."""
 AGENT_MAY = frozenset({"catalog:read", "bookings:read", "bookings:write", "scan", "gate:read"})
 ROLE_MAY: dict[str, frozenset[str]] = {
     "agent": AGENT_MAY,
     "manager": AGENT_MAY | {"scan:override", "feedback:read", "feedback:write", "catalogue:write"},
-    "owner": frozenset(SCOPES),
+    "owner": frozenset(SCOPES) | {OWNERS_ALONE},
 }
 """What a role may do, in the words of a key's scopes; a contract test compares it with the operations."""
 PUBLISHABLE_MAY = frozenset({"catalog:read", "bookings:write", "feedback:write"})
@@ -109,6 +111,8 @@ def check_may(caller: Caller, scopes: Collection[str]) -> None:
     """Raises `Forbidden` where nobody with these scopes may be made, promoted, demoted or removed by the caller: nobody
     grants, or takes away, what they don't have. Owners may everything."""
     held = caller.scopes if caller.kind == "key" else ROLE_MAY.get(caller.role or "", frozenset())
+    if OWNERS_ALONE in set(scopes) - held:
+        raise Forbidden("Only an owner makes, promotes, demotes or removes an owner.")
     if lacking := sorted(set(scopes) - held):
         raise Forbidden(f"This takes scopes that the caller doesn't have: {', '.join(lacking)}.")
 

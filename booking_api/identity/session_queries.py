@@ -242,7 +242,7 @@ async def erase_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UU
         db,
         """
         update customer set name = null, email = null, phone = null, updated_at = $3
-        where org_id = $1 and id = any($2::uuid[])
+        where org_id = $1 and id = any($2::uuid[]) and (name is not null or email is not null or phone is not null)
         """,
         org_id, customer_ids, now,
     )  # fmt: skip

@@ -5,55 +5,91 @@ from datetime import datetime
 from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all
-from booking_api.persons.schemas import BookingOf, FoundId, KnownCustomer, KnownFeedback, KnownScan, KnownSession
+from booking_api.persons.schemas import (
+    Address,
+    BookingOf,
+    FoundId,
+    KnownCustomer,
+    KnownFeedback,
+    KnownScan,
+    KnownSession,
+    Reached,
+)
 
 # finding ----------------------------------------------------------------------------------------------------------
 
 
-async def find_customers(
-    db: Connection, org_id: UUID, emails: Sequence[str], digits: Sequence[str], limit: int
-) -> list[FoundId]:
-    """The customers who are reached by an address in any of its forms (in small letters, or its digits), or whose
-    bookings are."""
+async def find_reached_customers(
+    db: Connection, org_id: UUID, kind: str, key: str, irregular: str, after: UUID, limit: int
+) -> list[Reached]:
+    """Customers whose own contact has an address of a kind (`email` or `phone`) that is the key, or that isn't in the
+    form in which addresses are kept by now and has to be read: what fits the pattern. In id order, after one."""
     return await fetch_all(
         db,
-        FoundId,
+        Reached,
         """
-        select distinct id from (
-          select c.id from customer c where c.org_id = $1 and (
-            lower(btrim(c.email, E' \\t\\r\\n')) = any($2::text[]) or regexp_replace(c.phone, '[^0-9]', '', 'g') = any($3::text[])
-          )
-          union all
-          select b.customer_id as id from booking b where b.org_id = $1 and b.erased_at is null and (
-            lower(btrim(b.contact ->> 'email', E' \\t\\r\\n')) = any($2::text[])
-            or regexp_replace(b.contact ->> 'phone', '[^0-9]', '', 'g') = any($3::text[])
-          )
-        ) found order by id limit $4
+        select id, id as customer_id, address from (
+          select id, case when $2 = 'email' then email else phone end as address from customer where org_id = $1
+        ) known
+        where (lower(address collate "C") = $3 or address ~ $4) and id > $5
+        order by id limit $6
         """,
         org_id,
-        emails,
-        digits,
+        kind,
+        key,
+        irregular,
+        after,
         limit,
     )
 
 
-async def lock_bookings_ahead(
-    db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime, limit: int
-) -> list[FoundId]:
-    """Bookings that stand and aren't over, locked so that none is confirmed meanwhile."""
+async def find_reached_bookings(
+    db: Connection, org_id: UUID, kind: str, key: str, irregular: str, after: UUID, limit: int
+) -> list[Reached]:
+    """As above, the bookings by their contact."""
+    return await fetch_all(
+        db,
+        Reached,
+        """
+        select id, customer_id, contact ->> $2 as address from booking
+        where org_id = $1 and contact ->> $2 is not null and id > $5
+          and (lower(contact ->> $2 collate "C") = $3 or contact ->> $2 ~ $4)
+        order by id limit $6
+        """,
+        org_id,
+        kind,
+        key,
+        irregular,
+        after,
+        limit,
+    )
+
+
+async def list_addresses(db: Connection, org_id: UUID, kind: str, customer_ids: Sequence[UUID]) -> list[Address]:
+    """The addresses of a kind that these customers and their bookings have, each once."""
+    return await fetch_all(
+        db,
+        Address,
+        """
+        select customer_id, contact ->> $2 as address from booking
+        where org_id = $1 and customer_id = any($3::uuid[]) and contact ->> $2 is not null
+        union
+        select id, case when $2 = 'email' then email else phone end from customer
+        where org_id = $1 and id = any($3::uuid[]) and case when $2 = 'email' then email else phone end is not null
+        """,
+        org_id,
+        kind,
+        customer_ids,
+    )
+
+
+async def list_bookings_of(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> list[FoundId]:
     return await fetch_all(
         db,
         FoundId,
-        """
-        select id from booking
-        where org_id = $1 and customer_id = any($2::uuid[]) and visit_ends_at > $3
-          and status in ('on_hold', 'pending', 'confirmed')
-        order by id limit $4 for update
-        """,
+        "select id from booking where org_id = $1 and customer_id = any($2::uuid[])",
         org_id,
         customer_ids,
-        now,
-        limit,
     )
 
 
@@ -70,7 +106,7 @@ async def list_customers(db: Connection, org_id: UUID, customer_ids: Sequence[UU
     )
 
 
-async def list_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], limit: int) -> list[BookingOf]:
+async def list_bookings(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], limit: int) -> list[BookingOf]:
     return await fetch_all(
         db,
         BookingOf,
@@ -84,40 +120,43 @@ async def list_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UUI
               from item i where i.org_id = $1 and i.booking_id = b.id
             ), '[]'
           ) as items
-        from booking b where b.org_id = $1 and b.customer_id = any($2::uuid[]) order by b.id limit $3
+        from booking b where b.org_id = $1 and b.id = any($2::uuid[]) order by b.id limit $3
         """,
         org_id,
-        customer_ids,
+        booking_ids,
         limit,
     )
 
 
-async def list_feedback(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], limit: int) -> list[KnownFeedback]:
+async def list_feedback(
+    db: Connection, org_id: UUID, customer_ids: Sequence[UUID], booking_ids: Sequence[UUID], limit: int
+) -> list[KnownFeedback]:
+    """What these customers said, and what was said about these bookings."""
     return await fetch_all(
         db,
         KnownFeedback,
         """
         select id, created_at, kind, score, text from feedback
-        where org_id = $1 and customer_id = any($2::uuid[]) order by id limit $3
+        where org_id = $1 and (customer_id = any($2::uuid[]) or booking_id = any($3::uuid[])) order by id limit $4
         """,
         org_id,
         customer_ids,
+        booking_ids,
         limit,
     )
 
 
-async def list_scans(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], limit: int) -> list[KnownScan]:
+async def list_scans(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], limit: int) -> list[KnownScan]:
     return await fetch_all(
         db,
         KnownScan,
         """
         select s.item_id, s.scanned_at, s.gate, s.direction, s.verdict, s.override_reason
-        from booking b join item i on i.org_id = $1 and i.booking_id = b.id
-        join scan s on s.org_id = $1 and s.item_id = i.id
-        where b.org_id = $1 and b.customer_id = any($2::uuid[]) order by s.scanned_at limit $3
+        from item i join scan s on s.org_id = $1 and s.item_id = i.id
+        where i.org_id = $1 and i.booking_id = any($2::uuid[]) order by s.scanned_at limit $3
         """,
         org_id,
-        customer_ids,
+        booking_ids,
         limit,
     )
 
@@ -139,104 +178,48 @@ async def list_sessions(db: Connection, org_id: UUID, customer_ids: Sequence[UUI
 # erasing ----------------------------------------------------------------------------------------------------------
 
 
-async def erase_digests(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> int:
-    """What orders keep of contacts and network addresses, to count places by. Before the bookings, as verbs lock them."""
-    return await execute(
-        db,
-        """
-        update booking_order set contact_digest = null, address_digest = null
-        where org_id = $1 and (contact_digest is not null or address_digest is not null) and id in (
-          select order_id from booking where org_id = $1 and customer_id = any($2::uuid[])
-        )
-        """,
-        org_id,
-        customer_ids,
-    )
-
-
-async def erase_bookings(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
-    return await execute(
-        db,
-        """
-        update booking set contact = null, name_words = null, answers = null, cancel_reason = null, erased_at = $3,
-          holds_sensitive = false,
-          version = version + 1, updated_at = $3
-        where org_id = $1 and customer_id = any($2::uuid[]) and erased_at is null
-        """,
-        org_id,
-        customer_ids,
-        now,
-    )
-
-
-async def erase_items(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> int:
-    return await execute(
-        db,
-        """
-        update item set name = null, name_words = null, answers = null, change_reason = null
-        where org_id = $1 and (name is not null or answers is not null or change_reason is not null) and booking_id in (
-          select id from booking where org_id = $1 and customer_id = any($2::uuid[])
-        )
-        """,
-        org_id,
-        customer_ids,
-    )
-
-
-async def erase_customers(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
-    return await execute(
-        db,
-        """
-        update customer set name = null, email = null, phone = null, updated_at = $3
-        where org_id = $1 and id = any($2::uuid[]) and (name is not null or email is not null or phone is not null)
-        """,
-        org_id,
-        customer_ids,
-        now,
-    )
-
-
-async def erase_feedback(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
+async def erase_feedback(
+    db: Connection, org_id: UUID, customer_ids: Sequence[UUID], booking_ids: Sequence[UUID], now: datetime
+) -> int:
     """Texts; scores stay, which are nobody's without the customer's name."""
     return await execute(
         db,
         """
-        update feedback set text = null, erased_at = $3
-        where org_id = $1 and customer_id = any($2::uuid[]) and text is not null
+        update feedback set text = null, erased_at = $4
+        where org_id = $1 and (customer_id = any($2::uuid[]) or booking_id = any($3::uuid[])) and text is not null
         """,
         org_id,
         customer_ids,
+        booking_ids,
         now,
     )
 
 
-async def erase_scans(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> int:
+async def erase_scans(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> int:
     return await execute(
         db,
         """
         update scan set override_reason = null, answer = ''::bytea
         where org_id = $1 and (override_reason is not null or answer <> ''::bytea) and item_id in (
-          select i.id from booking b join item i on i.org_id = $1 and i.booking_id = b.id
-          where b.org_id = $1 and b.customer_id = any($2::uuid[])
+          select i.id from item i where i.org_id = $1 and i.booking_id = any($2::uuid[])
         )
         """,
         org_id,
-        customer_ids,
+        booking_ids,
     )
 
 
-async def erase_archived_scans(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]) -> int:
+async def erase_archived_scans(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> int:
     return await execute(
         db,
         """
         update scan_archive set override_reason = null
         where org_id = $1 and override_reason is not null and item_id in (
-          select i.id from booking b join item i on i.org_id = $1 and i.booking_id = b.id
-          where b.org_id = $1 and b.customer_id = any($2::uuid[])
+          select i.id from item i where i.org_id = $1 and i.booking_id = any($2::uuid[])
         )
         """,
         org_id,
-        customer_ids,
+        booking_ids,
     )
 
 

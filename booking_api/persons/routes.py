@@ -10,6 +10,7 @@ from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_body
 from booking_api.core.replies import Reply, send
 from booking_api.core.transactions import writing
+from booking_api.identity.routes import forget
 from booking_api.persons import operations
 from booking_api.persons.schemas import BookingsAhead, Person, PersonErased, PersonExport
 
@@ -24,8 +25,9 @@ async def export_person(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Export what is known of a person.
 
     By customer, or by an address however it is written: contacts, bookings with names and answers, feedback, scans and
-    sessions, at most 1,000 of each. The address is in the body, so that no log on the way has it. The audit has who
-    asked, and about which customers.
+    sessions, at most 1,000 of each. By an address it is the bookings that have it as their contact, with all else of
+    customers who have no other: whoever books for many isn't each of them. The address is in the body, so that no log
+    on the way has it. The audit has who asked, and about which customers.
     """
     body = await read_body(request, Person)
     async with writing(request) as ctx:
@@ -39,12 +41,14 @@ async def export_person(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def erase_person(ctx: Context, body: Person) -> PersonErased:
     """Erase what is known of a person.
 
-    Contacts, names, answers, typed reasons and texts go at once, with the messages and stored answers that are theirs;
-    their sessions end. What others asked about them is stored for repeats for two days at most. What was paid stays,
-    under ids that name nobody. While they have bookings that aren't over it is 409 `bookings_ahead` and nothing is
-    erased. Repeating it erases nothing more.
+    Who is meant is found as for the export. Contacts, names, answers, typed reasons and texts go at once, with the
+    messages and stored answers that are theirs; their sessions end. What others asked about them is stored for repeats
+    for two days at most. What was paid stays, under ids that name nobody. While they have bookings that aren't over it
+    is 409 `bookings_ahead` and nothing is erased. Repeating it erases nothing more.
     """
-    return await operations.erase(ctx, body)
+    answer, ended = await operations.erase(ctx, body)
+    forget(ctx, *ended)
+    return answer
 
 
 ROUTES = [export_person, erase_person]

@@ -20,7 +20,8 @@ class BookingsAhead(Conflict):
 
 
 class Person(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Who is meant: exactly one of these."""
+    """Who is meant: exactly one of these. A customer is all that they booked, for whomever; an address is the bookings
+    that have it as their contact, and whoever has no other address."""
 
     customer_id: UUID | None = None
     email: Email | None = None
@@ -118,3 +119,29 @@ class PersonErased(msgspec.Struct, frozen=True, kw_only=True):
 
 class FoundId(msgspec.Struct, frozen=True):
     id: UUID
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """A booking, or a customer themselves, and an address that may be the one that is looked for."""
+
+    id: UUID
+    customer_id: UUID
+    address: str
+
+
+class Address(msgspec.Struct, frozen=True):
+    customer_id: UUID
+    address: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What is a person's."""
+
+    customer_ids: list[UUID]
+    """Customers all of whose things are theirs."""
+    booking_ids: list[UUID]
+    """Those customers' bookings, and of other customers' bookings those that have the person as their contact."""
+    contact_ids: list[UUID]
+    """Customers whose own contact is the person's, `customer_ids` among them."""
+    booker_ids: list[UUID]
+    """Every customer whose things are concerned; what the audit names."""

@@ -8,7 +8,7 @@ import pytest
 from booking_api.app import handlers
 from booking_api.core.http import Access
 from booking_api.core.openapi import endpoints_of
-from booking_api.identity.rules import PUBLISHABLE_MAY, ROLE_MAY
+from booking_api.identity.rules import OWNERS_ALONE, PUBLISHABLE_MAY, ROLE_MAY
 from booking_api.identity.schemas import SCOPES
 from tests.contract.scene import CALLS, Scene
 
@@ -146,6 +146,10 @@ def test_roles_may_what_their_operations_ask_for():
                 assert (access.scope in ROLE_MAY[role]) != ((name, role) in PART_OF_IT), f"{name} as {role}"
         if access.app and access.scope is not None:
             assert access.scope in PUBLISHABLE_MAY, name
+        # What staff may and no key does can't be granted by a key: that is so for owners alone.
+        if access.staff is not None and access.scope is None and not access.customer:
+            assert access.staff == "owner", name
+            assert OWNERS_ALONE in ROLE_MAY["owner"]
 
 
 def admits_role(words: list[str], role: str) -> bool:

@@ -103,13 +103,23 @@ async def test_only_owners_and_keys_with_the_scope_may(api, world):
     assert (await add(api, await key_with(world, "staff:write", *AGENT_MAY))).status_code == 201
 
 
-async def test_a_key_makes_owners_only_if_it_has_every_scope(api, world):
-    limited = await key_with(world, "staff:write", "keys:write", *AGENT_MAY)
-    assert (await add(api, limited, role="owner")).status_code == 403
-    member = (await add(api, limited)).json()
-    promoted = await api.patch(f"/v1/staff/{member['id']}", json={"role": "owner"}, headers=limited)
-    assert promoted.status_code == 403
-    assert (await add(api, world.key, role="owner", email="boss@example.org")).status_code == 201
+async def test_no_key_makes_or_removes_an_owner_who_may_what_no_scope_allows(api, world):
+    person = {"customer_id": str(new_id())}
+    assert (await api.post("/v1/persons/erase", json=person, headers=world.key)).status_code == 403
+    second = (await add(api, world.owner, role="owner", email="second@example.org")).json()
+    for key in (await key_with(world, "staff:write", "keys:write", *AGENT_MAY), world.key):
+        assert (await add(api, key, role="owner", email="boss@example.org")).status_code == 403
+        member = (await add(api, key, email=f"{new_id().hex}@example.org")).json()
+        path = f"/v1/staff/{member['id']}"
+        assert (await api.patch(path, json={"role": "owner"}, headers=key)).status_code == 403
+        for role in ("agent", "owner"):
+            refused = await api.patch(f"/v1/staff/{second['id']}", json={"role": role}, headers=key)
+            assert refused.status_code == 403
+        assert (await api.delete(f"/v1/staff/{second['id']}", headers=key)).status_code == 403
+    made = await add(api, world.key, role="manager", email="manager2@example.org")
+    assert made.status_code == 201
+    assert (await api.delete(f"/v1/staff/{made.json()['id']}", headers=world.key)).status_code == 204
+    assert (await add(api, bearer(second["access_token"]), role="owner", email="third@example.org")).status_code == 201
 
 
 async def test_nobody_promotes_demotes_or_removes_who_may_do_more_than_they(api, world):
@@ -182,8 +192,8 @@ async def test_two_owners_who_demote_each_other_at_once_leave_one(api, world):
     first = await owner_id(api, world)
     other = (await add(api, world.owner, role="owner")).json()
     await asyncio.gather(
-        api.patch(f"/v1/staff/{other['id']}", json={"role": "agent"}, headers=world.key),
-        api.delete(f"/v1/staff/{first}", headers=world.key),
+        api.patch(f"/v1/staff/{other['id']}", json={"role": "agent"}, headers=world.owner),
+        api.delete(f"/v1/staff/{first}", headers=bearer(other["access_token"])),
     )
     async with world.runtime.pool.acquire() as db:
         assert await db.fetchval("select count(*) from staff where role = 'owner' and revoked_at is null") == 1

@@ -56,7 +56,8 @@ async def cancel(
     require_version(facts, seen)
     was_confirmed, was_pending = order.status == "confirmed", order.status == "pending"
     for booking in chosen:
-        booking.cancel_reason = wish.reason
+        # What was erased stays so: nothing that somebody types is kept with it any more.
+        booking.cancel_reason = wish.reason if booking.erased_at is None else None
         if was_confirmed and refunds[booking.id] > 0:
             booking.refund_amount = refunds[booking.id]
             await _give_money_back(ctx, facts, booking, refunds[booking.id])

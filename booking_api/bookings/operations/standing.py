@@ -21,6 +21,8 @@ def asker_of(ctx: Context) -> Asker:
             return "manager" if ctx.caller.has_role("manager") else "agent"
         case "key" | "system":
             return ctx.caller.kind
+        case "command":
+            return "system"
         case _:
             return "customer"
 

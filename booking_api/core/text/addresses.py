@@ -169,26 +169,6 @@ def phone_key(text: str, country: str | None) -> str:
         return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
 
 
-def phone_digits(number: str, country: str | None) -> list[str]:
-    """The digits that a kept number may have, if it was kept as it was typed: international, after 00, with the zero of
-    `+49 (0)30`, and as a national one of the country."""
-    digits = "".join(character for character in number if character in string.digits)
-    if not number.startswith("+"):
-        return [digits]
-    import phonenumbers
-
-    try:
-        found = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
-        return [digits]
-    written = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.NATIONAL)
-    national = "".join(character for character in written if character in string.digits)
-    forms = {digits, f"00{digits}", f"{found.country_code}{national}"}
-    if country is not None and found.country_code == phonenumbers.country_code_for_region(country):
-        forms.add(national)
-    return sorted(forms)
-
-
 # countries --------------------------------------------------------------------------------------------------------
 
 
