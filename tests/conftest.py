@@ -85,6 +85,7 @@ def settings(database_url: str) -> Settings:
         database_url=database_url,
         secret_key=SECRET,
         credential_cache_seconds=0.0,
+        public_key_cache_seconds=0.0,
         log_level="error",
         rate_limit_per_minute=100_000,
         address_rate_limit_per_minute=1_000_000,

@@ -93,15 +93,16 @@ async def is_archived(db: Connection, org_id: UUID, nonce: str) -> bool:
 
 
 async def erase_old_reasons(db: Connection, org_id: UUID, before: datetime, limit: int) -> int:
-    """Erases the reasons of overrides that were typed before a moment, at most `limit` of each at a time."""
+    """Erases the reasons of overrides that were typed before a moment, at most `limit` of each at a time: that there
+    was one stays, as an empty text."""
     erased = await execute(
         db,
         """
         with due as materialized (
-          select nonce from scan where org_id = $1 and received_at < $2 and override_reason is not null
+          select nonce from scan where org_id = $1 and received_at < $2 and override_reason <> ''
           order by received_at limit $3 for update skip locked
         )
-        update scan set override_reason = null from due where scan.org_id = $1 and scan.nonce = due.nonce
+        update scan set override_reason = '' from due where scan.org_id = $1 and scan.nonce = due.nonce
         """,
         org_id,
         before,
@@ -112,10 +113,10 @@ async def erase_old_reasons(db: Connection, org_id: UUID, before: datetime, limi
         """
         with due as materialized (
           select nonce, received_at from scan_archive
-          where org_id = $1 and received_at < $2 and override_reason is not null
+          where org_id = $1 and received_at < $2 and override_reason <> ''
           order by received_at limit $3 for update skip locked
         )
-        update scan_archive set override_reason = null
+        update scan_archive set override_reason = ''
         from due where scan_archive.org_id = $1 and scan_archive.nonce = due.nonce
           and scan_archive.received_at = due.received_at
         """,

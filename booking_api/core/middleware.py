@@ -24,10 +24,23 @@ COMPRESSION = CompressionConfig(backend="brotli", brotli_gzip_fallback=True, min
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """Any other word that a client makes up is counted as `other`."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_\-]{8,64}")
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{16,64}")
+_NUMBER = re.compile(rb"[0-9]{7}")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 QUIET_PATHS = {"/healthz", "/readyz", "/metrics"}
 _meters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 """What counts a method, path template and status: there are as many as there are operations and their answers."""
+
+
+def is_request_id(given: bytes) -> bool:
+    """Whether a client's own id for a request may stand in the log and in the audit, where nobody erases it: as programs
+    make them, and no name and no telephone number. A UUID, a trace id, or letters with a few digits."""
+    if not _REQUEST_ID.fullmatch(given):
+        return False
+    plain = given.translate(None, b"-_")
+    if plain.isdigit() or plain.isalpha():
+        return False
+    return _HEXADECIMAL.fullmatch(plain) is not None or _NUMBER.search(plain) is None
 
 
 ENCODED = "encoded"
@@ -64,7 +77,7 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
             return
         head = read_head(scope)
         given = head.get(b"x-request-id")
-        request_id = new_request_id() if given is None or not _REQUEST_ID.fullmatch(given) else given.decode()
+        request_id = new_request_id() if given is None or not is_request_id(given) else given.decode()
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         REQUEST_ID.set(request_id)
         CALLER.set(None)

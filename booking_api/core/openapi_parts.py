@@ -49,7 +49,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
-        "description": "This request in the server's log; tell it to us when something went wrong.",
+        "description": "This request in the server's log; tell it to us when something went wrong. "
+        "A request may bring its own: 8 to 64 letters, digits, - and _, as programs make them, such as a UUID; "
+        "anything that may be somebody's name or number gets a new one.",
         "schema": {"type": "string"},
         "example": "019aa5c85d607c3e9f214b7d0c6e8a16",
     },

@@ -91,8 +91,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long one call to a payment provider may take; what comes later is found out by the reconciler."""
     webhook_secret: str = ""
     """Shared with the `test` provider, which signs its webhooks with it. Empty: derived from `secret_key`."""
-    credential_cache_seconds: float = 2.0
-    """How long a verified credential is trusted before its row is read again; bounds how late a revocation bites."""
+    credential_cache_seconds: float = 0.25
+    """How long a verified credential is trusted before its row is read again: who is removed on one process is out on
+    all others after that. A key that all phones share is read four times a second at most."""
+    public_key_cache_seconds: float = 2.0
+    """How long the list of the public keys is kept before it is read again."""
     rate_limit_per_minute: int = 300
     """For one token subject."""
     key_rate_limit_per_minute: int = 60_000

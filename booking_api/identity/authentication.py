@@ -1,7 +1,7 @@
 """The guard of every operation: verifies the credential before the body is read, and holds the caller to limits.
 
-Verified credentials are cached for `credential_cache_seconds`, which bounds how late a revocation made by another
-process is honoured; verifying each time would cost two thirds of a bare handler.
+Verified credentials are cached for `credential_cache_seconds`, a quarter of a second, which bounds how late a
+revocation made by another process is honoured; verifying each time would cost two thirds of a bare handler.
 """
 
 import asyncio
@@ -141,17 +141,16 @@ class KeyCheck(NamedTuple):
 
 
 async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
-    """From an address at which somebody guesses, keys are looked up together, one statement at a time: guessing keeps
-    one connection busy at most, and a right key that shares the address gets through."""
+    """Keys are looked up together, one statement at a time, because all phones share one and come back at once when it
+    was trusted for long enough. Those from addresses at which somebody guesses have a statement of their own: guessing
+    keeps one connection busy at most, and a right key that shares the address gets through."""
     org_id = org_of_key(key)
     now = utc_now()
     check = KeyCheck(org_id, hash_secret(key))
-    found: FoundKey | Exception | Singly
-    if scope is not None and limiting.is_guessing(runtime, scope):
-        narrow = batcher_of(runtime, "guessed keys", lambda: Batcher(lambda checks: _find_keys(runtime, checks)))
-        found = await narrow.submit(check)
-    else:
-        (found,) = await _find_keys(runtime, [check])
+    of = "guessed keys" if scope is not None and limiting.is_guessing(runtime, scope) else "keys"
+    found: FoundKey | Exception | Singly = await batcher_of(
+        runtime, of, lambda: Batcher(lambda checks: _find_keys(runtime, checks))
+    ).submit(check)
     assert not isinstance(found, Singly), "reading answers everybody or fails for everybody"
     if isinstance(found, Exception):
         raise found

@@ -73,7 +73,7 @@ def client_address(scope: Any, trusted_proxies: int) -> str:
             for part in value.decode("latin-1").split(",")
         ]
         if forwarded:
-            address = forwarded[max(0, len(forwarded) - trusted_proxies)]
+            address = _without_port(forwarded[max(0, len(forwarded) - trusted_proxies)])
     if ":" in address:
         try:
             parsed = ip_address(address.strip("[]"))
@@ -83,6 +83,14 @@ def client_address(scope: Any, trusted_proxies: int) -> str:
             mapped = parsed.ipv4_mapped
             return str(mapped) if mapped else parsed.exploded[:19]
     return address[:64]
+
+
+def _without_port(address: str) -> str:
+    """Some proxies note the port of the client too, by which each connection would be somebody else."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    head, colon, port = address.rpartition(":")
+    return head if colon and ":" not in head and port.isdigit() else address
 
 
 def hold_to(scope: Any, standings: Iterable[Standing]) -> None:

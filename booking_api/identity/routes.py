@@ -269,7 +269,7 @@ async def list_keys(ctx: Context, query: PageQuery) -> KeyList:
 async def revoke_key(ctx: Context, key_id: UUID) -> None:
     """Revoke an API key.
 
-    It stops working for good, at once here and within seconds on other servers. Repeating it changes nothing.
+    It stops working for good, at once here and within a quarter of a second on other servers. Repeating it changes nothing.
     """
     await administration.revoke_key(ctx, key_id)
     forget(ctx, key_id)
@@ -306,7 +306,7 @@ async def _jwks(runtime: Runtime, kid: str | None) -> bytes:
         return cached
     async with acquire(runtime) as db:
         body = encode(await operations.public_keys(db, utc_now(), kid))
-    cache.put(kid, body, clock + runtime.settings.credential_cache_seconds)
+    cache.put(kid, body, clock + runtime.settings.public_key_cache_seconds)
     return body
 
 

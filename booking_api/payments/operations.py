@@ -237,7 +237,7 @@ async def record_outcome(
         next_check_at=rules.next_check(status, attempts, intent.give_up_at, now),
         updated_at=now,
     )
-    await queries.update_intent(db, org_id, changed, changed.next_action, erase_token=changed.is_settled)
+    await queries.update_intent(db, org_id, changed, changed.next_action, settled=changed.is_settled)
     if changed.is_settled:
         data = {
             "order_id": intent.order_id, "intent_id": intent_id, "status": status, "late": intent.is_settled,

@@ -101,20 +101,36 @@ async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]
 
 
 async def update_intent(
-    db: Connection, org_id: UUID, intent: Intent, next_action: NextAction | None, *, erase_token: bool
+    db: Connection, org_id: UUID, intent: Intent, next_action: NextAction | None, *, settled: bool
 ) -> None:
-    """Stores an outcome."""
+    """Stores an outcome. What the app gave along is of no use any more once it is settled: the token, and the link back
+    into the app, which says whatever the app put there."""
     await execute(
         db,
         """
         update payment_intent
         set status = $3, provider_reference = $4, next_action = $5::jsonb, error_code = $6, attempts = $7,
-            next_check_at = $8, updated_at = $9, token = case when $10 then null else token end
+            next_check_at = $8, updated_at = $9, token = case when $10 then null else token end,
+            return_url = case when $10 then null else return_url end
         where org_id = $1 and id = $2
         """,
         org_id, intent.id, intent.status, intent.provider_reference, next_action, intent.error_code, intent.attempts,
-        intent.next_check_at, intent.updated_at, erase_token,
+        intent.next_check_at, intent.updated_at, settled,
     )  # fmt: skip
+
+
+async def forget_links(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -> int:
+    """Erases the links into apps that settled payments of these orders keep from before they were erased at once."""
+    return await execute(
+        db,
+        """
+        update payment_intent set return_url = null
+        where org_id = $1 and order_id = any($2::uuid[]) and return_url is not null
+          and status in ('succeeded', 'failed', 'cancelled')
+        """,
+        org_id,
+        order_ids,
+    )
 
 
 class IntentState(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ SEALED = "a contact only, encrypted with the master secret; leaves whole with it
 JOB = "deleted when the job is done; what is personal in it is encrypted with the master secret"
 DEVICE = "deleted with the session, and with the person"
 STAFF = "KEPT: whoever acted for the organisation, for as long as what they did is kept (commercial law)"
+SETTLED = "erased when the payment is settled; an older link back into an app after the visit, and with the person"
 MONEY = "KEPT: records of payments for the tax law's time; names nobody"
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -40,7 +41,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "pass": {"kid": NOT, "code": NOT},
     "payment_intent": {
         **dict.fromkeys(("currency", "provider", "status", "provider_reference", "error_code"), MONEY),
-        **dict.fromkeys(("token", "return_url", "next_action", "token_digest"), NOT),
+        "token": SETTLED, "return_url": SETTLED, "next_action": SETTLED, "token_digest": NOT,
     },
     "place": dict.fromkeys(("code", "name", "name_folded", "words", "time_zone", "address"), NOT),
     "product": dict.fromkeys(("code", "kind", "words"), NOT),

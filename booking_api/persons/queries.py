@@ -151,7 +151,7 @@ async def list_scans(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], 
         db,
         KnownScan,
         """
-        select s.item_id, s.scanned_at, s.gate, s.direction, s.verdict, s.override_reason
+        select s.item_id, s.scanned_at, s.gate, s.direction, s.verdict, nullif(s.override_reason, '') as override_reason
         from item i join scan s on s.org_id = $1 and s.item_id = i.id
         where i.org_id = $1 and i.booking_id = any($2::uuid[]) order by s.scanned_at limit $3
         """,
@@ -196,11 +196,13 @@ async def erase_feedback(
 
 
 async def erase_scans(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> int:
+    """What was typed and answered; that there was an override stays, as an empty text."""
     return await execute(
         db,
         """
-        update scan set override_reason = null, answer = ''::bytea
-        where org_id = $1 and (override_reason is not null or answer <> ''::bytea) and item_id in (
+        update scan set answer = ''::bytea,
+          override_reason = case when override_reason is not null then '' end
+        where org_id = $1 and (override_reason <> '' or answer <> ''::bytea) and item_id in (
           select i.id from item i where i.org_id = $1 and i.booking_id = any($2::uuid[])
         )
         """,
@@ -213,8 +215,8 @@ async def erase_archived_scans(db: Connection, org_id: UUID, booking_ids: Sequen
     return await execute(
         db,
         """
-        update scan_archive set override_reason = null
-        where org_id = $1 and override_reason is not null and item_id in (
+        update scan_archive set override_reason = ''
+        where org_id = $1 and override_reason <> '' and item_id in (
           select i.id from item i where i.org_id = $1 and i.booking_id = any($2::uuid[])
         )
         """,

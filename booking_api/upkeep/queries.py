@@ -294,7 +294,8 @@ async def suspects_passes(db: Connection, limit: int) -> list[Suspect]:
 
 
 async def suspects_inside(db: Connection, limit: int) -> list[Suspect]:
-    """People who are inside with something cancelled, though neither the cancellation nor an override says so."""
+    """People who are inside with something cancelled, though neither the cancellation nor an override says so. Of an
+    override whose reason was erased an empty one is left; of what has left the archive nobody knows any more."""
     return await fetch_all(
         db,
         Suspect,
@@ -306,14 +307,15 @@ async def suspects_inside(db: Connection, limit: int) -> list[Suspect]:
         from attendance a
         left join item i on i.org_id = a.org_id and i.id = a.item_id
         left join booking b on b.org_id = i.org_id and b.id = i.booking_id
-        left join scan l on l.org_id = a.org_id and l.nonce = a.last_scan_nonce
         where a.inside
           and (i.id is null or i.status = 'cancelled' or b.status <> 'confirmed')
           and i.after_admission is null
-          and l.override_reason is null
-          and not exists (
+          and exists (
+            select from scan l
+            where l.org_id = a.org_id and l.nonce = a.last_scan_nonce and l.override_reason is null
+            union all
             select from scan_archive o
-            where o.org_id = a.org_id and o.nonce = a.last_scan_nonce and o.override_reason is not null
+            where o.org_id = a.org_id and o.nonce = a.last_scan_nonce and o.override_reason is null
           )
         order by a.org_id, a.item_id limit $1
         """,

@@ -1,6 +1,7 @@
 """Who was admitted: what of a booking may still be done by whom, and that no place of somebody inside is sold again."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,11 +11,12 @@ import pytest
 from booking_api.bookings.operations import cancel as cancelling
 from booking_api.bookings.operations.facts import load_order
 from booking_api.bookings.schemas import Cancellation
+from booking_api.checkin import jobs as checkin_jobs
 from booking_api.checkin.operations import scan as scanning
 from booking_api.checkin.schemas import NewScan, ScanOverride
 from booking_api.core.context import Caller
 from booking_api.upkeep import queries as doctor
-from tests.bookings.journey import confirm, hold, owner_of, party, taken, visit
+from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, taken, visit
 from tests.world import Headers, World
 
 REASON = {"reason": "Taken ill on board"}
@@ -322,3 +324,31 @@ async def test_the_doctor_notices(api, world: World, damage, check):
     async with world.runtime.pool.acquire() as db:
         await db.execute(damage, UUID(done["id"]))
         assert await getattr(doctor, check.removesuffix("_by_pass"))(db, 9) != []
+
+
+@pytest.mark.parametrize("erased", ["after its time", "with the person", "in the archive"])
+async def test_an_override_stays_recorded_when_what_was_typed_is_erased(api, world: World, erased: str):
+    done, owner = await confirmed(api, world, party(world, "adult"))
+    code = done["items"][0]["pass"]["code"]
+    assert (await cancel(api, owner, done)).status_code == 200
+    scan = {"code": code, "nonce": str(uuid4()), "override": {"reason": f"{CONTACT['name']} is with the captain"}}
+    answer = (await api.post("/v1/scans", json=scan, headers=world.manager)).json()
+    assert (answer["admit"], answer["overridden"]) == (True, "cancelled"), answer
+    await healthy(world)
+    long_ago = datetime.now(UTC) - timedelta(days=500)
+    async with world.runtime.pool.acquire() as db:
+        await db.execute("update organisation set retention_days = 3")
+        await db.execute("update scan set received_at = $1, scanned_at = $1", long_ago)
+        await db.execute("update booking set visit_ends_at = $1", long_ago)
+    if erased == "in the archive":
+        await checkin_jobs.archive_scans(world.runtime)
+    if erased == "with the person":
+        body = {"email": CONTACT["email"]}
+        assert (await api.post("/v1/persons/erase", json=body, headers=world.owner)).json()["scans"] == 1
+    else:
+        assert await checkin_jobs.erase_reasons(world.runtime) == 1
+    assert await checkin_jobs.erase_reasons(world.runtime) == 0
+    async with world.runtime.pool.acquire() as db:
+        for table in ("scan", "scan_archive"):
+            assert CONTACT["name"] not in str([dict(row) for row in await db.fetch(f"select * from {table}")])
+    await healthy(world)

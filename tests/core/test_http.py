@@ -3,7 +3,7 @@
 import datetime as dt
 import enum
 import json
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import brotli
@@ -69,8 +69,13 @@ async def test_an_answer_is_compressed_for_whoever_accepts_it(api, world, accept
 async def test_an_answer_carries_the_id_that_was_given_or_a_new_one(api):
     answer = await api.get("/healthz", headers={"X-Request-Id": "phone-0001"})
     assert answer.headers["x-request-id"] == "phone-0001"
-    for given in ("short", "not one\\x00", "x" * 65):
-        made = (await api.get("/healthz", headers={"X-Request-Id": given})).headers["x-request-id"]
+    for given in (str(uuid4()), uuid4().hex, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "00-4bf92f3577b34da6a3ce929d0e0e4736-01"):
+        assert (await api.get("/healthz", headers={"X-Request-Id": given})).headers["x-request-id"] == given
+    for given in (
+        "short", "not one\\x00", "x1" * 33, "Ada-Lovelace", "ada_lovelace", "493012345678", "0170-5550-123",
+        "tel-0170-555-0123", "ada@example.org", "4111111111111111", "\u00e4da-lovelace-1", "a1b2c3d4\t",
+    ):  # fmt: skip
+        made = (await api.get("/healthz", headers={"X-Request-Id": given.encode()})).headers["x-request-id"]
         assert UUID(made).version == 7
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-type"] == "application/json"

@@ -1,5 +1,6 @@
 """API keys, and how verified credentials are trusted and forgotten."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -8,8 +9,10 @@ import pytest
 
 from booking_api.core.errors import TokenRevoked
 from booking_api.core.ids import new_id
+from booking_api.core.settings import Settings
 from booking_api.identity import authentication, operations, tokens
 from booking_api.identity.schemas import SCOPES
+from booking_api.lifetime import open_runtime
 from tests.world import bearer, build_world
 
 NEW = {"kind": "secret", "name": "Warehouse", "scopes": ["catalog:read"]}
@@ -220,3 +223,38 @@ class TestTrusted:
         async with runtime.pool.acquire() as db:
             await db.execute("update api_key set revoked_at = now()")
         assert await authentication.verify(runtime, key) == first
+
+
+class TestMany:
+    """All phones share a key, and ask at once when it was trusted for long enough."""
+
+    async def test_requests_of_one_key_share_their_look_ups(self, api, world, monkeypatch):
+        looked_up = []
+        find = authentication.queries.find_keys_with_organisation
+
+        async def counting(db, org_ids, hashes):
+            looked_up.append(len(hashes))
+            return await find(db, org_ids, hashes)
+
+        monkeypatch.setattr(authentication.queries, "find_keys_with_organisation", counting)
+        answers = await asyncio.gather(*(api.get("/v1/places", headers=world.app) for _ in range(120)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(looked_up) < 20
+
+    async def test_who_is_removed_by_one_process_is_out_on_the_others_too(self, api, world, settings):
+        """Each process trusts what it has verified, by default for a moment that nobody notices."""
+        assert Settings().credential_cache_seconds <= 0.25
+        new = {"name": "Ben", "email": "ben@example.org", "role": "manager"}
+        member = (await api.post("/v1/staff", json=new, headers=world.owner)).json()
+        key = (await make(api, world.owner, scopes=["catalog:read"])).json()
+        trusting = msgspec.structs.replace(settings, credential_cache_seconds=0.25)
+        async with open_runtime(trusting) as elsewhere:
+            credentials = (member["access_token"], key["key"])
+            for credential in credentials:
+                await authentication.verify(elsewhere, credential)
+            await api.delete(f"/v1/staff/{member['id']}", headers=world.owner)
+            await api.delete(f"/v1/keys/{key['id']}", headers=world.owner)
+            await asyncio.sleep(0.3)
+            for credential in credentials:
+                with pytest.raises(TokenRevoked):
+                    await authentication.verify(elsewhere, credential)

@@ -88,6 +88,7 @@ async def test_over_many_requests_nobody_is_named_and_nothing_secret_is_told(log
         EMAIL,
         PHONE,
         PHONE.replace(" ", ""),
+        PHONE.replace(" ", "").lstrip("+"),
         CODE,
         *CONTACT.values(),
         "Passenger 1",
@@ -123,6 +124,8 @@ async def test_over_many_requests_nobody_is_named_and_nothing_secret_is_told(log
     for headers in (
         {"Authorization": f"Bearer {EMAIL}"},
         {"X-Request-Id": EMAIL, "User-Agent": NAME, "Referer": f"https://x/?{EMAIL}"},
+        {"X-Request-Id": NAME.replace(" ", "-"), "Journey-Id": EMAIL, "X-Forwarded-For": EMAIL, "Origin": EMAIL},
+        {"X-Request-Id": PHONE.replace(" ", "").lstrip("+"), "Cookie": EMAIL, "Idempotency-Key": f"{EMAIL} {PHONE}"},
     ):
         await api.get(f"/v1/bookings/{uuid4()}", headers=headers)
     await api.get("/v1/" + EMAIL, headers=world.owner)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
@@ -13,9 +13,12 @@ import pytest
 from booking_api.bookings import jobs as bookings
 from booking_api.checkin import jobs as checkin
 from booking_api.core.ids import new_id
+from booking_api.core.money import Money
 from booking_api.identity import jobs as identity
 from booking_api.identity import notifier
 from booking_api.identity.notifier import Message
+from booking_api.payments import operations as payments
+from booking_api.payments.schemas import Outcome
 from booking_api.persons.declared import COLUMNS
 from booking_api.upkeep import jobs as upkeep
 from tests.bookings.journey import confirm, hold, owner_of, visit
@@ -213,6 +216,48 @@ async def test_what_was_answered_to_others_is_erased_and_done_no_second_time(api
 async def customer_of(world, booking):
     async with world.runtime.pool.acquire() as db:
         return await db.fetchval("select customer_id from booking where id = $1", booking["id"])
+
+
+LINK = "https://app.example/paid?for=wilhelmina.quixote@example.org"
+
+
+async def pay_back_into(world, booking, status="succeeded"):
+    """A payment of a booking whose app put a person into the link by which its bank leads back."""
+    amount = Money(1990, "EUR")
+    async with world.runtime.pool.acquire() as db, db.transaction():
+        ctx = world.context(db)
+        intent = await payments.open_intent(ctx, UUID(booking["order_id"]), amount, "test", "tok_ok", LINK)
+        paid = Outcome(status=status, charged=amount if status == "succeeded" else None)
+        await payments.record_outcome(db, ctx.org_id, intent.id, paid, ctx.now)
+    return intent.id
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+async def test_a_link_back_into_an_app_goes_when_the_payment_is_settled(api, world, status):
+    booking, _ = await plant(api, world)
+    world.runtime.settings = msgspec.structs.replace(world.runtime.settings, test_provider_url="http://127.0.0.1:9")
+    await pay_back_into(world, booking, "processing")
+    assert await where(world) == PLANTED | {"payment_intent"}
+    async with world.runtime.pool.acquire() as db:
+        await db.execute("delete from payment_intent")
+    await pay_back_into(world, booking, status)
+    assert await where(world) == PLANTED
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_link_from_before_that_goes_with_the_person(api, world, asked):
+    booking, _ = await plant(api, world)
+    world.runtime.settings = msgspec.structs.replace(world.runtime.settings, test_provider_url="http://127.0.0.1:9")
+    intent_id = await pay_back_into(world, booking)
+    async with world.runtime.pool.acquire() as db:
+        await db.execute("update payment_intent set return_url = $1 where id = $2", LINK, intent_id)
+        await db.execute("update organisation set retention_days = 1")
+    await visits_are_over(world, days=2)
+    if asked:
+        await api.post("/v1/persons/erase", json={"email": EMAIL}, headers=world.owner)
+    else:
+        await bookings.apply_retention(world.runtime)
+    assert "payment_intent" not in await where(world)
 
 
 async def test_after_the_organisations_own_time_nobody_is_left_without_anybody_asking(api, world):

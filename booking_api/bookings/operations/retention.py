@@ -17,6 +17,7 @@ from booking_api.bookings.schemas import BookingRow
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.identity import operations as identity
+from booking_api.payments import queries as payment_queries
 
 
 class Erasure(NamedTuple):
@@ -45,7 +46,9 @@ async def erase(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: 
     # The names of those that were erased before as well: a person is nowhere, whatever came after.
     await retention_queries.erase_items(db, org_id, booking_ids)
     customers = {row.customer_id for row in erased}
-    await retention_queries.raise_orders(db, org_id, sorted({row.order_id for row in erased}))
+    orders = sorted({row.order_id for row in erased})
+    await retention_queries.raise_orders(db, org_id, orders)
+    await payment_queries.forget_links(db, org_id, orders)
     idle = await retention_queries.list_idle_customers(db, org_id, sorted(customers))
     forgotten = await identity.forget_contacts(db, org_id, [row.customer_id for row in idle], now)
     await identity.narrow_sessions(db, org_id, customers, now)
