@@ -51,6 +51,10 @@ def test_a_new_time_is_to_be_agreed_before_all():
     ]  # fmt: skip
 
 
+def test_a_time_is_agreed_unless_it_is_said_to_have_moved():
+    assert details.missing_details(booking_of(contact=ADA), [], TOWER) == []
+
+
 @pytest.mark.parametrize(
     ("contact", "pointers"),
     [

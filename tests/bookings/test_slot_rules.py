@@ -116,6 +116,17 @@ def test_until_when_customers_choose(kind: str, agreed: timedelta, new: timedelt
     assert decide_by(kind, NOW + agreed, NOW + new, NOW) == NOW + expected
 
 
+def test_customers_have_a_week_and_a_day_at_least():
+    assert decide_by("moved", NOW + 20 * DAY, NOW + 30 * DAY, NOW) == NOW + 7 * DAY
+    assert decide_by("cancelled", NOW + 20 * DAY, NOW + 20 * DAY, NOW) == NOW + 7 * DAY
+    assert decide_by("cancelled", NOW, NOW, NOW) == decide_by("moved", NOW, NOW, NOW) == NOW + DAY
+
+
+def test_what_is_news_is_not_agreed():
+    assert NO_NEWS == News(None, None, is_agreed=False)
+    assert news_of(booking_of(), moved(5 * HOUR), LATER, EARLIER, NOW).is_agreed is False
+
+
 minutes = st.integers(-60 * 24 * 30, 60 * 24 * 30).map(lambda n: n * MINUTE)
 
 
