@@ -123,7 +123,7 @@ def test_customers_have_a_week_and_a_day_at_least():
 
 
 def test_what_is_news_is_not_agreed():
-    assert NO_NEWS == News(None, None, is_agreed=False)
+    assert News(None, None, is_agreed=False) == NO_NEWS
     assert news_of(booking_of(), moved(5 * HOUR), LATER, EARLIER, NOW).is_agreed is False
 
 
