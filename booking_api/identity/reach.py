@@ -51,11 +51,12 @@ def matches(vault: Vault, org: Organisation, digest: bytes, email: str | None, p
 
 def same_addresses(before: tuple[str | None, str | None], after: tuple[str | None, str | None]) -> bool:
     """Whether a contact (e-mail, phone) can be reached under every address under which it could be before."""
-    kinds: tuple[AddressKind, AddressKind] = ("email", "phone")
-    return all(
-        not old or (new is not None and canonical(kind, old, None) == canonical(kind, new, None))
-        for kind, old, new in zip(kinds, before, after, strict=True)
-    )
+
+    def is_kept(kind: AddressKind, old: str | None, new: str | None) -> bool:
+        return not old or (new is not None and canonical(kind, old, None) == canonical(kind, new, None))
+
+    (old_email, old_phone), (new_email, new_phone) = before, after
+    return is_kept("email", old_email, new_email) and is_kept("phone", old_phone, new_phone)
 
 
 def reaches(ctx: Context, booking_id: UUID, session_id: UUID | None, email: str | None, phone: str | None) -> bool:

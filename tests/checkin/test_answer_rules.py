@@ -248,3 +248,4 @@ def test_a_booking_that_is_looked_up_says_what_is_due(more: dict[str, Any], paid
         paid, Money(due, "EUR") if due else None, ["settle"] if due else [],
     )  # fmt: skip
     assert ([item.id.int for item in found.items], found.checked_in) == ([1, 9], 1)
+    assert len(answers.lookup_booking([row(**more)], TOWER, NOW, ["en"]).items) == 1

@@ -81,6 +81,18 @@ def test_success_for_another_amount_is_not_believed(charged):
     assert (believed.status, believed.answered, believed.error_code) == ("processing", False, "amount_mismatch")
 
 
+@pytest.mark.parametrize(
+    ("status", "charged"),
+    [
+        ("succeeded", None), ("succeeded", Money(1990, "EUR")), ("failed", None), ("failed", Money(1, "EUR")),
+        ("processing", Money(1990, "USD")),
+    ],
+)  # fmt: skip
+def test_what_is_believed_as_it_is_said(status, charged):
+    said = Outcome(status=status, charged=charged)
+    assert rules.believe(make_intent(), said) is said
+
+
 @given(st.integers(0, 10_000), st.integers(-3600, 3600))
 def test_next_check_comes_and_is_bounded(attempts, seconds):
     give_up_at = NOW + timedelta(seconds=seconds)
@@ -173,6 +185,28 @@ def test_what_an_app_is_told(given, status, amount):
     assert (answer.error is not None) == (status == "failed")
 
 
+def test_an_app_is_offered_the_methods_there_are():
+    methods = rules.describe_methods(["test", "on_site", "other"], "de")
+    assert [(one.method, one.title, one.needs) for one in methods] == [
+        ("test", "Testkarte", ["token"]), ("on_site", "Vor Ort bezahlen", []), ("other", "other", ["token"]),
+    ]  # fmt: skip
+    assert rules.payment_answer(due_now=EUR, methods=methods).methods == methods
+    assert rules.payment_answer(due_now=EUR).methods == []
+
+
+def test_how_much_is_back_already():
+    def refunded(*refunds: RefundFact, cancelled: bool = False) -> Money | None:
+        return rules.payment_answer(due_now=EUR, intent=PAID, refunds=refunds, cancelled=cancelled).refunded
+
+    assert refunded() is None
+    assert refunded(back(990, "created")) is None
+    assert refunded(back(990, "failed")) is None
+    assert refunded(back(990, "created"), back(1, "succeeded")) == Money(1, "EUR")
+    assert refunded(back(990, "failed"), back(100, "settled")) == Money(100, "EUR")
+    assert refunded(back(1990, "succeeded")) == EUR
+    assert refunded(back(990, "succeeded")) == refunded(back(990, "settled"), cancelled=True) == Money(990, "EUR")
+
+
 def test_the_pauses_between_questions():
     waited = [rules.pause(attempts).total_seconds() for attempts in range(8)]
     assert waited == [2, 2, 4, 8, 16, 32, 60, 60]
@@ -183,6 +217,8 @@ def test_the_pauses_between_questions():
     assert rules.pause(10**6, 10**9).total_seconds() == 2 * 2**20
     # Whoever opened an intent has asked its provider by then.
     assert rules.FIRST_CHECK_SECONDS == 15
+    # A provider that said nothing of a refund isn't asked at once, nor is it forgotten.
+    assert timedelta(minutes=10) == rules.SAID_NOTHING
 
 
 def test_a_question_is_not_put_off_beyond_the_last_moment():
