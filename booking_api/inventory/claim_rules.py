@@ -50,7 +50,7 @@ def choose_seats(rows: Sequence[Sequence[str]], taken: frozenset[str], party: in
             if len(run) == party:
                 return run
     for span in range(2, len(rows)):
-        for first in range(len(rows) - span + 1):
+        for first in range(len(rows)):
             together = [seat for row in free_rows[first : first + span] for seat in row]
             if len(together) >= party:
                 return together[:party]

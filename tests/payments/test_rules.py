@@ -194,6 +194,20 @@ def test_an_app_is_offered_the_methods_there_are():
     assert rules.payment_answer(due_now=EUR).methods == []
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "told"),
+    [
+        ("failed", "card_declined", "card_declined"),
+        ("cancelled", None, "cancelled"),
+        ("cancelled", "timeout", "timeout"),
+    ],
+)
+def test_why_a_payment_failed(status: IntentStatus, said: str | None, told: str):
+    error = rules.payment_answer(due_now=EUR, intent=make_intent(status, error_code=said)).error
+    assert error is not None
+    assert error.code == told
+
+
 def test_how_much_is_back_already():
     def refunded(*refunds: RefundFact, cancelled: bool = False) -> Money | None:
         return rules.payment_answer(due_now=EUR, intent=PAID, refunds=refunds, cancelled=cancelled).refunded
