@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_api.core.text.cleaning import clean_line, clean_text, count_characters, is_visible
+from booking_api.core.text.fields import line
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 ASTRONAUT = "\U0001f469\U0001f3fd\u200d\U0001f680"
@@ -151,6 +152,12 @@ def test_a_text_keeps_its_lines():
 )  # fmt: skip
 def test_lengths_are_what_people_see(text, count):
     assert count_characters(text) == count
+
+
+def test_marks_heaped_upon_a_letter_are_bounded():
+    skins = "\u200d".join(f"{person}\U0001f3fd" for person in "\U0001f468\U0001f469\U0001f467\U0001f466")
+    assert count_characters(skins) == 1
+    assert (len(skins), line(1).max_length, line(200).max_length) == (11, 12, 2400)
 
 
 @given(st.text())
