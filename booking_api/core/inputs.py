@@ -21,6 +21,8 @@ from booking_api.core.replies import JSON, runtime_of
 from booking_api.core.text.fields import Unfit, apply_rules
 
 BODIES = PerProcess(Patience)
+LONG_BYTES = 16 * 1024
+"""Longer bodies whose texts aren't ASCII are treated off the event loop."""
 T = TypeVar("T")
 Query = TypeVar("Query", bound=msgspec.Struct)
 
@@ -108,6 +110,10 @@ async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional:
         raise invalid("", describe_malformed(str(error))) from None
     if b"\\u0000" in raw and _NUL.search(raw):
         raise invalid("", "A string contains the character NUL, which no text here may.")
+    if len(raw) > LONG_BYTES and not (raw.isascii() and b"\\u" not in raw):
+        # Whatever can be heaped upon a body of the greatest length takes a second to clean: others go on meanwhile.
+        loop, threads = asyncio.get_running_loop(), runtime_of(request).threads
+        return await loop.run_in_executor(threads, _treated, request, value, into)
     return _treated(request, value, into)
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import json
+import threading
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -12,12 +13,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from booking_api.app import MAX_BODY_BYTES
-from booking_api.core import log
+from booking_api.core import inputs, log
 from booking_api.core.cache import BoundedCache
 from booking_api.core.headers import header, url_of_host
 from booking_api.core.ids import CROCKFORD, id_of_bytes, new_code, new_id, read_code
 from booking_api.core.limits import Limiter, Policy
 from booking_api.core.rows import read_rows
+from booking_api.core.text import fields
 from booking_api.core.texts import languages_of
 from tests.bookings.journey import party
 
@@ -42,6 +44,39 @@ async def test_a_body_beyond_the_limit_is_refused(api, world, announced):
     headers = {**world.app, "Content-Type": "application/json"}
     refused = await api.post("/v1/bookings", content=body if announced else pieces(body, 60_000), headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+
+
+def heaps(what: str, count: int) -> dict[str, str]:
+    return {f"q{n}": what * (12_000 // len(what)) for n in range(count)}
+
+
+@pytest.mark.parametrize(
+    "what", ["e" + "\u0301" * 59, "\u200d\u0301\ufe0f\u200c", "\U0001f468\u200d", "\U0001f3f4\U000e0061\U000e007f"]
+)
+@pytest.mark.parametrize("escaped", [True, False])
+async def test_a_body_full_of_marks_keeps_nobody_waiting(api, world, monkeypatch, what, escaped):
+    """Cleaning it takes long, and so it isn't done where everybody else is answered."""
+    cleaned_in: list[str] = []
+
+    def note(*args):
+        cleaned_in.append(threading.current_thread().name)
+        return fields.apply_rules(*args)
+
+    monkeypatch.setattr(inputs, "apply_rules", note)
+    wish = {**party(world, "adult", option="flex"), "answers": heaps(what, 1)}
+    body = json.dumps(wish, ensure_ascii=escaped).encode()
+    answer = await api.post("/v1/bookings", content=body, headers={**world.app, "Content-Type": "application/json"})
+    assert answer.status_code in {400, 422}, answer.text
+    assert answer.json()["errors"][0]["pointer"].startswith("/answers/q")
+    assert [name.startswith("off-loop") for name in cleaned_in[:1]] == [True]
+    await hold_plain(api, world)
+    assert cleaned_in[-1] == threading.main_thread().name
+
+
+async def hold_plain(api, world):
+    wish = party(world, "adult", option="flex")
+    wish["items"][0]["name"] = "José"
+    assert (await api.post("/v1/bookings", json=wish, headers=world.app)).status_code == 201
 
 
 # answers ----------------------------------------------------------------------------------------------------------
