@@ -18,6 +18,9 @@ from booking_api.core.text.cleaning import clean_line
 WORDS: Final = 32
 """Of a text with more words the first ones count."""
 WORD_LENGTH: Final = 64
+LONGEST: Final = 600
+"""Of a text with more code points the first ones count: three for each character that people see in the longest name.
+More are marks heaped on letters, which would keep the slots of their bookings locked while they are looked at."""
 SUFFIXES: Final = 16
 """How many of the later characters of a word without blanks, such as 王小明, can be asked for by themselves."""
 
@@ -57,7 +60,7 @@ def _groups(text: str, *, apostrophe: str = "\0") -> list[list[tuple[str, str]]]
     as in Jean-Luc or O'Brien, in one group. `apostrophe` stands for each: empty, it parts nothing."""
     if _is_plain(text):
         return [[(word[:WORD_LENGTH], word[:WORD_LENGTH])] for word in _ASCII_WORDS.findall(text.lower())[:WORDS]]
-    text = unicodedata.normalize("NFKD", _part(clean_line(text), apostrophe).casefold())
+    text = unicodedata.normalize("NFKD", _part(clean_line(text[:LONGEST]), apostrophe).casefold())
     text = unicodedata.normalize("NFKD", text.casefold())
     found: list[list[tuple[str, str]]] = []
     for chunk in text.split():

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from booking_api.core.text import folding
 from booking_api.core.text.cleaning import clean_line
 from booking_api.core.text.folding import (
     WORD_LENGTH,
@@ -141,6 +142,15 @@ def test_folding_never_fails_and_takes_cleaned_text_for_the_same(text):
         assert not set(word) & set(" '\\\0\t\n")
         assert len(word) <= WORD_LENGTH
     assert search_words(clean_line(text)) == search_words(text)
+
+
+def test_what_is_heaped_on_letters_is_not_looked_at_for_ever():
+    heap = "Zoe\u0301 " + "a" + "\u0301" * 2_000 + " Quixote"
+    assert search_words(heap) == search_words(heap[: folding.LONGEST])
+    assert finds("zoe", heap)
+    name = " ".join(["Nguyễn"] * 28)  # As long as a name may be.
+    assert len(name) < folding.LONGEST
+    assert finds("nguyen", name)
 
 
 @given(st.text(min_size=1))
