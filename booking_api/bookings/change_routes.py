@@ -37,7 +37,7 @@ from booking_api.bookings.schemas import (
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound, VersionConflict
 from booking_api.core.http import Access, endpoint
-from booking_api.core.replies import Reply, expected_version, send, version_etag
+from booking_api.core.replies import Reply, expected_versions, send, version_etag
 from booking_api.core.transactions import writing
 from booking_api.inventory.operations import SeatTaken
 
@@ -104,7 +104,9 @@ async def get_booking(ctx: Context, booking_id: UUID) -> Reply:
     "PATCH", "/v1/bookings/{booking_id:uuid}", tag=TAG, access=OWNER, answers={200: Booking},
     errors=(NotFound, VersionConflict, HoldExpired, NotChangeable, AlreadyUsed, SeatTaken, Conflict), conditional=True,
 )  # fmt: skip
-async def edit_booking(ctx: Context, booking_id: UUID, body: BookingEdit, expected_version: int | None) -> Reply:
+async def edit_booking(
+    ctx: Context, booking_id: UUID, body: BookingEdit, expected_versions: frozenset[int] | None
+) -> Reply:
     """Change details of a booking.
 
     Absent means untouched, null clears. Items match by id. Save piece by piece, so that an interrupted customer
@@ -112,17 +114,17 @@ async def edit_booking(ctx: Context, booking_id: UUID, body: BookingEdit, expect
     """
     facts = await load_order_of(ctx, booking_id, lock=True)
     booking = facts.booking(booking_id)
-    await editing.edit(ctx, facts, booking, body, expected_version)
+    await editing.edit(ctx, facts, booking, body, expected_versions)
     return versioned(await present_booking(booking_id)(ctx, facts))
 
 
-def _seen(expected_version: int | None, booking_id: UUID | None = None) -> Seen | None:
+def _seen(expected_versions: frozenset[int] | None, booking_id: UUID | None = None) -> Seen | None:
     """What `If-Match` says that the caller has seen, of the order or of a booking."""
-    return None if expected_version is None else Seen(expected_version, booking_id)
+    return None if expected_versions is None else Seen(expected_versions, booking_id)
 
 
 async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
-    seen = _seen(expected_version(request), booking_id)
+    seen = _seen(expected_versions(request), booking_id)
     async with offering_alternatives(request), writing(request) as ctx:
         facts = await lock_whole(ctx, order_id, booking_id)
         await editing.extend(ctx, facts, seen)
@@ -158,14 +160,16 @@ async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[byte
     "POST", "/v1/orders/{order_id:uuid}/cancel", tag=TAG, access=OWNER, body_optional=True, answers={200: Order},
     errors=(NotFound, NotCancellable, PriceChanged, VersionConflict), conditional=True,
 )  # fmt: skip
-async def cancel_order(ctx: Context, order_id: UUID, body: Cancellation, expected_version: int | None) -> Reply:
+async def cancel_order(
+    ctx: Context, order_id: UUID, body: Cancellation, expected_versions: frozenset[int] | None
+) -> Reply:
     """Cancel an order: held, being paid, or confirmed.
 
     Places are back at once, passes are revoked, and what `cancellation` said is refunded: `payment` says how far that
     is. An open payment is called off; what it brings all the same goes back. Repeating it is 200.
     """
     facts = await load_order(ctx, order_id, lock=True)
-    await cancelling.cancel(ctx, facts, body, seen=_seen(expected_version))
+    await cancelling.cancel(ctx, facts, body, seen=_seen(expected_versions))
     return versioned(await present_order(ctx, facts))
 
 
@@ -174,14 +178,16 @@ async def cancel_order(ctx: Context, order_id: UUID, body: Cancellation, expecte
     answers={200: Booking}, errors=(NotFound, UseOrder, NotCancellable, PriceChanged, VersionConflict),
     conditional=True,
 )  # fmt: skip
-async def cancel_booking(ctx: Context, booking_id: UUID, body: Cancellation, expected_version: int | None) -> Reply:
+async def cancel_booking(
+    ctx: Context, booking_id: UUID, body: Cancellation, expected_versions: frozenset[int] | None
+) -> Reply:
     """Cancel one booking.
 
     In an order of several, a held booking and one that is being paid can't be cancelled by itself (409
     `use_order`), a confirmed one can.
     """
     facts = await load_order_of(ctx, booking_id, lock=True)
-    seen = _seen(expected_version, booking_id)
+    seen = _seen(expected_versions, booking_id)
     await cancelling.cancel(ctx, facts, body, only=facts.booking(booking_id), seen=seen)
     return versioned(await present_booking(booking_id)(ctx, facts))
 

@@ -45,7 +45,7 @@ from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import new_id
 from booking_api.core.inputs import read_body
 from booking_api.core.problems import CONSTRAINTS, problem_reply
-from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
+from booking_api.core.replies import Reply, expected_versions, runtime_of, send, version_etag
 from booking_api.core.together import join
 from booking_api.core.transactions import reading, writing
 from booking_api.identity.limiting import client_address
@@ -261,7 +261,7 @@ def versioned(answer: Any) -> Reply:
 
 async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
     given = await read_body(request, Confirmation, optional=True)
-    expected = expected_version(request)
+    expected = expected_versions(request)
     seen = None if expected is None else Seen(expected, booking_id)
     if _needs_no_provider(given):
         together = ConfirmWish(order_id, booking_id, given, show, seen)

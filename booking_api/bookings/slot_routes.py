@@ -20,7 +20,7 @@ from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, Forbidden, NotFound, Unprocessable, VersionConflict
 from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_body
-from booking_api.core.replies import Reply, expected_version, runtime_of, send, version_etag
+from booking_api.core.replies import Reply, expected_versions, runtime_of, send, version_etag
 from booking_api.core.transactions import writing
 from booking_api.inventory.schemas import Availability, SlotChange
 from booking_api.inventory.search import show_slot
@@ -42,7 +42,7 @@ async def update_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Respons
     if nothing changed meanwhile; what would change nothing is answered before that is looked at.
     """
     change = await read_body(request, SlotChange)
-    expected = expected_version(request)
+    expected = expected_versions(request)
     async with writing(request) as ctx:
         if ctx.resumes is None:
             await change_slot(ctx, slot_id, change, expected)
@@ -62,13 +62,15 @@ async def update_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Respons
     "POST", "/v1/bookings/{booking_id:uuid}/slot-change", tag=TAG, access=OWNER, answers={200: Booking},
     errors=(NotFound, SlotChanged, Conflict, VersionConflict), conditional=True,
 )  # fmt: skip
-async def choose_about_slot(ctx: Context, booking_id: UUID, body: SlotChoice, expected_version: int | None) -> Reply:
+async def choose_about_slot(
+    ctx: Context, booking_id: UUID, body: SlotChoice, expected_versions: frozenset[int] | None
+) -> Reply:
     """Keep a booking whose slot moved.
 
     `slot_change` says what happened and what may be chosen. Its new time is agreed from then on, and the conditions
     hold again; repeating it is 200. Who wants the money back cancels the booking instead.
     """
-    seen = None if expected_version is None else Seen(expected_version, booking_id)
+    seen = None if expected_versions is None else Seen(expected_versions, booking_id)
     facts = await load_order_of(ctx, booking_id, lock=True)
     await keep(ctx, facts, facts.booking(booking_id), body.expected_starts_at, seen)
     return versioned(await present_booking(booking_id)(ctx, facts))

@@ -2,7 +2,7 @@
 
     async def edit_feedback(ctx: Context, feedback_id: UUID, body: FeedbackChange) -> Feedback
 
-`body` and `query` are read into the types that they are annotated with, `expected_version` from `If-Match`, everything
+`body` and `query` are read into the types that they are annotated with, `expected_versions` from `If-Match`, everything
 else from the path. A GET gets a context that only reads; everything else gets one in a transaction, which commits
 before the answer is sent. What should happen only after the commit is left with `ctx.after_commit`.
 """
@@ -15,7 +15,7 @@ from litestar import Request, Response
 
 from booking_api.core.context import Context
 from booking_api.core.inputs import read_body, read_query
-from booking_api.core.replies import Reply, body_etag, expected_version, send
+from booking_api.core.replies import Reply, body_etag, expected_versions, send
 from booking_api.core.transactions import reading, writing
 
 AnyRequest = Request[Any, Any, Any]
@@ -52,8 +52,8 @@ def of_request(
     whatever the function takes; it makes the secrets of an answer that is sent again."""
     parameters = dict(list(inspect.signature(function).parameters.items())[1:])
     body, query = type_of(function, "body"), type_of(function, "query")
-    versioned = "expected_version" in parameters
-    path = [one for name, one in parameters.items() if name not in {"body", "query", "expected_version"}]
+    versioned = "expected_versions" in parameters
+    path = [one for name, one in parameters.items() if name not in {"body", "query", "expected_versions"}]
 
     async def handle(request: AnyRequest, **given: Any) -> Response[bytes]:
         if body is not None:
@@ -61,7 +61,7 @@ def of_request(
         if query is not None:
             given["query"] = read_query(request, query)
         if versioned:
-            given["expected_version"] = expected_version(request)
+            given["expected_versions"] = expected_versions(request)
         if reads:
             async with reading(request) as ctx:
                 ctx.reply = _reply(await function(ctx, **given), status, tagged=conditional)

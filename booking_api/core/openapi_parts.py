@@ -41,8 +41,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "If-Match",
         "in": "header",
         "required": False,
-        "description": "The `ETag` of what you edit: 412 `version_conflict` when it has changed since.",
-        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,9}")$'},
+        "description": "The `ETag` of what you edit, or several: 412 `version_conflict` when it is none of these by now.",
+        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,9}"(, (W/)?"[0-9]{1,9}")*)$'},
         "example": '"7"',
     },
 }

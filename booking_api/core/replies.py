@@ -89,14 +89,29 @@ def version_etag(version: int) -> str:
     return f'"{version}"'
 
 
-def expected_version(request: Request[Any, Any, Any]) -> int | None:
-    """The version in `If-Match`, None where it is absent or `*`."""
+ENTITY_TAG = re.compile(r'[ \t]*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|$)')
+VERSION = re.compile(r"[1-9][0-9]{0,8}")
+
+
+def expected_versions(request: Request[Any, Any, Any]) -> frozenset[int] | None:
+    """The versions in `If-Match`, any of which will do; None where it is absent or `*`.
+
+    An ETag that isn't one of ours fits nothing. A weak one counts as what it was before a proxy that compresses
+    answers made it weak: a version is the same whatever its bytes. Raises `Invalid` for what is no list of ETags.
+    """
     given = header(request.scope, b"if-match")
-    if given is None or (given := given.strip()) == "*":
+    if given is None or given.strip() == "*":
         return None
-    if not re.fullmatch(r'(W/)?"\d{1,9}"', given):
-        raise invalid("/headers/If-Match", "This is not an ETag of this resource.")
-    return int(given.strip('W/"'))
+    versions, at = set[int](), 0
+    while True:
+        found = ENTITY_TAG.match(given, at)
+        if found is None:
+            raise invalid("/headers/If-Match", "This is not a list of ETags.")
+        if VERSION.fullmatch(found[1]):
+            versions.add(int(found[1]))
+        if not found[2]:
+            return frozenset(versions)
+        at = found.end()
 
 
 def send(request: Request[Any, Any, Any], ctx: Context) -> Response[bytes]:

@@ -80,7 +80,7 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
     return SavedSlots(len(new), len(changing), len(slots) - len(compared), refused)
 
 
-async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected: int | None) -> list[str]:
+async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected: frozenset[int] | None) -> list[str]:
     """Changes one slot; the names of what is another by now, none where it was so before. Safe beside any sale.
 
     The slot is locked before its quotas, as by who takes places. Publishes `slot.changed` exactly where something
@@ -96,7 +96,7 @@ async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected:
     after = rules.changed_slot(before, change, ctx.now)
     changed = rules.differences(before, after)
     if changed:
-        if expected is not None and expected != before.version:
+        if expected is not None and before.version not in expected:
             raise VersionConflict
         await _write_slot(ctx, before, after)
         news = Event(ctx.org_id, "slot.changed", slot_id, {"changed": changed}, ctx.now)

@@ -371,6 +371,31 @@ async def test_if_match_with_a_card_and_after_other_refusals(api, world: World, 
     assert (await api.post(url, headers={**stale, "If-Match": "seven"}, json=card)).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ('"1"', 200), ("*", 200), (" * ", 200), ('W/"1"', 200), ('"7", "1"', 200), ('"7","8",\tW/"1"', 200), ('"1" , "x,y"', 200),
+        ('"7"', 412), ('"7", "8"', 412), ('"one"', 412), ('""', 412), ('"01"', 412), ('"1.0"', 412), (f'"{"1" * 400}"', 412),
+        ("1", 400), ("", 400), (",", 400), ('"1",', 400), ('"1" "2"', 400), ('"1', 400), ('w/"1"', 400), ('*, "1"', 400),
+    ],
+)  # fmt: skip
+async def test_every_form_of_if_match(api, world: World, given: str, status: int):
+    """RFC 9110 §13.1.1: any one of a list will do, and an ETag that isn't ours fits nothing."""
+    held = await hold(api, world.app, visit(world, "adult"))
+    assert held["version"] == 1
+    url, headers = f"/v1/bookings/{held['id']}", {**owner_of(held), "If-Match": given}
+    change = await api.patch(url, headers=headers, json={"contact": CONTACT})
+    assert change.status_code == status, change.text
+    order = await api.post(f"/v1/orders/{held['order_id']}/cancel", headers=headers)
+    if status == 200 and "*" not in given:
+        assert order.json()["code"] == "version_conflict"
+    else:
+        assert order.status_code == status, order.text
+    slot_url, version = f"/v1/slots/{world.tower_slots[0]}", {"If-Match": given}
+    slot = await api.patch(slot_url, headers={**world.manager, **version}, json={"gate": "South"})
+    assert slot.status_code == status, slot.text
+
+
 async def test_an_orders_version_rises_with_any_of_its_bookings(api, world: World):
     wishes = [visit(world, "adult", slot=slot) for slot in world.tower_slots[:2]]
     made = await api.post("/v1/orders", json={"bookings": wishes}, headers=world.app)

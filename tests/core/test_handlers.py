@@ -41,14 +41,14 @@ async def _again(_ctx: Context, stored: bytes, note_id: UUID, body: NoteChange) 
 
 @endpoint("PATCH", "/v1/trial/{note_id:uuid}", tag="Operations", access=MANAGERS)
 async def edit_note(
-    ctx: Context, note_id: UUID, query: NoteQuery, body: NoteChange, expected_version: int | None
+    ctx: Context, note_id: UUID, query: NoteQuery, body: NoteChange, expected_versions: frozenset[int] | None
 ) -> Note:
     """Edit."""
     ctx.after_commit(lambda: COMMITTED.append(body.text))
     if body.text == "refuse":
         raise Conflict
     await ctx.db.execute("select 1")
-    return Note(f"{note_id} {body.text.upper() if query.loud else body.text}", expected_version)
+    return Note(f"{note_id} {body.text.upper() if query.loud else body.text}", max(expected_versions or {0}) or None)
 
 
 @endpoint("POST", "/v1/trial/{note_id:uuid}", tag="Operations", access=MANAGERS, answers={201: Note}, renew=_again)

@@ -28,7 +28,9 @@ from booking_api.inventory.schemas import SeatWish
 from booking_api.payments import operations as payments
 
 
-async def edit(ctx: Context, facts: Facts, booking: BookingRow, change: BookingEdit, expected: int | None) -> None:
+async def edit(
+    ctx: Context, facts: Facts, booking: BookingRow, change: BookingEdit, expected: frozenset[int] | None
+) -> None:
     """Changes details of a booking on hold or confirmed, for as long as the law allows it.
 
     What is as it was already changes nothing, whatever version the caller expects. No pass is issued anew, because

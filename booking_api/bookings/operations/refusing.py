@@ -200,9 +200,9 @@ def _crowded_out(facts: Facts) -> SoldOut:
 
 
 class Seen(NamedTuple):
-    """The version that a caller has seen, of an order or of one booking: `If-Match`."""
+    """The versions that a caller goes by, of an order or of one booking: `If-Match`."""
 
-    version: int
+    versions: frozenset[int]
     booking_id: UUID | None = None
 
 
@@ -212,5 +212,5 @@ def require_version(facts: Facts, seen: Seen | None) -> None:
     if seen is None:
         return
     version = facts.order.version if seen.booking_id is None else facts.booking(seen.booking_id).version
-    if seen.version != version:
+    if version not in seen.versions:
         raise VersionConflict
