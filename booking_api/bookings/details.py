@@ -13,12 +13,15 @@ from booking_api.core.text.folding import words_of
 
 
 def missing_details(
-    booking: BookingRow, items: Sequence[ItemRow], definition: ProductDefinition, *, is_moved: bool = False
-) -> list[Missing]:
-    """What must be given before the booking can be confirmed, payment aside. `is_moved`: the new time is to be agreed."""
+    booking: BookingRow, items: Sequence[ItemRow], definition: ProductDefinition, *, is_moved: bool = False,
+    of_several: bool = False,
+) -> list[Missing]:  # fmt: skip
+    """What must be given before the booking can be confirmed, payment aside. `is_moved`: the new time is to be agreed,
+    which confirming an order `of_several` bookings says slot by slot."""
     missing: list[Missing] = []
     if is_moved:
-        missing.append(Missing("/expected_starts_at", "agreement_required"))
+        pointer = "/expected_slots" if of_several else "/expected_starts_at"
+        missing.append(Missing(pointer, "agreement_required"))
     missing += missing_of_contact(booking.contact)
     for question in definition.questions:
         if question.required and question.per == "booking" and not _answered(booking.answers, question.code):

@@ -109,7 +109,9 @@ ENDED: frozenset[Condition] = frozenset({"gate_closed", "departed", "cancelled"}
 Asker = Literal["customer", "agent", "manager", "key", "system"]
 """For whom is asked. An app asks for the customer whom it makes; owners count as managers."""
 OrderVerb = Literal["extend", "confirm", "cancel"]
-BookingVerb = Literal["edit", "choose_seat", "extend", "confirm", "cancel", "keep", "resume", "show_pass"]
+BookingVerb = Literal[
+    "edit", "choose_seat", "extend", "confirm", "cancel", "keep", "resume", "show_pass", "settle_on_site"
+]  # fmt: skip
 ORDER_VERBS: tuple[OrderVerb, ...] = get_args(OrderVerb)
 BOOKING_VERBS: tuple[BookingVerb, ...] = get_args(BookingVerb)
 Code = Literal[
@@ -139,6 +141,8 @@ class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
     """Whether somebody of it was admitted, and that not undone."""
     seats_used: bool = False
     """Whether everybody of it who takes a seat was admitted."""
+    owing: bool = False
+    """Whether something of its price is to be paid on site still."""
 
 
 class OrderStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,6 +254,8 @@ def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStand
             return ALLOWED if booking.status in HOLDS_PLACES else _refused("conflict", booking.status)
         case "show_pass":
             return ALLOWED if booking.status == "confirmed" else _refused("conflict", booking.status)
+        case "settle_on_site":
+            return _settle_on_site(order.asker, booking)
 
 
 def judge_item(order: OrderStanding, *, admitted: bool) -> Verdict:
@@ -344,6 +350,17 @@ def _keep(booking: BookingStanding) -> Verdict:
             return _refused("conflict", "slot_cancelled")
         case None:
             return REPEATED if booking.kept else _refused("conflict", "nothing_to_decide")
+
+
+def _settle_on_site(asker: Asker, booking: BookingStanding) -> Verdict:
+    """Staff take what is due, also of who comes late, but nobody is charged for what the organiser called off."""
+    if asker == "customer":
+        return _refused("forbidden")
+    if booking.status != "confirmed":
+        return _refused("conflict", booking.status)
+    if booking.condition == "cancelled":
+        return _refused("conflict", "called_off")
+    return ALLOWED if booking.owing else _refused("conflict", "nothing_due")
 
 
 def _edit(booking: BookingStanding, *, is_seat: bool) -> Verdict:

@@ -175,7 +175,8 @@ class Missing(msgspec.Struct, frozen=True):
     """Something that must be given before the booking can be confirmed."""
 
     pointer: str
-    """JSON pointer into the booking, to be filled by PATCH or, for `/contact`, `/payment` and `/expected_starts_at`, by confirm."""
+    """JSON pointer into the booking, to be filled by PATCH or, for `/contact`, `/payment`, `/expected_starts_at` and, in an
+    order of several, `/expected_slots`, by confirm."""
     code: Annotated[
         str,
         Meta(
@@ -283,7 +284,9 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     slot_change: ChangeOfSlot | None = None
     available_actions: Annotated[
         list[str],
-        Meta(description="x-extensible-enum: edit, choose_seat, extend, confirm, cancel, keep, resume, show_pass"),
+        Meta(
+            description="x-extensible-enum: edit, choose_seat, extend, confirm, cancel, keep, resume, show_pass, and for staff settle_on_site"
+        ),
     ]
     feedback_prompt: FeedbackPrompt | None = None
 

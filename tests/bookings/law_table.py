@@ -6,7 +6,8 @@
 from booking_api.bookings.schemas import Status
 
 ROLES = ("customer", "agent", "manager")
-VERBS = ("extend", "confirm", "cancel", "edit", "choose_seat", "keep", "resume", "show_pass", "settle")
+COLUMNS = ("extend", "confirm", "cancel", "edit", "choose_seat", "keep", "resume", "show_pass", "settle")
+VERBS = (*COLUMNS, "settle_on_site")
 
 # Each cell is `ok`, `agree` (it is refused until the caller names the time, and then works), `repeat` (it is so
 # already, and answered as if it had just been done), `reason` (it is refused until the caller says why, and then works),
@@ -159,8 +160,17 @@ STEPS = {
 }  # fmt: skip
 
 
+STANDS = {"confirmed", "partly_admitted", "all_admitted"}
+"""What there is still something to be paid for at the counter, whatever became of its slot, unless it was called off."""
+
+
+def settled_on_site(condition: str, state: str) -> str:
+    staff = "ok" if state in STANDS and condition != "cancelled" else "conflict"
+    return f"customer=forbidden|agent={staff}|manager={staff}"
+
+
 def read_rows(condition: str) -> dict[str, dict[str, str]]:
-    rows = [row.split() for row in TABLE[condition]]
+    rows = [[*row.split(), settled_on_site(condition, row.split()[0])] for row in TABLE[condition]]
     return {row[0]: dict(zip(VERBS, row[1:], strict=True)) for row in rows}
 
 

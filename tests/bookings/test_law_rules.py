@@ -229,6 +229,21 @@ def test_seats_of_who_is_inside():
     assert rules.judge_item(of(inside, may_overrule=True), admitted=True) == ALLOWED
 
 
+def test_money_at_the_counter():
+    owing = one(owing=True)
+    for asker in ("agent", "manager", "key"):
+        assert ask("settle_on_site", owing, asker=asker) == ALLOWED
+        assert ask("settle_on_site", one(), asker=asker) == refused("conflict", "nothing_due")
+        for condition in CONDITIONS:
+            expected = refused("conflict", "called_off") if condition == "cancelled" else ALLOWED
+            assert ask("settle_on_site", one(condition=condition, owing=True), asker=asker) == expected
+        for status in set(STATUSES) - {"confirmed"}:
+            assert ask("settle_on_site", one(status, owing=True), asker=asker) == refused("conflict", status)
+    assert ask("settle_on_site", owing) == refused("forbidden")
+    assert "settle_on_site" not in rules.booking_actions(of(owing), owing)
+    assert rules.booking_actions(of(owing, asker="agent"), owing)[-1] == "settle_on_site"
+
+
 def test_who_has_to_say_why():
     assert rules.needs_reason(one(admitted=True))
     assert not rules.needs_reason(one())

@@ -25,6 +25,7 @@ FACTS = {
     "BookingStanding.moved": TABLE["moved"], "BookingStanding.undecided": TABLE["moved"],
     "BookingStanding.admitted": ADMITTED, "BookingStanding.seats_used": TABLE["open"], "OrderStanding.may_overrule": ROLES,
     "BookingStanding.kept": "test_what_was_kept_may_be_kept_again", "BookingStanding.seated": TABLE["begun"],
+    "BookingStanding.owing": "test_what_was_paid_is_not_taken_again",
     "OrderStanding.status": STATES, "OrderStanding.bookings": "test_orders_of_several", "OrderStanding.asker": ROLES,
     "OrderStanding.at_limit": "test_a_hold_at_its_limit",
 }  # fmt: skip
@@ -144,6 +145,17 @@ async def test_a_hold_at_its_limit(api: httpx.AsyncClient, world: World, provide
     assert "extend" not in shown["available_actions"]
     again = await walk.post(held, "extend", owner_of(held))
     assert (again.status_code, again.json()["version"]) == (200, shown["version"])
+
+
+async def test_what_was_paid_is_not_taken_again(api: httpx.AsyncClient, world: World, provider: Provider):
+    walk = Walk(api, world, provider, "open")
+    for paying in (False, True):
+        booking = await walk.bring_to("confirmed", await walk.open_slot(), paying=paying)
+        if not paying:
+            assert "settle_on_site" in (await walk.see(booking, world.agent))["available_actions"]
+            assert outcome_of(await walk.ask(booking, "settle_on_site", world.agent)) == "done"
+        assert "settle_on_site" not in (await walk.see(booking, world.agent))["available_actions"]
+        assert outcome_of(await walk.ask(booking, "settle_on_site", world.agent)) == "conflict"
 
 
 async def test_what_was_kept_may_be_kept_again(api: httpx.AsyncClient, world: World, provider: Provider):

@@ -118,6 +118,9 @@ class Walk:
                 return await self.post(booking, "slot-change", headers, {"choice": "keep"})
             case "resume":
                 return await self.post(booking, "resume-code", headers)
+            case "settle_on_site":
+                cash = {"method": "cash", "amount": booking["price"]["total"]}
+                return await self.post(booking, "payments", headers, cash)
             case _:
                 return await self.post(booking, verb, headers, why)
 

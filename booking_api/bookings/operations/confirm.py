@@ -5,7 +5,7 @@ and again from the webhook's and the reconciler's news, whichever comes first. S
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -123,19 +123,21 @@ def payment_to_supersede(ctx: Context, facts: Facts, wish: Confirmation, seen: S
 
 def _agree(facts: Facts, wish: Confirmation) -> None:
     """Notes the times that the caller agrees to, and with which of the slots those don't fit."""
-    named = {slot.slot_id: slot.starts_at for slot in wish.expected_slots or []}
+    named: dict[UUID, set[datetime]] = {}
+    for slot in wish.expected_slots or []:
+        named.setdefault(slot.slot_id, set()).add(slot.starts_at)
     if wish.expected_starts_at is not None:
         if facts.of_several:
             raise unprocessable("/expected_starts_at", "An order of several bookings needs `expected_slots`.")
-        named[facts.bookings[0].slot_id] = wish.expected_starts_at
+        named.setdefault(facts.bookings[0].slot_id, set()).add(wish.expected_starts_at)
     for position, slot in enumerate(wish.expected_slots or []):
         if slot.slot_id not in facts.slots:
             raise unprocessable(f"/expected_slots/{position}/slot_id", "No booking of the order is on this slot.")
     for booking in facts.bookings:
-        slot, expected = facts.slot(booking), named.get(booking.slot_id)
-        if expected is not None and expected != slot.starts_at:
+        slot, expected = facts.slot(booking), named.get(booking.slot_id, set())
+        if expected - {slot.starts_at}:
             facts.disputed.add(booking.id)
-        elif expected is not None and is_moved(booking, slot):
+        elif expected and is_moved(booking, slot):
             agree_to_slot(booking, slot)
             facts.agreed.append(booking)
 

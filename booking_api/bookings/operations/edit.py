@@ -21,7 +21,7 @@ from booking_api.bookings.refusals import HoldExpired
 from booking_api.bookings.rules import judge_booking, judge_item
 from booking_api.bookings.schemas import BookingEdit, BookingRow, Contact, ItemEdit, ItemRow, OnSitePayment, Status
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, unprocessable
+from booking_api.core.errors import unprocessable
 from booking_api.identity import audit
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import SeatWish
@@ -196,12 +196,10 @@ async def extend(ctx: Context, facts: Facts, seen: Seen | None = None) -> None:
 
 
 async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, payment: OnSitePayment) -> None:
-    """Notes what staff took. Raises `Conflict` when nothing is due, `Unprocessable` for another amount."""
-    if booking.status != "confirmed":
-        raise Conflict(f"A booking that is {booking.status} has nothing to be paid.")
+    """Notes what staff took. Raises `Conflict` when nothing is due, as where the slot was cancelled, and
+    `Unprocessable` for another amount."""
+    require_booking(ctx, facts, booking, "settle_on_site")
     due = booking.price.due_on_site.amount - facts.settled.get(booking.id, 0)
-    if due <= 0:
-        raise Conflict("Nothing is due on site.")
     if payment.amount.currency != booking.price.total.currency or not 0 < payment.amount.amount <= due:
         raise unprocessable("/amount", f"At most {due} {booking.price.total.currency} (minor units) are due.")
     await payments.add_settlement(ctx, booking.order_id, booking.id, payment.method, payment.amount)

@@ -52,9 +52,11 @@ SALES_CLOSED = {
     "withdrawn": "The product is not on sale any more.",
     "sales_over": "The sales of this option have ended.",
 }
-NOTHING_TO_KEEP = {
+NOTHING_TO_DO = {
     "slot_cancelled": "The slot doesn't take place; there is nothing to keep.",
     "nothing_to_decide": "There is nothing to decide about the slot.",
+    "called_off": "The slot was cancelled; nothing is to be paid for it.",
+    "nothing_due": "Nothing is due on site.",
 }
 ALREADY_USED = "Its person was admitted. Only a manager can change that, with a reason."
 NOT_CANCELLABLE = {
@@ -130,7 +132,7 @@ def refusal_of(facts: Facts, order: OrderStanding, verdict: Verdict) -> DomainEr
             return Forbidden()
         case "conflict":
             of_state = f"This isn't possible with an order that is {because[0]}."
-            return Conflict(NOTHING_TO_KEEP.get(because[0], of_state))
+            return Conflict(NOTHING_TO_DO.get(because[0], of_state))
         case None:
             raise AssertionError("only refusals are asked for")
         case never:

@@ -11,7 +11,7 @@ import msgspec
 from booking_api.bookings import amounts, rules
 from booking_api.bookings.details import missing_details, without_sensitive
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.standing import free_until, news_of, order_standing
+from booking_api.bookings.operations.standing import due_on_site, free_until, news_of, order_standing
 from booking_api.bookings.rules import OrderStanding
 from booking_api.bookings.schemas import (
     AgreedTimes,
@@ -133,7 +133,7 @@ def show_booking(
         price=booking.price,
         payment=payment_answer(
             due_now=booking.price.due_now,
-            due_on_site=booking.price.due_on_site,
+            due_on_site=Money(settled + due_on_site(facts, booking), currency),
             intent=_shown_intent(facts),
             refunds=facts.refunds_of(booking),
             promised=booking.refund_amount or 0,
@@ -142,7 +142,9 @@ def show_booking(
             methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),
         cancellation=terms,
-        missing=missing_details(booking, items, definition, is_moved=own.moved) if open_hold else [],
+        missing=missing_details(booking, items, definition, is_moved=own.moved, of_several=facts.of_several)
+        if open_hold
+        else [],
         slot_change=_slot_change(ctx, facts, booking, actions) if own.undecided else None,
         available_actions=actions,
         feedback_prompt=prompt,
@@ -170,6 +172,7 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
     shown = facts.shown
     price = amounts.sum_prices([booking.price for booking in shown])
     standing = order_standing(ctx, facts)
+    settled = sum(facts.settled.get(booking.id, 0) for booking in shown)
     return Order(
         id=order.id,
         status=status,
@@ -180,13 +183,15 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
         price=price,
         payment=payment_answer(
             due_now=price.due_now,
-            due_on_site=price.due_on_site,
+            due_on_site=Money(
+                settled + sum(due_on_site(facts, booking) for booking in shown), price.due_on_site.currency
+            ),
             intent=_shown_intent(facts),
             refunds=[refund for booking in shown for refund in facts.refunds_of(booking)]
             if facts.hidden
             else facts.refunds,
             promised=sum(booking.refund_amount or 0 for booking in shown),
-            settled=sum(facts.settled.get(booking.id, 0) for booking in shown),
+            settled=settled,
             cancelled=status in rules.FINAL,
             methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
         ),

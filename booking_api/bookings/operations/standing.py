@@ -44,6 +44,13 @@ def undecided(news: News, now: datetime) -> Literal["cancelled", "moved"] | None
     return news.kind if news.kind == "cancelled" or (news.decide_by is not None and now < news.decide_by) else None
 
 
+def due_on_site(facts: Facts, booking: BookingRow) -> int:
+    """What is to be paid for a booking on site still, in minor units: nothing for what was cancelled or called off."""
+    if booking.status == "cancelled" or facts.slot(booking).status == "cancelled":
+        return 0
+    return max(booking.price.due_on_site.amount - facts.settled.get(booking.id, 0), 0)
+
+
 def ends_at(facts: Facts) -> datetime:
     """When the first of an order's slots is over: no hold outlives that."""
     return min(slot_over_at(facts.slot(booking), facts.option(booking)) for booking in facts.bookings)
@@ -64,6 +71,7 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStand
         kept=booking.slot_change == "kept",
         seated=slot.seat_layout_id is not None,
         admitted=any(item.id in facts.admitted for item in active),
+        owing=booking.price.due_on_site.amount > facts.settled.get(booking.id, 0),
         seats_used=bool(seated) and all(item.id in facts.admitted for item in seated),
     )
 
