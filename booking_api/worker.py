@@ -30,7 +30,7 @@ from booking_api.core.clock import utc_now
 from booking_api.core.db import encode_json
 from booking_api.core.errors import Overloaded
 from booking_api.core.ids import new_id
-from booking_api.core.log import configure_logging, log
+from booking_api.core.log import configure_logging, log, words_of
 from booking_api.core.process import connect
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
@@ -246,7 +246,9 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]], stop: asyn
         except Exception as error:  # noqa: BLE001 - whatever it was, the worker goes on
             failures = 0 if asyncio.get_running_loop().time() - began > 30 else failures + 1
             delay = min(0.25 * 2**failures, 10)
-            log.warning("worker.part_failed", error=f"{type(error).__name__}: {error}", again_in_seconds=delay)
+            log.warning(
+                "worker.part_failed", error=f"{type(error).__name__}: {words_of(error)}", again_in_seconds=delay
+            )
             await pause(stop, delay)
 
 

@@ -70,11 +70,15 @@ def mailbox(
 ) -> None:
     """Prints the newest messages to people, codes included, that no channel delivers: see BOOKING_SMTP_URL."""
     from booking_api.cli.console import choose_organisation, transaction
-    from booking_api.identity import session_queries
+    from booking_api.core.clock import utc_now
+    from booking_api.identity import audit, session_queries
 
     async def read() -> list[session_queries.MailRow]:
         async with transaction() as (db, _):
-            return await session_queries.list_mail(db, (await choose_organisation(db, org)).org_id, newest)
+            org_id = (await choose_organisation(db, org)).org_id
+            # Whoever reads them could use the codes.
+            await audit.note_command(db, org_id, "data.exported", "organisation", org_id, utc_now(), "mailbox")
+            return await session_queries.list_mail(db, org_id, newest)
 
     for mail in run(read):
         print(f"{mail.created_at:%Y-%m-%d %H:%M:%S}Z  {mail.recipient}  {mail.subject}\n{mail.body}\n")

@@ -190,11 +190,14 @@ async def test_commands_leave_entries(database_url, runtime, api, world):
         ("org", "add", "Nordwind", "--time-zone", "Europe/Oslo", "--currency", "NOK", "--locale", "en"),
         ("staff", "add", "Ada", "ada@example.org", "--role", "manager", "--org", org),
         ("keys", "rotate", "--org", org),
+        ("mailbox", "--org", org),
     ):
         done = await asyncio.to_thread(run, *arguments, **environment)
         assert done.returncode == 0, done.stderr
     found = await entries(api, world)
-    assert told(found) == [("signing_key.rotated", None, 1), ("staff.created", "as_manager", 1)]
+    assert told(found) == [
+        ("data.exported", "mailbox", 1), ("signing_key.rotated", None, 1), ("staff.created", "as_manager", 1),
+    ]  # fmt: skip
     assert {one["actor"]["kind"] for one in found} == {"command"}
     async with runtime.pool.acquire() as db:
         assert await db.fetchval("select count(*) from audit where action = 'organisation.created'") == 1

@@ -1,5 +1,6 @@
 """The log: each line of a request names the organisation and the credential; none names a person or holds a secret."""
 
+import asyncio
 import json
 from base64 import b64encode
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ import httpx
 import msgspec
 import pytest
 
+from booking_api import worker
 from booking_api.app import create_app
 from booking_api.core.clock import utc_now
 from booking_api.core.log import configure_logging, format_traceback, log, words_of
@@ -257,3 +259,20 @@ async def test_mail_and_mailbox_tell_nobody(written, settings, world):
     assert text.count("job.failed") == 2
     for word in (EMAIL, NAME, CODE, "hush", b64encode(b"hush").decode()):
         assert word not in text
+
+
+async def test_a_part_of_the_worker_that_fails_tells_nobody(written, settings, monkeypatch):
+    log_everything(settings)
+    stop = asyncio.Event()
+
+    async def fail() -> None:
+        raise RuntimeError(f"could not send to {EMAIL}, of {NAME!r}, code {CODE}")
+
+    async def no_pause(_stop: asyncio.Event, _seconds: float) -> None:
+        stop.set()
+
+    monkeypatch.setattr(worker, "pause", no_pause)
+    await worker.keep_running("jobs", fail, stop)
+    configure_logging(settings)
+    [line] = lines(written)
+    assert (line["event"], line["error"]) == ("worker.part_failed", "RuntimeError: could not send to … of …, code …")
