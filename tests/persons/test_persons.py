@@ -9,9 +9,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 import pytest
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.queries import Queries
 
 from booking_api.bookings import jobs as bookings
 from booking_api.checkin import jobs as checkin
+from booking_api.core import queries as core_queries
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.identity import jobs as identity
@@ -21,6 +24,7 @@ from booking_api.payments import operations as payments
 from booking_api.payments.schemas import Outcome
 from booking_api.persons.declared import COLUMNS
 from booking_api.upkeep import jobs as upkeep
+from booking_api.worker import SUBSCRIBERS
 from tests.bookings.journey import confirm, hold, owner_of, visit
 from tests.processes import run
 from tests.world import build_world
@@ -93,7 +97,7 @@ async def plant(api, world, *, cancelled=False):
     wish["answers"] = {"language": "en"}
     idempotent = {"Idempotency-Key": str(uuid4())}
     held = await hold(api, {**world.app, **idempotent}, wish)
-    customer = owner_of(held)
+    customer = {**owner_of(held), "User-Agent": "Wilhelmina/4.2 (iPhone; iOS 18.1)"}
     answer = await api.patch(
         f"/v1/bookings/{held['id']}", json={"contact": contact}, headers={**customer, "Idempotency-Key": str(uuid4())}
     )
@@ -124,6 +128,7 @@ async def plant(api, world, *, cancelled=False):
             "/v1/tokens/recover", json={"reference": booking["reference"], "email": EMAIL}, headers=world.app
         )
     ).status_code == 202
+    assert (await api.post("/v1/me/contact-code", json={"email": EMAIL}, headers=customer)).status_code == 202
     letter = Message(org_id=world.org.org_id, recipient=EMAIL, subject=f"Dear {NAME}", body="x", created_at=now())
     await notifier.send(world.runtime, letter)
     other = await hold(api, customer, {**wish, "slot_id": str(world.tower_slots[3])})
@@ -139,12 +144,29 @@ async def visits_are_over(world, days=1):
         await db.execute("update scan set received_at = $1", now() - timedelta(days=days))
 
 
-PLANTED = {"booking", "customer", "feedback", "idempotency_key", "item", "mailbox", "scan"}
+PLANTED = {"booking", "customer", "feedback", "idempotency_key", "item", "mailbox", "scan", "session"}
+
+
+async def pass_on(world):
+    """What happened is handed to the worker's queue and carried out, so that codes lie in the mailbox as well."""
+    async with world.runtime.pool.acquire() as db:
+        events = await core_queries.claim_unrelayed_events(db, now(), 500)
+        names = [event for event in events for _ in SUBSCRIBERS.get(event.type, ())]
+        jobs = [msgspec.json.encode(event) for event in names]
+        await Queries(AsyncpgDriver(db)).enqueue(["planted"] * len(jobs), jobs, [0] * len(jobs))
+    for event in events:
+        for subscriber in SUBSCRIBERS.get(event.type, ()):
+            await subscriber(world.runtime, event)
+    return {event.type for event in events}
 
 
 async def test_a_person_who_is_erased_is_nowhere(api, world):
     booking, _ = await plant(api, world)
     bystander = await confirm(api, owner_of(held := await hold(api, world.app, visit(world, "adult"))), held)
+    assert {"recovery.requested", "contact_code.requested"} <= await pass_on(world)
+    async with world.runtime.pool.acquire() as db:
+        assert await db.fetchval("select count(*) from mailbox where recipient = $1", EMAIL) >= 3
+        assert await db.fetchval("select count(*) from pgqueuer where entrypoint = 'planted'") >= 2
     assert await where(world) == PLANTED
     await visits_are_over(world)
     erased = await api.post("/v1/persons/erase", json={"email": EMAIL.upper() + " "}, headers=world.owner)
@@ -274,6 +296,7 @@ async def test_after_the_organisations_own_time_nobody_is_left_without_anybody_a
     async with world.runtime.pool.acquire() as db:
         await db.execute("update idempotency_key set created_at = created_at - interval '3 days'")
         await db.execute("update mailbox set created_at = created_at - interval '3 days'")
+        await db.execute("update session set last_used_at = last_used_at - interval '200 days'")
     await upkeep.delete_old_answers(world.runtime)
     await identity.sweep_credentials(world.runtime)
     await checkin.sweep_scan_answers(world.runtime)
