@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
+from booking_api.availability import routes as availability
 from booking_api.bookings import change_routes, customer_routes, slot_routes
 from booking_api.bookings import routes as bookings
 from booking_api.catalog import routes as catalog
@@ -27,7 +28,6 @@ from booking_api.feedback import routes as feedback
 from booking_api.identity import audit_routes, session_routes
 from booking_api.identity import routes as identity
 from booking_api.identity.authentication import authenticate
-from booking_api.inventory import routes as inventory
 from booking_api.lifetime import open_runtime
 from booking_api.pages import routes as pages
 from booking_api.passes import routes as passes
@@ -57,7 +57,7 @@ def handlers() -> list[Any]:
         *audit_routes.ROUTES,
         *session_routes.ROUTES,
         *catalog.ROUTES,
-        *inventory.ROUTES,
+        *availability.ROUTES,
         *feedback.ROUTES,
         *upkeep.ROUTES,
         *payments.ROUTES,

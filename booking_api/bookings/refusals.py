@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
+from booking_api.availability.schemas import Alternative
 from booking_api.bookings.schemas import ChangedSlot, Missing
 from booking_api.catalog.schemas import Price
 from booking_api.core.errors import DomainError
-from booking_api.inventory.schemas import Alternative
 
 
 class SoldOut(DomainError):

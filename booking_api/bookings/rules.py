@@ -12,8 +12,8 @@ import msgspec
 
 from booking_api.bookings.schemas import OrderRow, Status, StatusReasonCode
 from booking_api.catalog.schemas import OptionDefinition
-from booking_api.inventory.rules import slot_over_at, slot_sales_close_at
 from booking_api.inventory.schemas import SlotRow
+from booking_api.inventory.slot_rules import slot_over_at, slot_sales_close_at
 
 Action = Literal[
     "extend", "confirm", "pay", "settle", "decline", "abandon", "cancel", "expire", "retake", "refuse", "supersede"

@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from booking_api.availability.schemas import SlotAnswer
 from booking_api.catalog.schemas import OptionBrief, Price, ProductBrief
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
 from booking_api.feedback.schemas import FeedbackPrompt
-from booking_api.inventory.schemas import SlotAnswer
 from booking_api.passes.schemas import PassAnswer
 from booking_api.payments.schemas import NewPayment, PaymentAnswer
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from litestar import Request, Response
 
+from booking_api.availability.schemas import Availability
+from booking_api.availability.search import show_slot
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.release import release_holds
@@ -22,8 +24,7 @@ from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_body
 from booking_api.core.replies import Reply, expected_versions, runtime_of, send, version_etag
 from booking_api.core.transactions import writing
-from booking_api.inventory.schemas import Availability, SlotChange
-from booking_api.inventory.search import show_slot
+from booking_api.inventory.schemas import SlotChange
 from booking_api.inventory.writing import WRITE_SCOPE, change_slot
 
 ORGANISERS = Access(staff="agent", scope=WRITE_SCOPE)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from booking_api.availability.rules import local
 from booking_api.catalog.rules import admission_window
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, UnitDefinition
 from booking_api.checkin import rules
@@ -26,7 +27,6 @@ from booking_api.checkin.schemas import (
 from booking_api.core.context import Context
 from booking_api.core.money import Money
 from booking_api.core.texts import pick
-from booking_api.inventory.rules import local
 from booking_api.inventory.schemas import expected_times
 
 NEVER_CONFIRMED = {"on_hold", "pending"}

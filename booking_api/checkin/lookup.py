@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from booking_api.availability.rules import delay_answer, local
 from booking_api.bookings.operations import names
 from booking_api.catalog import operations as catalog
 from booking_api.checkin import answers, queries
@@ -22,7 +23,6 @@ from booking_api.core.ids import read_code
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.text.folding import search_query
 from booking_api.core.texts import pick
-from booking_api.inventory.rules import delay_answer, local
 
 BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=6)

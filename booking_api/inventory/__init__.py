@@ -1,4 +1,4 @@
-"""What is left: slots, quotas, claims and seats; the search for availability; taking and giving back.
+"""Slots, quotas, claims and seats: offering, taking and giving back. The only writer of capacity.
 
 Tables: `slot`, `quota`, `claim`, `seat_claim`. Events: `slot.changed`, when a slot is changed, by an import where
 somebody has claimed it; `slot.holds_unwanted`, when what is held on it is to be given back.

@@ -1,4 +1,4 @@
-"""Pure decisions about changing a slot: what a request makes of it, and what it may not."""
+"""Pure decisions about a slot: when it is over, what a change makes of it, and what it may not."""
 
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from booking_api.catalog.rules import over_at, sales_close_at
+from booking_api.catalog.schemas import OptionDefinition
 from booking_api.core.errors import unprocessable
-from booking_api.inventory.schemas import NewDelay, SlotChange, SlotState
+from booking_api.inventory.schemas import NewDelay, SlotChange, SlotRow, SlotState
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 LONGEST_SLOT = timedelta(days=366)
@@ -18,6 +20,19 @@ OF_THE_DAY = {"delay"}
 """What whoever stands at the gate may change; all else is for managers."""
 
 T = TypeVar("T")
+
+
+def slot_over_at(slot: SlotRow, option: OptionDefinition) -> datetime:
+    """From when nothing can be begun with a slot under an option any more."""
+    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at, slot.expected_times)
+
+
+def slot_sales_close_at(slot: SlotRow, option: OptionDefinition) -> datetime:
+    """When an option's sales on a slot end."""
+    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at, slot.expected_times)
+
+
+# changes ----------------------------------------------------------------------------------------------------------
 
 
 def wished(change: SlotChange) -> set[str]:

@@ -1,29 +1,17 @@
 """Slots taken and parties gathered, without going through bookings."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import httpx
 import msgspec
 
-from booking_api.core.context import Caller, Context
 from booking_api.core.ids import new_id
 from booking_api.core.queries import StoredEvent
 from booking_api.inventory import operations as inventory
-from booking_api.inventory import search
-from booking_api.inventory.calendar import calendar
-from booking_api.inventory.schemas import (
-    Availability,
-    AvailabilityPage,
-    AvailabilityQuery,
-    Calendar,
-    ClaimRequest,
-    SlotsQuery,
-)
+from booking_api.inventory.schemas import ClaimRequest
 from tests.world import Headers, World
-
-PAGES = 200
 
 
 async def take(
@@ -78,36 +66,3 @@ async def news_of(world: World, slot_id: UUID) -> list[StoredEvent]:
             world.org.org_id, slot_id,
         )  # fmt: skip
     return [msgspec.convert(dict(row), StoredEvent) for row in rows]
-
-
-async def search_page(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
-    """What a search answers, read as its contract says."""
-    return msgspec.json.decode(msgspec.json.encode(await search.search(ctx, query)), type=AvailabilityPage)
-
-
-async def search_at(world: World, now: datetime, query: AvailabilityQuery) -> AvailabilityPage:
-    """A search at another moment than the present one."""
-    async with world.runtime.pool.acquire() as db:
-        return await search_page(world.context(db, now=now), query)
-
-
-async def calendar_at(world: World, now: datetime, query: SlotsQuery, caller: Caller | None = None) -> Calendar:
-    """A calendar at another moment than the present one."""
-    ctx = world.context(cast("Any", None), now=now, caller=caller)
-    return msgspec.json.decode(await calendar(world.runtime, ctx, query), type=Calendar)
-
-
-async def all_pages(world: World, now: datetime, query: AvailabilityQuery) -> list[Availability]:
-    """Every item of a search, page by page."""
-    found: list[Availability] = []
-    cursor = query.cursor
-    for _ in range(PAGES):
-        fields = {name: getattr(query, name) for name in query.__struct_fields__} | {"cursor": cursor}
-        page = await search_at(world, now, AvailabilityQuery(**fields))
-        found += page.items
-        assert len(page.items) <= query.limit
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
-        assert page.items
-    raise AssertionError("The pages don't end.")

@@ -21,8 +21,8 @@ from booking_api.core.context import Context
 from booking_api.core.errors import FieldError, pointer_to, unprocessable
 from booking_api.core.ids import new_code, new_id
 from booking_api.core.per_process import PerProcess
-from booking_api.inventory.rules import slot_over_at
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
+from booking_api.inventory.slot_rules import slot_over_at
 
 REFERENCE_LENGTH = 8
 PARTIES = PerProcess(lambda: BoundedCache[Any, Party](CACHED_PARTIES))

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
+from booking_api.availability import search
+from booking_api.availability.rules import slot_answer
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.standing import order_standing, standing_of
 from booking_api.bookings.refusals import (
@@ -30,8 +32,6 @@ from booking_api.bookings.rules import (
 from booking_api.bookings.schemas import BookingRow, ChangedSlot
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, DomainError, FieldError, Forbidden, VersionConflict, unprocessable
-from booking_api.inventory import search
-from booking_api.inventory.rules import slot_answer
 from booking_api.inventory.schemas import SlotRow
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from booking_api.availability.rules import local, slot_answer
 from booking_api.bookings import amounts, rules
 from booking_api.bookings.details import missing_details, without_sensitive
 from booking_api.bookings.operations.facts import Facts
@@ -31,7 +32,6 @@ from booking_api.core.texts import pick
 from booking_api.feedback import operations as feedback
 from booking_api.feedback.operations import Occasion
 from booking_api.feedback.schemas import FeedbackPrompt
-from booking_api.inventory.rules import local, slot_answer
 from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
 from booking_api.payments.rules import payment_answer

@@ -11,7 +11,7 @@ from booking_api.bookings.schemas import (
 )
 from booking_api.bookings.slot_rules import News, is_moved
 from booking_api.core.context import Context
-from booking_api.inventory.rules import slot_over_at
+from booking_api.inventory.slot_rules import slot_over_at
 
 
 def asker_of(ctx: Context) -> Asker:

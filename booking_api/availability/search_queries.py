@@ -9,8 +9,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from booking_api.availability.schemas import FoundSlot, ProductVersion, RankedSlot, SlotId
 from booking_api.core.db import Connection, fetch_all
-from booking_api.inventory.schemas import FoundSlot, ProductVersion, RankedSlot, SlotId
 
 
 async def search_product(

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from booking_api.availability import rules
+from booking_api.availability.schemas import FoundSlot
 from booking_api.catalog.schemas import Admission, OptionDefinition, Place, PriceRule, ProductDefinition
 from booking_api.core.errors import Invalid
-from booking_api.inventory import rules
-from booking_api.inventory.schemas import Delay, FoundSlot
+from booking_api.inventory.schemas import Delay
 from tests.bookings.test_slot_rules import slot_of
 from tests.world import make_flight, make_tower
 

@@ -8,6 +8,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from booking_api.availability import answers, rules
+from booking_api.availability.schemas import Availability, FoundSlot, OptionAvailability, UnitPrice
 from booking_api.catalog.rules import admission_window, sales_close_at, total_amount, unit_amount
 from booking_api.catalog.schemas import (
     Admission,
@@ -21,14 +23,7 @@ from booking_api.catalog.schemas import (
 )
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
-from booking_api.inventory import answers, rules
-from booking_api.inventory.schemas import (
-    Availability,
-    Delay,
-    FoundSlot,
-    OptionAvailability,
-    UnitPrice,
-)
+from booking_api.inventory.schemas import Delay
 
 NOW = datetime(2027, 3, 27, 12, 0, 0, 250_000, tzinfo=UTC)
 """Hours before clocks go forward in Europe."""

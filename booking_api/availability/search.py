@@ -15,19 +15,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from booking_api.catalog.operations import load_definitions
-from booking_api.catalog.rules import places
-from booking_api.catalog.schemas import ProductDefinition
-from booking_api.core.cache import BoundedCache
-from booking_api.core.context import Context
-from booking_api.core.db import columns
-from booking_api.core.errors import NotFound
-from booking_api.core.money import Money
-from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.core.per_process import PerProcess
-from booking_api.inventory import queries, rules, search_queries
-from booking_api.inventory.answers import availability, product_summary
-from booking_api.inventory.schemas import (
+from booking_api.availability import queries, rules, search_queries
+from booking_api.availability.answers import availability, product_summary
+from booking_api.availability.schemas import (
     Alternative,
     Availability,
     AvailabilityPage,
@@ -35,10 +25,9 @@ from booking_api.inventory.schemas import (
     FoundSlot,
     SeatLayoutAnswer,
     SlotQuery,
-    SlotRow,
     SlotSeats,
 )
-from booking_api.inventory.targets import (
+from booking_api.availability.targets import (
     Route,
     Target,
     all_products,
@@ -49,6 +38,18 @@ from booking_api.inventory.targets import (
     places_of,
     refuse,
 )
+from booking_api.catalog.operations import load_definitions
+from booking_api.catalog.rules import places
+from booking_api.catalog.schemas import ProductDefinition
+from booking_api.core.cache import BoundedCache
+from booking_api.core.context import Context
+from booking_api.core.db import columns
+from booking_api.core.errors import NotFound
+from booking_api.core.money import Money
+from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.per_process import PerProcess
+from booking_api.inventory.queries import find_slots
+from booking_api.inventory.schemas import SlotRow
 
 SEARCH_DAYS = 31
 ALTERNATIVE_DAYS = 31
@@ -234,7 +235,7 @@ async def show_slot(ctx: Context, slot_id: UUID, wanted: rules.Wanted | None) ->
 
 async def get_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
     """The seats of a slot that aren't free. Raises `NotFound`, also for a slot without a seat layout."""
-    slots = await queries.find_slots(ctx.db, ctx.org_id, [slot_id])
+    slots = await find_slots(ctx.db, ctx.org_id, [slot_id])
     if not slots:
         raise NotFound("There is no such slot.")
     if slots[0].seat_layout_id is None:

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from booking_api.availability import rules
+from booking_api.availability.schemas import Availability, FoundSlot, OptionSummary, ProductSummary
 from booking_api.catalog.answers import conditions_answer, place_brief
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.texts import pick
-from booking_api.inventory import rules
-from booking_api.inventory.schemas import Availability, FoundSlot, OptionSummary, ProductSummary
 
 zone_of = lru_cache(maxsize=256)(ZoneInfo)
 local = datetime.fromtimestamp

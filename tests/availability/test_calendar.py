@@ -9,18 +9,20 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from booking_api.availability import calendar_queries
+from booking_api.availability.calendar import calendar
+from booking_api.availability.schemas import Calendar, SlotsQuery
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
-from booking_api.inventory import calendar_queries
 from booking_api.inventory import operations as inventory
-from booking_api.inventory.calendar import calendar
-from booking_api.inventory.schemas import Calendar, ClaimRequest, SlotsQuery
+from booking_api.inventory.schemas import ClaimRequest
 from booking_api.lifetime import open_runtime
-from tests.inventory.helpers import calendar_at, change_slot, take
-from tests.inventory.life import FIRST, LAST, NOW, Life
-from tests.inventory.plain_calendar import plain_calendar
+from tests.availability.helpers import calendar_at
+from tests.availability.life import FIRST, LAST, NOW, Life
+from tests.availability.plain_calendar import plain_calendar
+from tests.inventory.helpers import change_slot, take
 from tests.world import World, add_product, make_flight
 
 PARTIES = (None, "adult:2", "adult:1,infant:1", "adult:4,child:3", "senior:1")

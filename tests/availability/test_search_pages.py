@@ -9,12 +9,13 @@ import httpx
 import msgspec
 import pytest
 
+from booking_api.availability import rules, search
+from booking_api.availability.schemas import Availability, AvailabilityQuery, SlotsQuery
 from booking_api.catalog.schemas import PriceRule
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
-from booking_api.inventory import rules, search
-from booking_api.inventory.schemas import Availability, AvailabilityQuery, SlotsQuery
-from tests.inventory.helpers import all_pages, calendar_at, change_slot, search_at, search_page, take
+from tests.availability.helpers import all_pages, calendar_at, search_at, search_page
+from tests.inventory.helpers import change_slot, take
 from tests.world import World, add_product, add_slot, make_flight
 
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)

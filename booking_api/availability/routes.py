@@ -1,19 +1,13 @@
-"""HTTP of the inventory: availability, slots, seats."""
+"""HTTP of availability: search, calendar, single slots, seats."""
 
 from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response
 
-from booking_api.catalog.rules import PartyNotAllowed
-from booking_api.core.errors import NotFound, Unprocessable
-from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_query
-from booking_api.core.replies import Reply, body_etag, runtime_of, send, version_etag
-from booking_api.core.transactions import make_context, reading
-from booking_api.inventory import search
-from booking_api.inventory.calendar import calendar
-from booking_api.inventory.schemas import (
+from booking_api.availability import search
+from booking_api.availability.calendar import calendar
+from booking_api.availability.schemas import (
     Availability,
     AvailabilityPage,
     AvailabilityQuery,
@@ -23,6 +17,12 @@ from booking_api.inventory.schemas import (
     SlotSeats,
     SlotsQuery,
 )
+from booking_api.catalog.rules import PartyNotAllowed
+from booking_api.core.errors import NotFound, Unprocessable
+from booking_api.core.http import Access, endpoint
+from booking_api.core.inputs import read_query
+from booking_api.core.replies import Reply, body_etag, runtime_of, send, version_etag
+from booking_api.core.transactions import make_context, reading
 
 READERS = Access(app=True, customer=True, staff="agent", scope="catalog:read")
 FOR_EVER = "public, max-age=31536000, immutable"

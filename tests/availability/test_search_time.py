@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from booking_api.availability.schemas import Availability, AvailabilityQuery, SlotsQuery
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.errors import Invalid
 from booking_api.core.ids import new_id
-from booking_api.inventory.schemas import Availability, AvailabilityQuery, SlotsQuery
-from tests.inventory.helpers import all_pages, calendar_at, search_at
+from tests.availability.helpers import all_pages, calendar_at, search_at
 from tests.world import World, add_place, add_product, add_slot, make_flight, make_tower
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -7,14 +7,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from booking_api.availability import rules
+from booking_api.availability.schemas import Calendar, CalendarDay
+from booking_api.availability.targets import check_party
 from booking_api.catalog.operations import load_definitions
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.db import columns
 from booking_api.core.money import Money
-from booking_api.inventory import rules
-from booking_api.inventory.schemas import Calendar, CalendarDay
-from booking_api.inventory.targets import check_party
 from tests.world import World
 
 SQL = """

@@ -14,12 +14,13 @@ from typing import Any
 import asyncpg
 import pytest
 
+from booking_api.availability.schemas import AvailabilityQuery, SlotsQuery
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
-from booking_api.inventory.schemas import AvailabilityQuery, SlotsQuery
 from booking_api.lifetime import open_runtime
+from tests.availability.helpers import calendar_at, search_at
 from tests.contract.test_queries import ACROSS_ORGANISATIONS, STATEMENTS, Statement
-from tests.inventory.helpers import calendar_at, search_at, take
+from tests.inventory.helpers import take
 from tests.world import World
 
 SLOTS, PEOPLE = 30_000, 30_000
@@ -28,7 +29,8 @@ BIG = {
     "event_rest", "idempotency_key", "session",
 }  # fmt: skip
 HOT = (
-    "inventory.queries", "inventory.claim_queries", "inventory.search_queries", "inventory.calendar_queries",
+    "inventory.queries", "inventory.claim_queries", "availability.queries", "availability.search_queries",
+    "availability.calendar_queries",
     "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.queries", "passes.queries",
     "identity.session_queries", "identity.queries", "catalog.queries",
 )  # fmt: skip

@@ -9,12 +9,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from booking_api.availability import rules, search, search_queries
+from booking_api.availability.schemas import AvailabilityQuery
 from booking_api.catalog.schemas import OptionDefinition, PriceRule, ProductDefinition
 from booking_api.core.ids import new_id
-from booking_api.inventory import rules, search, search_queries
-from booking_api.inventory.schemas import AvailabilityQuery
-from tests.inventory.helpers import all_pages
-from tests.inventory.plain_ranking import plain_ranking
+from tests.availability.helpers import all_pages
+from tests.availability.plain_ranking import plain_ranking
 from tests.world import World, add_product, make_flight
 
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)

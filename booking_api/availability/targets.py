@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from booking_api.availability import rules, search_queries
+from booking_api.availability.schemas import SlotsQuery
 from booking_api.catalog.operations import find_places, load_definitions, load_product
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.context import Context
 from booking_api.core.errors import FieldError, Invalid, invalid, unprocessable
-from booking_api.inventory import rules, search_queries
-from booking_api.inventory.schemas import SlotsQuery
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import asyncpg
 
+from booking_api.availability import rules
+from booking_api.availability.search import NEVER
 from booking_api.catalog.schemas import ProductDefinition
-from booking_api.inventory import rules
-from booking_api.inventory.search import NEVER
-from tests.inventory.plain_calendar import offer_columns
+from tests.availability.plain_calendar import offer_columns
 
 SQL = """
         with offer as (

@@ -12,6 +12,9 @@ from uuid import UUID
 
 import msgspec
 
+from booking_api.availability import calendar_queries, rules
+from booking_api.availability.schemas import Calendar, CalendarDay, SlotsQuery
+from booking_api.availability.targets import all_products, check_party, date_range, find_target, holder_of, places_of
 from booking_api.core.coalescing import Coalescer
 from booking_api.core.context import Context
 from booking_api.core.db import columns
@@ -19,9 +22,6 @@ from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess
 from booking_api.core.replies import encode
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.inventory import calendar_queries, rules
-from booking_api.inventory.schemas import Calendar, CalendarDay, SlotsQuery
-from booking_api.inventory.targets import all_products, check_party, date_range, find_target, holder_of, places_of
 
 CALENDAR_DAYS = 62
 CLOSED, LIMITED = rules.STATUSES.index("closed"), rules.STATUSES.index("limited")

@@ -8,14 +8,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from booking_api.availability.schemas import FoundSlot, SlotAnswer, UnitPrice
 from booking_api.catalog.answers import place_brief
 from booking_api.catalog.rules import (
     admission_window,
     check_party,
-    over_at,
     places,
     price_periods,
-    sales_close_at,
     sales_close_minutes,
     total_amount,
     unit_amount,
@@ -23,13 +22,7 @@ from booking_api.catalog.rules import (
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
 from booking_api.core.errors import FieldError, Invalid, invalid
 from booking_api.core.money import Money
-from booking_api.inventory.schemas import (
-    Delay,
-    FoundSlot,
-    SlotAnswer,
-    SlotRow,
-    UnitPrice,
-)
+from booking_api.inventory.schemas import Delay, SlotRow
 
 STATUSES = ("cancelled", "closed", "sold_out", "limited", "available")
 """What a slot can be for a party, worst first."""
@@ -294,16 +287,6 @@ def delay_answer(delay: Delay | None, time_zone: str, end_time_zone: str) -> Del
         note=delay.note,
         updated_at=local(delay.updated_at, time_zone),
     )
-
-
-def slot_over_at(slot: SlotRow, option: OptionDefinition) -> datetime:
-    """From when nothing can be begun with a slot under an option any more."""
-    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at, slot.expected_times)
-
-
-def slot_sales_close_at(slot: SlotRow, option: OptionDefinition) -> datetime:
-    """When an option's sales on a slot end."""
-    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at, slot.expected_times)
 
 
 def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefinition) -> SlotAnswer:

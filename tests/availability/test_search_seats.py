@@ -6,12 +6,14 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from booking_api.availability import search
+from booking_api.availability.schemas import Alternative
 from booking_api.catalog.operations import load_product
 from booking_api.catalog.schemas import PriceRule
 from booking_api.core.ids import new_id
 from booking_api.inventory import operations as inventory
-from booking_api.inventory import queries, search
-from booking_api.inventory.schemas import Alternative, SeatWish
+from booking_api.inventory.queries import find_slots
+from booking_api.inventory.schemas import SeatWish
 from tests.inventory.helpers import change_slot, take
 from tests.world import World, add_product, add_slot, make_flight
 
@@ -68,7 +70,7 @@ async def test_a_layout_is_immutable(api: httpx.AsyncClient, world: World):
 async def alternatives(world: World, slot_id: UUID, option_id: UUID, limit: int = 3, **party: int) -> list[Alternative]:
     async with world.runtime.pool.acquire() as db:
         ctx = world.context(db, now=NOW)
-        slot = (await queries.find_slots(db, world.org.org_id, [slot_id]))[0]
+        slot = (await find_slots(db, world.org.org_id, [slot_id]))[0]
         definition = await load_product(ctx, slot.product_id)
         assert definition is not None
         units = {unit.code: unit.id for unit in definition.units}
@@ -137,7 +139,7 @@ async def test_no_alternative(world: World):
     await take(world, slot, flex, 1, now=NOW)
     assert await alternatives(world, slot, flex, adult=1) == []
     async with world.runtime.pool.acquire() as db:
-        row = (await queries.find_slots(db, world.org.org_id, [slot]))[0]
+        row = (await find_slots(db, world.org.org_id, [slot]))[0]
         assert await search.alternatives(world.context(db, now=NOW), row, flex, {new_id(): 1}) == []
 
 
