@@ -107,7 +107,7 @@ async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional:
     except UnicodeDecodeError:
         raise invalid("", "The body is not valid UTF-8.") from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise invalid("", describe_malformed(str(error))) from None
+        raise invalid("", describe_malformed(str(error), raw)) from None
     if b"\\u0000" in raw and _NUL.search(raw):
         raise invalid("", "A string contains the character NUL, which no text here may.")
     if len(raw) > LONG_BYTES and not (raw.isascii() and b"\\u" not in raw):

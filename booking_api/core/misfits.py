@@ -13,6 +13,8 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _EXPECTED = re.compile(r"^Expected `(?P<kind>[^`]+)`(?:, got `(?P<got>[^`]+)`)?$")
 _LENGTH = re.compile(r"^Expected `(?P<kind>[^`]+)` of length (?P<sign>[<>]?=?) ?(?P<length>\d+)")
 _BOUND = re.compile(r"^Expected `(?:int|float|number)` (?P<sign>[<>]=?) (?P<bound>[-+.\de]+)$")
+_HALF_OF_A_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89aAbB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})")
+"""The escape of the first half of a surrogate pair without the second: apps that cut texts by length send it."""
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
 
 _KINDS = {
@@ -44,8 +46,10 @@ def describe_misfit(error: msgspec.ValidationError, into: Any) -> tuple[list[str
     return steps, _sentence(detail, _at(types.type_info(into), steps))
 
 
-def describe_malformed(detail: str) -> str:
+def describe_malformed(detail: str, raw: bytes = b"") -> str:
     """What is wrong with a text that isn't JSON."""
+    if "surrogate" in detail or ("truncated" in detail and _HALF_OF_A_CHARACTER.search(raw)):
+        return "A text ends within a character, such as half an emoji."
     if "truncated" in detail:
         return "The JSON ends too early."
     if "out of range" in detail:

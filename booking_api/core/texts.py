@@ -24,7 +24,7 @@ def accepted(header: str) -> list[str]:
             except ValueError:
                 continue
         if tag and tag != "*" and weight > 0:
-            weighted.append((-weight, position, tag.split("-")[0].lower()))
+            weighted.append((-weight, position, tag.replace("_", "-").split("-")[0].lower()))
     return [tag for _, _, tag in sorted(weighted)]
 
 

@@ -81,6 +81,7 @@ SENTENCES: Final = {
     "Give one of these: {}.": "Geben Sie eines davon an: {}.",
     "Give {} here.": "Geben Sie hier {} an.",
     "Send application/json, not {}.": "Senden Sie application/json, nicht {}.",
+    "A text ends within a character, such as half an emoji.": "Ein Text endet mitten in einem Zeichen, etwa einem halben Emoji.",
     "The JSON ends too early.": "Das JSON endet zu früh.",
     "The JSON is nested too deeply.": "Das JSON ist zu tief verschachtelt.",
     "A number is out of range.": "Eine Zahl ist zu groß oder zu klein.",

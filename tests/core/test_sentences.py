@@ -79,6 +79,22 @@ async def test_so_are_parameters(api, world, query, language):
         assert not re.search(r"\b(the|must|Give|This|here)\b", problem["detail"]), problem["detail"]
 
 
+@pytest.mark.parametrize("name", ["Ada \\ud83d", "\\uD83D!", "\\udc00", "\\ud83d\\u0041", "\\\\\\ud83d"])
+async def test_half_a_character_is_said_to_be_one(api, world, name):
+    """An app that cuts a text by its length cuts an emoji in two."""
+    body = json.dumps({**visit(world, "adult"), "contact": {"name": "NAME"}}).replace("NAME", name)
+    headers = {**world.app, "Content-Type": "application/json"}
+    refused = await api.post("/v1/bookings", content=body, headers=headers)
+    assert (refused.status_code, refused.json()["detail"]) == (
+        400,
+        "A text ends within a character, such as half an emoji.",
+    )
+    whole = body.replace("\\ud83d", "\\ud83d\\ude00").replace("\\uD83D", "\\ud83d\\ude00").replace("\\udc00", "x")
+    assert (await api.post("/v1/bookings", content=whole, headers=headers)).status_code == 201
+    cut = await api.post("/v1/bookings", content=whole[:-2], headers=headers)
+    assert cut.json()["detail"] == "The JSON ends too early."
+
+
 async def test_choices_are_named(api, world):
     refused = await api.get("/v1/availability?sort=up", headers=world.app)
     assert refused.json()["detail"] == "Give one of these: price, start." or refused.json()["detail"].startswith(
