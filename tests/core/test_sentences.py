@@ -120,5 +120,8 @@ async def test_refusals_without_a_credential_are_in_the_callers_language_too(api
     refused = await api.get("/v1/me/bookings", headers=GERMAN)
     assert (refused.status_code, refused.headers["content-language"]) == (401, "de")
     assert refused.json()["title"] == "Ein gültiger Zugang ist nötig"
+    for asked in ("de_DE", "DE", "fr, de-ch;q=0.5", "de-CH-1996"):
+        refused = await api.get("/v1/nowhere", headers={"Accept-Language": asked})
+        assert refused.headers["content-language"] == "de", asked
     refused = await api.get("/v1/nowhere", headers={"Accept-Language": "fr"})
     assert (refused.json()["detail"], refused.headers["content-language"]) == ("There is nothing at this path.", "en")

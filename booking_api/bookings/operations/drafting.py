@@ -247,7 +247,8 @@ def _unit_id(definition: ProductDefinition, item: NewItem, at: str) -> UUID:
 
 
 def _given(answers: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if answers is None else {code: value for code, value in answers.items() if value is not None}
+    """What was really answered; None where nothing was."""
+    return {code: value for code, value in (answers or {}).items() if value is not None} or None
 
 
 def check_answers(definition: ProductDefinition, answers: dict[str, Any] | None, per: str, at: str) -> None:
