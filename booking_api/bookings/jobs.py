@@ -10,6 +10,7 @@ import asyncpg
 from cryptography.fernet import InvalidToken
 
 from booking_api.bookings import queries, recovery, retention_queries, slot_rules
+from booking_api.bookings.events import BookingChanged
 from booking_api.bookings.operations import admitted, cancel, release, retention, settle, slot_change
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
@@ -28,11 +29,14 @@ from booking_api.feedback import operations as feedback
 from booking_api.identity import audit, notifier, reach
 from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
+from booking_api.identity.events import RecoveryRequested
 from booking_api.identity.notifier import Message
 from booking_api.identity.system import system_context
 from booking_api.inventory import operations as inventory
+from booking_api.inventory.events import SlotChanged
 from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
+from booking_api.payments.events import OfRefund, PaymentSettled
 
 BATCH = 100
 ROUNDS = 10
@@ -167,17 +171,17 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
     """Brings an order to where its payment says: the news of a webhook or of the reconciler."""
     async with acquire(runtime) as db, db.transaction():
         ctx = await system_context(runtime, db, event.org_id)
-        order_id = UUID(str(event.data["order_id"]))
-        order = await queries.lock_order(db, event.org_id, order_id)
-        intent = await payments.find_intent(db, event.org_id, UUID(str(event.data["intent_id"])))
+        settled = PaymentSettled.of(event)
+        order = await queries.lock_order(db, event.org_id, settled.order_id)
+        intent = await payments.find_intent(db, event.org_id, settled.intent_id)
         if ctx is None or intent is None:
             return
         if order is None:
             # Buried long ago, when nothing was to come any more. What came all the same goes back.
             if intent.status == "succeeded":
                 whole = Money(intent.amount, intent.currency)
-                if await payments.open_refund(ctx, intent.id, order_id, None, whole, "no_room"):
-                    await audit.note(ctx, "order.refunded", "order", order_id, "no_room")
+                if await payments.open_refund(ctx, intent.id, settled.order_id, None, whole, "no_room"):
+                    await audit.note(ctx, "order.refunded", "order", settled.order_id, "no_room")
         else:
             await settle.settle(ctx, (await load(ctx, [order]))[0], intent)
 
@@ -186,13 +190,14 @@ async def follow_refund(runtime: Runtime, event: StoredEvent) -> None:
     """Tells whoever looks at an order that its refund came, failed or is tried again: by the version of its bookings."""
     async with acquire(runtime) as db, db.transaction():
         ctx = await system_context(runtime, db, event.org_id)
-        order = await queries.lock_order(db, event.org_id, UUID(str(event.data["order_id"])))
+        refund = OfRefund.of(event)
+        order = await queries.lock_order(db, event.org_id, refund.order_id)
         if ctx is None or order is None:
             return
         (facts,) = await load(ctx, [order])
-        concerned = [b for b in facts.bookings if event.data["booking_id"] in (None, str(b.id))]
+        concerned = [b for b in facts.bookings if refund.booking_id in (None, b.id)]
         await save(ctx, facts, concerned)
-        await announce(ctx, "booking.changed", concerned)
+        await announce(ctx, BookingChanged, concerned)
 
 
 async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
@@ -200,7 +205,7 @@ async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
 
     Raises the last failure once all others were reached, so that the job is tried again.
     """
-    if not slot_rules.concerns_bookings(event.data.get("changed")):
+    if not slot_rules.concerns_bookings(SlotChanged.of(event).changed):
         return
     after = UUID(int=0)
     failure: Exception | None = None
@@ -322,15 +327,16 @@ async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
 
     The code proves that address, and opens the customer's bookings that have it as their contact.
     """
+    asked = RecoveryRequested.of(event)
     try:
-        contact = identity.open_contact(runtime.vault, str(event.data["contact"]))
+        contact = identity.open_contact(runtime.vault, asked.contact)
     except InvalidToken:
         # Asked for so long ago that the secret was changed and the one before taken out: nobody waits for a code.
         log.warning("recovery.unreadable", event_id=event.id.hex)
         return
     async with acquire(runtime) as db, db.transaction():
         ctx = await system_context(runtime, db, event.org_id)
-        found = await queries.find_reference(db, event.org_id, str(event.data["reference"]))
+        found = await queries.find_reference(db, event.org_id, asked.reference)
         recipient = (
             None
             if ctx is None or found is None
@@ -349,7 +355,7 @@ async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
         code = await identity.make_code(
             db, event.org_id, "recover", found.customer_id, found.id, ctx.now, seconds, address_digest=proven
         )
-    subject, body = recovery.recovery_message(str(event.data.get("language", "en")), ctx.org.name, code)
+    subject, body = recovery.recovery_message(asked.language, ctx.org.name, code)
     message = Message(
         org_id=event.org_id, recipient=recipient, subject=subject, body=body, created_at=ctx.now, id=event.id
     )

@@ -6,7 +6,7 @@ an id watermark, because commits come out of order. Delivery is at least once.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 import msgspec
@@ -14,16 +14,37 @@ import msgspec
 from booking_api.core import queries
 from booking_api.core.db import Connection, columns
 from booking_api.core.ids import new_id
+from booking_api.core.queries import StoredEvent
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened to `subject_id`. `data` holds ids and facts, never contact details."""
+    """Something that happened to `subject_id`."""
 
     org_id: UUID
     type: str
     subject_id: UUID
-    data: dict[str, Any]
+    data: Any
     created_at: datetime
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What events of one type say: ids and facts, never contact details. Each is a subclass in its owner's `events.py`.
+
+    What was stored before stays readable: a new field has a default, and what must mean something else is another type.
+    """
+
+    type: ClassVar[str]
+    """`<thing>.<what happened to it>`."""
+    about: ClassVar[str]
+    """What the event's `subject_id` is."""
+
+    def event(self, org_id: UUID, subject_id: UUID, now: datetime) -> Event:
+        return Event(org_id, self.type, subject_id, self, now)
+
+    @classmethod
+    def of(cls, stored: StoredEvent) -> Self:
+        """What a stored event says. Raises `msgspec.ValidationError` for one of another shape."""
+        return msgspec.convert(stored.data, cls)
 
 
 async def publish(db: Connection, events: Sequence[Event]) -> None:

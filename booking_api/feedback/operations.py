@@ -13,7 +13,7 @@ from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import Conflict, NotFound
-from booking_api.core.events import Event, publish
+from booking_api.core.events import publish
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
@@ -21,6 +21,7 @@ from booking_api.core.per_process import PerProcess
 from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules
 from booking_api.feedback.answers import attributed, find_subject, written
+from booking_api.feedback.events import FeedbackLow
 from booking_api.feedback.queries import AskOf
 from booking_api.feedback.schemas import (
     AlreadyAnswered,
@@ -355,11 +356,11 @@ async def change_feedback(ctx: Context, feedback_id: UUID, change: FeedbackChang
 
 
 async def _publish_low(ctx: Context, row: FeedbackRow) -> None:
-    data = {
-        "step": row.step, "kind": row.kind, "score": row.score, "customer_id": row.customer_id,
-        "booking_id": row.booking_id, "product_id": row.product_id, "channel": row.channel,
-    }  # fmt: skip
-    await publish(ctx.db, [Event(ctx.org_id, "feedback.low", row.id, data, ctx.now)])
+    fact = FeedbackLow(
+        step=row.step, kind=row.kind, score=row.score, customer_id=row.customer_id, booking_id=row.booking_id,
+        product_id=row.product_id, channel=row.channel,
+    )  # fmt: skip
+    await publish(ctx.db, [fact.event(ctx.org_id, row.id, ctx.now)])
 
 
 async def erase_feedback(db: Connection, org_id: UUID, before: datetime, limit: int, *, now: datetime) -> int:

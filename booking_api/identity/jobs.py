@@ -31,6 +31,7 @@ from booking_api.identity import (
     session_life_queries,
     session_queries,
 )
+from booking_api.identity.events import ContactCodeRequested, SessionOpened, SessionReused, SignInRequested
 from booking_api.identity.notifier import Message
 
 BATCH = 200
@@ -95,8 +96,9 @@ async def _drop_month(db: Connection, span: Span) -> bool:
 
 async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
     """Sends a single-use code to the member of staff with the address that was named; nothing if there is none."""
+    asked = SignInRequested.of(event)
     try:
-        contact = operations.open_contact(runtime.vault, str(event.data["contact"]))
+        contact = operations.open_contact(runtime.vault, asked.contact)
     except InvalidToken:
         log.warning("sign_in.unreadable", event_id=event.id.hex)  # As `bookings.jobs.send_recovery_code`.
         return
@@ -109,19 +111,20 @@ async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
         if not await operations.may_send_code(db, event.org_id, "sign_in", member.id, None, None, now, seconds):
             return
         code = await operations.make_code(db, event.org_id, "sign_in", member.id, None, now, seconds)
-    letter = letters.sign_in_letter(str(event.data.get("language", "en")), org.name, code)
+    letter = letters.sign_in_letter(asked.language, org.name, code)
     await _write_to(runtime, event, member.email, letter)
 
 
 async def send_contact_code(runtime: Runtime, event: StoredEvent) -> None:
     """Sends a single-use code to the address that a customer named as theirs. Who redeems it has proven that, and sees
     no more than the bookings with that address: it may have been mistyped."""
+    asked = ContactCodeRequested.of(event)
     try:
-        contact = operations.open_contact(runtime.vault, str(event.data["contact"]))
+        contact = operations.open_contact(runtime.vault, asked.contact)
     except InvalidToken:
         log.warning("contact_code.unreadable", event_id=event.id.hex)
         return
-    seconds, now, customer_id = runtime.settings.code_seconds, utc_now(), UUID(str(event.data["customer_id"]))
+    seconds, now, customer_id = runtime.settings.code_seconds, utc_now(), asked.customer_id
     async with acquire(runtime) as db, db.transaction():
         org = await queries.find_organisation(db, event.org_id)
         if org is None or contact.email is None:
@@ -132,31 +135,33 @@ async def send_contact_code(runtime: Runtime, event: StoredEvent) -> None:
         code = await operations.make_code(
             db, event.org_id, "recover", customer_id, None, now, seconds, address_digest=digest
         )
-    letter = letters.contact_letter(str(event.data.get("language", "en")), org.name, code)
+    letter = letters.contact_letter(asked.language, org.name, code)
     await _write_to(runtime, event, contact.email, letter)
 
 
 async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:
     """Tells a customer that somebody else opened one of their bookings: with a code to another address than theirs, or
     with the help of staff. Nobody is told what they did themselves."""
-    if event.data["kind"] != "customer" or event.data["opened_by"] not in {"recover", "help"}:
+    opened = SessionOpened.of(event)
+    if opened.kind != "customer" or opened.opened_by not in {"recover", "help"}:
         return
     async with acquire(runtime) as db:
         rows = await session_life_queries.find_session_rows(db, event.org_id, [event.subject_id])
-        found = await _owner(db, event, UUID(str(event.data["subject_id"])))
+        found = await _owner(db, event, opened.subject_id)
     if not rows or found is None:
         return
     org, address, language = found
     digest = rows[0].address_digest
     if digest is not None and reach.matches(runtime.vault, org, digest, address, address):
         return
-    letter = letters.opened_letter(language, org.name, by_staff=event.data["opened_by"] == "help")
+    letter = letters.opened_letter(language, org.name, by_staff=opened.opened_by == "help")
     await _write_to(runtime, event, address, letter)
 
 
 async def tell_of_reuse(runtime: Runtime, event: StoredEvent) -> None:
     """Tells the owner of a session that it was ended, because somebody else seems to have a token of it."""
-    is_staff, subject_id = event.data["kind"] == "staff", UUID(str(event.data["subject_id"]))
+    reused = SessionReused.of(event)
+    is_staff, subject_id = reused.kind == "staff", reused.subject_id
     async with acquire(runtime) as db:
         if is_staff:
             org, member = (

@@ -5,14 +5,20 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core import events
 from booking_api.core.context import Context
 from booking_api.core.errors import Forbidden, NotFound, TokenExpired, TokenRevoked, Unauthenticated, unprocessable
-from booking_api.core.events import Event
+from booking_api.core.events import publish
 from booking_api.core.ids import new_id, read_code
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.transactions import TOKENS_AGAIN
 from booking_api.identity import audit, queries, reach, rules, session_life_queries, tokens
+from booking_api.identity.events import (
+    ContactCodeRequested,
+    RecoveryRequested,
+    SessionOpened,
+    SessionReused,
+    SignInRequested,
+)
 from booking_api.identity.operations import customer_contacts, seal_contact
 from booking_api.identity.schemas import (
     CodeAnswer,
@@ -28,9 +34,6 @@ from booking_api.identity.schemas import (
 )
 from booking_api.identity.tokens import Claims
 
-RECOVERY_REQUESTED, SIGN_IN_REQUESTED = "recovery.requested", "sign_in.requested"
-CONTACT_CODE_REQUESTED = "contact_code.requested"
-SESSION_OPENED, SESSION_REUSED = "session.opened", "session.reused"
 MOST_CONTACTS = 200
 """Of a customer's bookings so many different contacts are compared; who books for more keeps their sessions."""
 
@@ -117,8 +120,8 @@ async def end_reused(ctx: Context, claims: Claims) -> TokenRevoked:
     """Ends a session of which somebody else has a token, and tells its owner; the refusal to be raised then."""
     await session_life_queries.revoke_session(ctx.db, ctx.org_id, claims.session_id, claims.subject_id, ctx.now)
     await audit.note(ctx, "session.reused", "session", claims.session_id, claims.subject)
-    data = {"subject_id": claims.subject_id, "kind": claims.subject}
-    await events.publish(ctx.db, [Event(ctx.org_id, SESSION_REUSED, claims.session_id, data, ctx.now)])
+    fact = SessionReused(subject_id=claims.subject_id, kind=claims.subject)
+    await publish(ctx.db, [fact.event(ctx.org_id, claims.session_id, ctx.now)])
     return TokenRevoked(
         "A refresh token came again long after its successor was used: the session has been ended.",
         come_back=back_in(claims.subject),
@@ -134,22 +137,17 @@ async def ask_for_recovery(ctx: Context, wanted: NewRecovery) -> None:
     Everybody gets the same answer after the same work, so that nobody learns which references and addresses exist.
     """
     contact = RecoveryContact(wanted.email.lower() if wanted.email else None, wanted.phone)
-    data = {
-        "reference": read_code(wanted.reference),
-        "contact": seal_contact(ctx.vault, contact),
-        "language": ctx.language,
-    }
-    await events.publish(ctx.db, [Event(ctx.org_id, RECOVERY_REQUESTED, new_id(), data, ctx.now)])
+    fact = RecoveryRequested(
+        reference=read_code(wanted.reference), contact=seal_contact(ctx.vault, contact), language=ctx.language
+    )
+    await publish(ctx.db, [fact.event(ctx.org_id, new_id(), ctx.now)])
 
 
 async def ask_to_sign_in(ctx: Context, wanted: NewSignIn) -> None:
     """Publishes `sign_in.requested`, whose subscriber looks for the member of staff and sends a code; see
     `ask_for_recovery`."""
-    data = {
-        "contact": seal_contact(ctx.vault, RecoveryContact(wanted.email.strip().lower())),
-        "language": ctx.language,
-    }
-    await events.publish(ctx.db, [Event(ctx.org_id, SIGN_IN_REQUESTED, new_id(), data, ctx.now)])
+    sealed = seal_contact(ctx.vault, RecoveryContact(wanted.email.strip().lower()))
+    await publish(ctx.db, [SignInRequested(contact=sealed, language=ctx.language).event(ctx.org_id, new_id(), ctx.now)])
 
 
 async def ask_for_contact_code(ctx: Context, email: str | None) -> str:
@@ -166,10 +164,10 @@ async def ask_for_contact_code(ctx: Context, email: str | None) -> str:
         email = next((one for one in named if one), None)
     if email is None or (ctx.caller.restriction is not None and not _is_proven(ctx, email)):
         raise unprocessable("/email", "Name the mail address to be proven.")
-    data = {
-        "customer_id": customer_id, "contact": seal_contact(ctx.vault, RecoveryContact(email)), "language": ctx.language,
-    }  # fmt: skip
-    await events.publish(ctx.db, [Event(ctx.org_id, CONTACT_CODE_REQUESTED, new_id(), data, ctx.now)])
+    fact = ContactCodeRequested(
+        customer_id=customer_id, contact=seal_contact(ctx.vault, RecoveryContact(email)), language=ctx.language
+    )
+    await publish(ctx.db, [fact.event(ctx.org_id, new_id(), ctx.now)])
     return email
 
 
@@ -205,8 +203,8 @@ async def open_by_code(
     ended = await _end_others(ctx, code, session_id) if end_others else []
     if ended:
         await audit.note(ctx, "sessions.ended", "session", session_id, "end_others")
-    data = {"subject_id": code.subject_id, "kind": kind, "opened_by": code.purpose, "session_id": session_id}
-    await events.publish(ctx.db, [Event(ctx.org_id, SESSION_OPENED, session_id, data, ctx.now)])
+    fact = SessionOpened(subject_id=code.subject_id, kind=kind, opened_by=code.purpose, session_id=session_id)
+    await publish(ctx.db, [fact.event(ctx.org_id, session_id, ctx.now)])
     answer = CodeAnswer(
         booking_id=code.booking_id, session_id=session_id, ended_sessions=len(ended) if end_others else None
     )

@@ -7,11 +7,12 @@ from uuid import UUID
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, NotFound, VersionConflict
-from booking_api.core.events import Event, publish
+from booking_api.core.events import publish
 from booking_api.core.ids import new_id
 from booking_api.identity import audit
 from booking_api.inventory import slot_rules as rules
 from booking_api.inventory import write_queries as queries
+from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
 from booking_api.inventory.schemas import SlotChange, SlotState
 from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
 
@@ -75,7 +76,7 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
     if changing:
         await queries.lift_quotas(db, org_id, list(changing))
         sold = await queries.find_sold(db, org_id, list(changing))
-        await publish(db, [Event(org_id, "slot.changed", row.id, {}, now) for row in sold])
+        await publish(db, [SlotChanged().event(org_id, row.id, now) for row in sold])
     refused.sort(key=lambda row: row.position)
     return SavedSlots(len(new), len(changing), len(slots) - len(compared), refused)
 
@@ -99,12 +100,11 @@ async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected:
         if expected is not None and before.version not in expected:
             raise VersionConflict
         await _write_slot(ctx, before, after)
-        news = Event(ctx.org_id, "slot.changed", slot_id, {"changed": changed}, ctx.now)
-        await publish(ctx.db, [news])
+        await publish(ctx.db, [SlotChanged(changed=changed).event(ctx.org_id, slot_id, ctx.now)])
         await audit.note(ctx, "slot.changed", "slot", slot_id, changed[0] if len(changed) == 1 else "several")
     if change.release_holds:
         await audit.note(ctx, "slot.holds_released", "slot", slot_id)
-        await publish(ctx.db, [Event(ctx.org_id, "slot.holds_unwanted", slot_id, {}, ctx.now)])
+        await publish(ctx.db, [SlotHoldsUnwanted().event(ctx.org_id, slot_id, ctx.now)])
     return changed
 
 

@@ -10,6 +10,7 @@ from booking_api.core.errors import DomainError
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.payments import queries, refund_queries, rules
+from booking_api.payments.events import RefundSettled
 from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
 from booking_api.payments.providers import provider_of
 from booking_api.payments.refunding import adopt, announce, ask_about_earlier, look_again, tell_of_failure
@@ -122,5 +123,5 @@ async def _record_refund(db: asyncpg.Connection, refund: RefundRow, outcome: Ref
     if failure:
         await tell_of_failure(db, refund, failure, now)
     else:
-        await announce(db, org_id, "refund.settled", refund, "succeeded", now)
+        await announce(db, org_id, RefundSettled, refund, "succeeded", now)
     return True

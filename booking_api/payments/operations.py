@@ -13,7 +13,7 @@ import msgspec
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Conflict, NotFound, unprocessable
-from booking_api.core.events import Event, publish
+from booking_api.core.events import publish
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.money import Money
@@ -21,6 +21,7 @@ from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.payments import queries, refund_queries, rules
+from booking_api.payments.events import PaymentSettled
 from booking_api.payments.providers import PROVIDERS, Provider, offered_methods
 from booking_api.payments.queries import LatestIntent
 from booking_api.payments.schemas import (
@@ -239,10 +240,8 @@ async def record_outcome(
     )
     await queries.update_intent(db, org_id, changed, changed.next_action, settled=changed.is_settled)
     if changed.is_settled:
-        data = {
-            "order_id": intent.order_id, "intent_id": intent_id, "status": status, "late": intent.is_settled,
-        }  # fmt: skip
-        await publish(db, [Event(org_id, "payment.settled", intent_id, data, now)])
+        fact = PaymentSettled(order_id=intent.order_id, intent_id=intent_id, status=status, late=intent.is_settled)
+        await publish(db, [fact.event(org_id, intent_id, now)])
     return changed
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Conflict, NotFound
-from booking_api.core.events import Event, publish
+from booking_api.core.events import publish
 from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.paging import read_cursor, write_cursor
@@ -20,6 +20,7 @@ from booking_api.identity import audit
 from booking_api.identity.audit_schemas import Note
 from booking_api.payments import refund_queries as queries
 from booking_api.payments import rules
+from booking_api.payments.events import RefundFailed, RefundRetried, RefundSettled
 from booking_api.payments.operations import may_record
 from booking_api.payments.providers import PROVIDERS, provider_of
 from booking_api.payments.schemas import (
@@ -87,7 +88,7 @@ async def adopt(db: Connection, refund: RefundRow, outcome: RefundOutcome, now: 
     if not await queries.adopt_success(db, refund.org_id, refund.id, outcome.provider_reference, again_at, now):
         return False
     log.warning("refund.succeeded_late", refund_id=str(refund.id))
-    await announce(db, refund.org_id, "refund.settled", refund, "succeeded", now)
+    await announce(db, refund.org_id, RefundSettled, refund, "succeeded", now)
     return True
 
 
@@ -139,7 +140,7 @@ async def tell_of_failure(db: Connection, refund: RefundRow, failure: str, now: 
     log.error("refund.failed", refund_id=str(refund.id), intent_id=str(refund.intent_id), provider=refund.provider)
     note = Note(refund.org_id, "refund.failed", "system", None, None, "refund", refund.id, failure, "", now)
     await audit.write(db, refund.org_id, [note])
-    await announce(db, refund.org_id, "refund.failed", refund, "failed", now)
+    await announce(db, refund.org_id, RefundFailed, refund, "failed", now)
 
 
 async def retry(ctx: Context, refund_id: UUID) -> Refund:
@@ -154,7 +155,7 @@ async def retry(ctx: Context, refund_id: UUID) -> Refund:
         case "failed" if provider_of(refund.provider or "", ctx.settings) is not None:
             await queries.begin_try(ctx.db, ctx.org_id, refund_id, ctx.now)
             await audit.note(ctx, "refund.retried", "refund", refund_id)
-            await announce(ctx.db, ctx.org_id, "refund.retried", refund, "created", ctx.now)
+            await announce(ctx.db, ctx.org_id, RefundRetried, refund, "created", ctx.now)
             return refund_answer(await _lock(ctx, refund_id))
         case "failed":
             raise Conflict("The provider that took the money is not offered any more. Settle the refund on site.")
@@ -176,7 +177,7 @@ async def settle(ctx: Context, refund_id: UUID, method: SettledMethod) -> Refund
             by = ctx.caller.subject_id or ctx.caller.credential_id
             await queries.settle_refund(ctx.db, ctx.org_id, refund_id, method, by, ctx.now)
             await audit.note(ctx, "refund.settled", "refund", refund_id, method)
-            await announce(ctx.db, ctx.org_id, "refund.settled", refund, "settled", ctx.now)
+            await announce(ctx.db, ctx.org_id, RefundSettled, refund, "settled", ctx.now)
             return refund_answer(await _lock(ctx, refund_id))
         case "created":
             raise PaymentInProgress("The provider is giving the money back.", retry_after_seconds=ASK_AGAIN_SECONDS)
@@ -228,11 +229,16 @@ def refund_answer(refund: RefundRecord) -> Refund:
 
 
 async def announce(
-    db: Connection, org_id: UUID, event_type: str, refund: RefundRow | RefundRecord, status: str, now: datetime
+    db: Connection,
+    org_id: UUID,
+    of: type[RefundSettled | RefundFailed | RefundRetried],
+    refund: RefundRow | RefundRecord,
+    status: str,
+    now: datetime,
 ) -> None:
     """Publishes what became of a refund, so that its bookings are told."""
-    data = {
-        "order_id": refund.order_id, "booking_id": refund.booking_id, "intent_id": refund.intent_id,
-        "refund_id": refund.id, "status": status,
-    }  # fmt: skip
-    await publish(db, [Event(org_id, event_type, refund.id, data, now)])
+    fact = of(
+        order_id=refund.order_id, booking_id=refund.booking_id, intent_id=refund.intent_id, refund_id=refund.id,
+        status=status,
+    )  # fmt: skip
+    await publish(db, [fact.event(org_id, refund.id, now)])

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from booking_api.bookings import gate_queries, queries
+from booking_api.bookings.events import BookingChanged
 from booking_api.bookings.gate_queries import BookingOfItem
 from booking_api.bookings.operations.facts import Facts, admissions, load_order
 from booking_api.bookings.operations.write import save_items
 from booking_api.bookings.schemas import BookingRow, ItemRow
 from booking_api.catalog.rules import places
 from booking_api.core.context import Context
-from booking_api.core.events import Event, publish
+from booking_api.core.events import publish
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import Kept
 from booking_api.passes import operations as passes
@@ -92,11 +93,10 @@ async def _tell(ctx: Context, items: Sequence[BookingOfItem]) -> int:
     orders, bookings = {one.order_id for one in items}, {one.booking_id for one in items}
     raised = await gate_queries.raise_versions(ctx.db, ctx.org_id, sorted(orders), sorted(bookings), ctx.now)
     events = [
-        Event(
-            ctx.org_id, "booking.changed", one.id,
-            {"order_id": one.order_id, "slot_id": one.slot_id, "customer_id": one.customer_id}, ctx.now,
+        BookingChanged(order_id=one.order_id, slot_id=one.slot_id, customer_id=one.customer_id).event(
+            ctx.org_id, one.id, ctx.now
         )
         for one in raised
-    ]  # fmt: skip
+    ]
     await publish(ctx.db, events)
     return len(raised)

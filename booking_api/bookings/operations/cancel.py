@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from booking_api.bookings import amounts, queries, rules
+from booking_api.bookings.events import BookingCancelled, BookingExpired, BookingRejected, RefundDueOnSite
 from booking_api.bookings.operations.admitted import kept_of, lock_admissions
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.refusing import (
@@ -81,7 +82,7 @@ async def cancel(
     ]
     await audit.write(ctx.db, ctx.org_id, notes)
     await _release(ctx, facts, chosen)
-    await announce(ctx, "booking.cancelled", chosen)
+    await announce(ctx, BookingCancelled, chosen)
 
 
 def _refund_of(ctx: Context, facts: Facts, booking: BookingRow) -> int:
@@ -109,7 +110,7 @@ async def _give_money_back(ctx: Context, facts: Facts, booking: BookingRow, amou
             ctx, order_id, booking.id, by_hand, "cancelled", refund_id=uuid5(booking.id, ON_SITE)
         )
         facts.refunds = [*facts.refunds, *([opened] if opened else [])]
-        await announce(ctx, "refund.due_on_site", [booking], amount=by_hand.amount, currency=currency)
+        await announce(ctx, RefundDueOnSite, [booking], amount=by_hand.amount, currency=currency)
 
 
 async def _call_payment_off(ctx: Context, facts: Facts) -> None:
@@ -190,7 +191,7 @@ async def end_holds(ctx: Context, ended: Sequence[Facts], reason: StatusReasonCo
         item.seat = None
     await save_items(ctx, seated)
     await save_all(ctx, ended)
-    await announce(ctx, "booking.expired", bookings, **({} if reason is None else {"reason": reason}))
+    await announce(ctx, BookingExpired, bookings, reason=reason)
     await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in bookings])
 
 
@@ -205,4 +206,4 @@ async def abandon(ctx: Context, facts: Facts) -> None:
     await inventory.give_back(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings])
     await payments.give_up(ctx, [facts.order.id])
     await save(ctx, facts)
-    await announce(ctx, "booking.rejected", facts.bookings, reason="payment_undecided")
+    await announce(ctx, BookingRejected, facts.bookings, reason="payment_undecided")

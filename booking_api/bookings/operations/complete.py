@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from booking_api.bookings.events import BookingConfirmed
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.write import (
     announce,
@@ -43,7 +44,7 @@ async def complete(orders: Sequence[Confirmed]) -> None:
             customer_id, language = one.facts.order.customer_id, one.ctx.language
             said.append(Reachable(customer_id, contact.name, contact.email, contact.phone, language))
     await identity.remember_customers(ctx.db, ctx.org_id, said, ctx.now)
-    await announce(ctx, "booking.confirmed", [booking for _, booking in bookings])
+    await announce(ctx, BookingConfirmed, [booking for _, booking in bookings])
 
 
 async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None:

@@ -9,6 +9,7 @@ from msgspec import UnsetType
 
 from booking_api.bookings import gate_queries
 from booking_api.bookings.details import missing_details
+from booking_api.bookings.events import BookingChanged
 from booking_api.bookings.operations.admitted import lock_admissions
 from booking_api.bookings.operations.bounding import contact_digest
 from booking_api.bookings.operations.drafting import check_answers
@@ -67,7 +68,7 @@ async def edit(
         await audit.note(ctx, "booking.overridden", "booking", booking.id, "already_used")
     await save(ctx, facts, [booking])
     if status == "confirmed":
-        await announce(ctx, "booking.changed", [booking])
+        await announce(ctx, BookingChanged, [booking])
 
 
 def _within_request(pointer: str, items: Sequence[ItemRow], edits: Sequence[ItemEdit]) -> str:
@@ -206,4 +207,4 @@ async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, paymen
     await audit.note(ctx, "booking.settled", "booking", booking.id, payment.method)
     facts.settled = {**facts.settled, booking.id: facts.settled.get(booking.id, 0) + payment.amount.amount}
     await save(ctx, facts, [booking])
-    await announce(ctx, "booking.changed", [booking])
+    await announce(ctx, BookingChanged, [booking])

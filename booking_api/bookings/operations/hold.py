@@ -10,6 +10,7 @@ from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words, holds_sensitive
+from booking_api.bookings.events import BookingHeld
 from booking_api.bookings.hold_queries import find_slots_and_counts
 from booking_api.bookings.holding_rules import Keeper, Key
 from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, require_proof, unpaid
@@ -25,7 +26,7 @@ from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.errors import DomainError, FieldError, unprocessable
-from booking_api.core.events import Event, publish
+from booking_api.core.events import publish
 from booking_api.core.ids import new_code
 from booking_api.core.text.folding import words_of
 from booking_api.inventory import operations as inventory
@@ -157,7 +158,7 @@ async def place_holds(orders: Sequence[Drafted]) -> list[Facts | NoRoom]:
     await publish(
         ctx.db,
         [
-            Event(ctx.org_id, "booking.held", b.id, {"order_id": b.order_id, "slot_id": b.slot_id}, ctx.now)
+            BookingHeld(order_id=b.order_id, slot_id=b.slot_id).event(ctx.org_id, b.id, ctx.now)
             for one in held
             for b in one.facts.bookings
         ],

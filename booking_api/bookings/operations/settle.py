@@ -3,6 +3,7 @@
 import msgspec
 
 from booking_api.bookings import rules
+from booking_api.bookings.events import BookingRejected
 from booking_api.bookings.operations.admitted import needed
 from booking_api.bookings.operations.cancel import refund_whole
 from booking_api.bookings.operations.complete import Confirmed, complete, keep_places
@@ -139,7 +140,7 @@ async def _refuse_payment(ctx: Context, facts: Facts, intent: Intent, reason: St
     for booking in facts.bookings:
         booking.refund_amount, booking.status_reason = booking.price.due_now.amount, reason
     await save(ctx, facts)
-    await announce(ctx, "booking.rejected", facts.bookings, reason=reason)
+    await announce(ctx, BookingRejected, facts.bookings, reason=reason)
 
 
 def _claim(facts: Facts, booking: BookingRow) -> ClaimRequest:

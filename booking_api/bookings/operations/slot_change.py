@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from booking_api.bookings import slot_rules
+from booking_api.bookings.events import BookingChanged
 from booking_api.bookings.operations.cancel import cancel
 from booking_api.bookings.operations.complete import issue_passes
 from booking_api.bookings.operations.confirm import agree_to_slot
@@ -37,10 +38,10 @@ async def follow_slot(ctx: Context, facts: Facts, slot_ids: Sequence[object]) ->
     await save(ctx, facts, concerned)
     await save_agreed(ctx, confirmed)
     of_choice = {booking.id for booking, one in news if one.kind is not None}
-    await announce(ctx, "booking.changed", [booking for booking in concerned if booking.id not in of_choice])
+    await announce(ctx, BookingChanged, [booking for booking in concerned if booking.id not in of_choice])
     for booking, one in news:
         if one.kind is not None:
-            await announce(ctx, "booking.changed", [booking], slot_change=one.kind)
+            await announce(ctx, BookingChanged, [booking], slot_change=one.kind)
 
 
 async def _shorten(ctx: Context, facts: Facts) -> None:
@@ -85,7 +86,7 @@ async def _keep(ctx: Context, facts: Facts, booking: BookingRow) -> None:
     booking.slot_change, booking.decide_by, booking.offered_starts_at = "kept", None, None
     await save(ctx, facts, [booking])
     await save_agreed(ctx, [booking])
-    await announce(ctx, "booking.changed", [booking])
+    await announce(ctx, BookingChanged, [booking])
 
 
 async def decide_for_silent(ctx: Context, facts: Facts) -> None:

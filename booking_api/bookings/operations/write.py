@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words, holds_sensitive
+from booking_api.bookings.events import OfBooking
 from booking_api.bookings.operations.bounding import unpaid
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.rules import Action, next_status
@@ -14,7 +14,7 @@ from booking_api.bookings.schemas import BookingRow, ItemRow
 from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.errors import Conflict
-from booking_api.core.events import Event, publish
+from booking_api.core.events import publish
 from booking_api.core.text.folding import words_of
 from booking_api.identity import operations as identity
 
@@ -106,11 +106,14 @@ async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:
         await queries.update_items(ctx.db, ctx.org_id, columns(rows, 7))
 
 
-async def announce(ctx: Context, event_type: str, bookings: Sequence[BookingRow], **data: Any) -> None:
-    """Publishes one event per booking."""
-    await publish(ctx.db, [booking_event(ctx.org_id, event_type, b, ctx.now, **data) for b in bookings])
-
-
-def booking_event(org_id: UUID, event_type: str, booking: BookingRow, now: datetime, **data: Any) -> Event:
-    facts = {"order_id": booking.order_id, "slot_id": booking.slot_id, "customer_id": booking.customer_id, **data}
-    return Event(org_id, event_type, booking.id, facts, now)
+async def announce(ctx: Context, of: type[OfBooking], bookings: Sequence[BookingRow], **more: Any) -> None:
+    """Publishes one event per booking; `more` is what its type says besides."""
+    await publish(
+        ctx.db,
+        [
+            of(order_id=b.order_id, slot_id=b.slot_id, customer_id=b.customer_id, **more).event(
+                ctx.org_id, b.id, ctx.now
+            )
+            for b in bookings
+        ],
+    )
