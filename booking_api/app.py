@@ -1,4 +1,4 @@
-"""The HTTP application: the only list of routers, the lifespan, the mapping of errors."""
+"""The HTTP application: the lifespan, the mapping of errors."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,11 +11,7 @@ from litestar.datastructures import State
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
-from booking_api.availability import routes as availability
-from booking_api.bookings import change_routes, customer_routes, slot_routes
-from booking_api.bookings import routes as bookings
-from booking_api.catalog import routes as catalog
-from booking_api.checkin import routes as checkin
+from booking_api.capabilities import capabilities
 from booking_api.core.http import options_handlers
 from booking_api.core.inputs import ApiRequest
 from booking_api.core.log import configure_logging
@@ -24,15 +20,8 @@ from booking_api.core.problems import answer_exception, refuse_unrouted
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
 from booking_api.core.side_door import open_side_door
-from booking_api.feedback import routes as feedback
-from booking_api.identity import audit_routes, session_routes
-from booking_api.identity import routes as identity
 from booking_api.identity.authentication import authenticate
 from booking_api.lifetime import open_runtime
-from booking_api.pages import routes as pages
-from booking_api.passes import routes as passes
-from booking_api.payments import routes as payments
-from booking_api.persons import routes as persons
 from booking_api.upkeep import routes as upkeep
 
 MAX_BODY_BYTES = 256 * 1024
@@ -52,24 +41,7 @@ class LeanLitestar(Litestar):
 
 def handlers() -> list[Any]:
     """Every operation of the API, capability by capability."""
-    return [
-        *identity.ROUTES,
-        *audit_routes.ROUTES,
-        *session_routes.ROUTES,
-        *catalog.ROUTES,
-        *availability.ROUTES,
-        *feedback.ROUTES,
-        *upkeep.ROUTES,
-        *payments.ROUTES,
-        *passes.ROUTES,
-        *checkin.ROUTES,
-        *bookings.ROUTES,
-        *change_routes.ROUTES,
-        *customer_routes.ROUTES,
-        *slot_routes.ROUTES,
-        *persons.ROUTES,
-        *pages.ROUTES,
-    ]
+    return [handler for one in capabilities() for handler in one.routes]
 
 
 def create_app(settings: Settings | None = None) -> Litestar:

@@ -10,8 +10,8 @@ from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.identity import resealing, smtp
+from booking_api.payments.check_queries import list_live
 from booking_api.upkeep.operations import schema_is_current
-from booking_api.upkeep.queries import list_live
 
 MOST_NAMED = 5
 _RESERVED: list[socket.socket] = []

@@ -1,4 +1,4 @@
-"""The worker: the only map from event to subscribers, the relay, the schedules.
+"""The worker: the relay from events to subscribers, and the schedules.
 
 The relay claims events and enqueues one job for each of their subscribers in the same transaction; PgQueuer runs the
 jobs, at least once. Any number of workers may run: events and jobs are claimed with `for update skip locked`, and
@@ -23,9 +23,9 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from booking_api.bookings import jobs as bookings
-from booking_api.checkin import jobs as checkin
+from booking_api.capabilities import all_schedules, all_subscribers
 from booking_api.core import queries as core_queries
+from booking_api.core.capability import Periodic, Subscriber
 from booking_api.core.clock import utc_now
 from booking_api.core.db import encode_json
 from booking_api.core.errors import Overloaded
@@ -36,50 +36,8 @@ from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from booking_api.core.side_door import Answer, open_side_door
-from booking_api.identity import jobs as identity
 from booking_api.lifetime import open_runtime
-from booking_api.payments import jobs as payments
 from booking_api.starting import check_address, check_database, check_mail, check_secret
-from booking_api.upkeep import jobs as upkeep
-
-Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
-Periodic = Callable[[Runtime], Awaitable[int]]
-
-SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
-    "payment.settled": (bookings.settle_payment,),
-    "recovery.requested": (bookings.send_recovery_code,),
-    "session.opened": (identity.tell_of_opening,),
-    "session.reused": (identity.tell_of_reuse,),
-    "sign_in.requested": (identity.send_sign_in_code,),
-    "contact_code.requested": (identity.send_contact_code,),
-    "slot.changed": (bookings.follow_slot,),
-    "refund.settled": (bookings.follow_refund,),
-    "refund.failed": (bookings.follow_refund,),
-    "refund.retried": (bookings.follow_refund,),
-    "slot.holds_unwanted": (bookings.release_holds,),
-}
-"""Event type → who hears of it. A subscriber may hear of an event more than once."""
-
-SCHEDULES: list[tuple[str, float, Periodic]] = [
-    ("bookings.sweep_ended_holds", 1, bookings.sweep_ended_holds),
-    ("bookings.sweep_undecided_payments", 5, bookings.sweep_undecided_payments),
-    ("bookings.decide_for_silent", 5, bookings.decide_for_silent),
-    ("bookings.follow_admissions", 1, bookings.follow_admissions),
-    ("bookings.apply_retention", 300, bookings.apply_retention),
-    ("bookings.bury_abandoned_orders", 300, bookings.bury_abandoned_orders),
-    ("payments.reconcile_payments", 1, payments.reconcile_payments),
-    ("payments.execute_refunds", 1, payments.execute_refunds),
-    ("checkin.sweep_scan_answers", 60, checkin.sweep_scan_answers),
-    ("checkin.erase_reasons", 300, checkin.erase_reasons),
-    ("checkin.archive_scans", 60, checkin.archive_scans),
-    ("identity.sweep_credentials", 60, identity.sweep_credentials),
-    ("identity.keep_audit_partitions", 600, identity.keep_audit_partitions),
-    ("upkeep.delete_old_answers", 60, upkeep.delete_old_answers),
-    ("upkeep.keep_event_partitions", 600, upkeep.keep_event_partitions),
-    ("upkeep.delete_old_events", 600, upkeep.delete_old_events),
-    ("upkeep.delete_old_job_log", 60, upkeep.delete_old_job_log),
-]
-"""(name, seconds between runs, job). A job does at most a batch and says how much that was."""
 
 FULL_BATCH = 100
 """A job that did this much likely has more to do, and is run again at once."""
@@ -255,10 +213,13 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]], stop: asyn
 async def work(
     settings: Settings,
     stop: asyncio.Event,
-    subscribers: Mapping[str, Sequence[Subscriber]] = SUBSCRIBERS,
-    schedules: Sequence[tuple[str, float, Periodic]] = SCHEDULES,
+    subscribers: Mapping[str, Sequence[Subscriber]] | None = None,
+    schedules: Sequence[tuple[str, float, Periodic]] | None = None,
 ) -> None:
-    """Runs every part until told to stop, then lets each finish what it is doing."""
+    """Runs every part until told to stop, then lets each finish what it is doing; by default what the capabilities
+    declare."""
+    subscribers = all_subscribers() if subscribers is None else subscribers
+    schedules = all_schedules() if schedules is None else schedules
     worker_id = new_id()
     async with open_runtime(settings, name="booking-api-worker") as runtime:
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [

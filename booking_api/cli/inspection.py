@@ -23,7 +23,7 @@ def doctor(
 
     from booking_api.core.clock import utc_now
     from booking_api.core.settings import load_settings
-    from booking_api.upkeep.doctor import examine
+    from booking_api.run.doctor import examine
 
     settings = load_settings()
     found = run(lambda: examine(settings, utc_now()))

@@ -161,3 +161,8 @@ class SlotState(msgspec.Struct, frozen=True, kw_only=True):
     estimated_ends_at: datetime | None
     delay_note: str | None
     delay_updated_at: datetime | None
+
+
+class ZoneRow(msgspec.Struct, frozen=True):
+    time_zone: str
+    used_by: str

@@ -8,7 +8,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from booking_api.core.openapi import Examples, build_document
-from booking_api.pages.prose import PROSE
+from booking_api.pages.prose import prose
 
 EXAMPLES = Path(__file__).parent / "examples.json"
 
@@ -20,7 +20,7 @@ def load_examples() -> Examples:
 
 def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
     """The OpenAPI document of these operations."""
-    return build_document(handlers, PROSE, load_examples())
+    return build_document(handlers, prose(), load_examples())
 
 
 def encode(made: dict[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 """The reference's own words: what holds for every call, and what each capability is about."""
 
 from booking_api import __version__
+from booking_api.capabilities import all_tags
 from booking_api.core.openapi import Prose
 
 DESCRIPTION = """\
@@ -85,29 +86,12 @@ back.
 re-implement the rules.
 """
 
-TAGS = {
-    "Catalogue": "What is sold: places, products with their options, units, conditions and questions.",
-    "Availability": "When, and how much is left. Exact at every moment: nothing is shown that is gone.",
-    "Bookings": (
-        "Orders are held, paid and confirmed as one, all of it or none; a booking in it is one party on one slot. "
-        "Details, seats, cancelling, and all that an app shows offline."
-    ),
-    "Payments": "Paying through a provider, and what a provider tells us.",
-    "Passes": "The signed QR document of each person, and the public keys that verify it without a network.",
-    "Gate": "Admitting people: scans with a verdict, looking people up, settling what is due.",
-    "Feedback": "One question at the right moment, and what the answers add up to.",
-    "Tokens": "Renewing access, getting back to a booking, going on with another device.",
-    "Staff": "The people who work here and what they may do.",
-    "Keys": "API keys of apps and integrations.",
-    "Audit": "Who did what, for owners.",
-    "Persons": "What is known of one person: exported or erased, for owners.",
-    "Operations": "Whether the installation is well, and its description.",
-}
 
-PROSE = Prose(
-    title="Booking API",
-    version=__version__,
-    summary="From search to the gate on a phone alone.",
-    description=DESCRIPTION,
-    tags=TAGS,
-)
+def prose() -> Prose:
+    return Prose(
+        title="Booking API",
+        version=__version__,
+        summary="From search to the gate on a phone alone.",
+        description=DESCRIPTION,
+        tags={tag.name: tag.about for tag in all_tags()},
+    )

@@ -12,7 +12,7 @@ from booking_api.core.http import Access, endpoint
 from booking_api.core.replies import JSON, encode, runtime_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit
-from booking_api.payments import refund_routes, refunding
+from booking_api.payments import refunding
 from booking_api.payments.operations import may_record, record_outcome
 from booking_api.payments.providers import PROVIDERS
 from booking_api.payments.schemas import RefundNews, WebhookReceipt
@@ -84,4 +84,4 @@ def _count_forgery(runtime: Runtime, body: bytes, request_id: str) -> None:
         audit.count_failure(runtime, about.metadata.org_id, "webhook.forged", "bad_signature", request_id)
 
 
-ROUTES = [receive_payment_webhook, *refund_routes.ROUTES]
+ROUTES = [receive_payment_webhook]

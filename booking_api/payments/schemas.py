@@ -350,3 +350,8 @@ class WebhookReceipt(msgspec.Struct, frozen=True):
 
     recorded: bool
     """False when it spoke of a charge or refund that isn't ours, or in a way that says nothing new to us."""
+
+
+class LiveOrganisation(msgspec.Struct, frozen=True):
+    org_id: UUID
+    name: str

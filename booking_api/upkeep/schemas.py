@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 
@@ -39,39 +38,3 @@ class ServerFacts(msgspec.Struct, frozen=True):
     version: int
     """As `server_version_num`: 180001 is 18.1."""
     clock: datetime
-
-
-class ZoneRow(msgspec.Struct, frozen=True):
-    time_zone: str
-    used_by: str
-
-
-class Suspect(msgspec.Struct, frozen=True):
-    """One thing that contradicts another, and how."""
-
-    org_id: UUID
-    subject: str
-    found: str
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What the doctor found wrong, and how to mend it."""
-
-    check: str
-    problem: str
-    remedy: str
-    examples: list[str] = []
-
-
-class CheckUp(msgspec.Struct, frozen=True):
-    """The doctor's whole answer: what was looked at, and what of it isn't right."""
-
-    checks: list[str]
-    findings: list[Finding]
-    notes: list[str] = []
-    """What is as configured and good to know: nothing to mend."""
-
-
-class LiveOrganisation(msgspec.Struct, frozen=True):
-    org_id: UUID
-    name: str

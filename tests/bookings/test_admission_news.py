@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from booking_api import worker
 from booking_api.bookings import jobs
+from booking_api.capabilities import all_schedules
 from booking_api.checkin.operations.scan import open_case, scan_together
 from booking_api.checkin.schemas import NewScan
 from booking_api.core.clock import utc_now
@@ -255,7 +255,7 @@ async def test_the_worker_tells_an_open_stream(app, api, world: World, settings)
     events = await opened(app, world, held)
     done = await confirm(api, owner_of(held), held)
     assert (await anext(events)).startswith(b"id: %d\n" % done["version"])
-    schedules = [one for one in worker.SCHEDULES if one[0] == "bookings.follow_admissions"]
+    schedules = [one for one in all_schedules() if one[0] == "bookings.follow_admissions"]
     async with working(settings, schedules=schedules):
         nonce = await admit(api, world.manager, done["items"][0]["id"], **OVERRIDE)
         async with asyncio.timeout(20):

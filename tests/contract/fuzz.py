@@ -29,7 +29,7 @@ from booking_api.identity.schemas import SCOPES
 from booking_api.lifetime import open_runtime
 from booking_api.migrate import migrate
 from booking_api.pages.document import encode
-from booking_api.pages.prose import PROSE
+from booking_api.pages.prose import prose
 from tests.contract.scene import CALLS, PROVIDER_URL, Scene, build_scene
 from tests.contract.test_access import ACCESS
 from tests.processes import SECRET, served
@@ -71,7 +71,7 @@ def document_of(scene: Scene) -> bytes:
     """The published document with real things in its examples."""
     made = {name: make(scene) for name, make in CALLS.items()}
     examples = {name: Example(path=call.parameters, query=call.query, request=call.body) for name, call in made.items()}
-    return encode(build_document(handlers(), PROSE, Examples(operations=examples)))
+    return encode(build_document(handlers(), prose(), Examples(operations=examples)))
 
 
 def fuzz(url: str, document: Path, caller: Caller, options: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from booking_api.core.settings import Settings
-from booking_api.upkeep.doctor import examine
+from booking_api.run.doctor import examine
 from tests.contract.statements import locks_across
 from tests.contract.test_queries import ACROSS_ORGANISATIONS, STATEMENTS
 from tests.processes import run

@@ -6,9 +6,12 @@ from typing import Any
 
 import asyncpg
 
+from booking_api.capabilities import all_checks
+from booking_api.core.checks import Examined
 from booking_api.core.clock import utc_now
 from booking_api.core.db import prepare_connection
-from booking_api.upkeep.doctor import RECONCILED_WITHIN, data_checks
+from booking_api.core.settings import load_settings
+from booking_api.payments.checks import RECONCILED_WITHIN
 from tests.operations.test_worker import until
 
 Charges = list[dict[str, Any]]
@@ -40,9 +43,11 @@ async def wrongs_under_load(database_url: str) -> list[str]:
 async def _wrong_books(db: asyncpg.Connection, now: datetime) -> list[str]:
     """The doctor's own checks."""
     found: list[str] = []
-    for name, problem, _, check in data_checks(now):
-        if name != "reconciliation":
-            found += [f"{name}: {problem} {suspect.subject}: {suspect.found}" for suspect in await check(db)]
+    examined = Examined(load_settings(), None, db, now)
+    for check in all_checks():
+        if check.of_data and check.name != "reconciliation":
+            async for finding in check.look(examined):
+                found += [f"{check.name}: {finding.problem} {example}" for example in finding.examples]
     return found
 
 

@@ -16,8 +16,8 @@ from booking_api.core.settings import Settings
 from booking_api.identity import notifier, smtp
 from booking_api.identity.notifier import Message
 from booking_api.lifetime import open_runtime
+from booking_api.run.doctor import examine
 from booking_api.starting import check_mail
-from booking_api.upkeep.doctor import examine
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
 from tests.identity.mail_server import PASSWORD, USER, MailServer, mail_server, make_certificate
 

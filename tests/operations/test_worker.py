@@ -14,6 +14,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 from booking_api import worker
+from booking_api.capabilities import all_schedules, all_subscribers
 from booking_api.core.events import Event, publish
 from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime
@@ -268,10 +269,10 @@ async def test_old_things_are_deleted_and_young_ones_kept(runtime: Runtime) -> N
 
 
 def test_every_job_has_a_name_of_its_own() -> None:
-    names = [worker.job_name(one) for several in worker.SUBSCRIBERS.values() for one in several]
+    names = [worker.job_name(one) for several in all_subscribers().values() for one in several]
     assert all(name.count(".") == 1 for name in names)
-    scheduled = [name for name, _, _ in worker.SCHEDULES]
+    scheduled = [name for name, _, _ in all_schedules()]
     assert len(set(scheduled)) == len(scheduled)
-    for name, seconds, job in worker.SCHEDULES:
+    for name, seconds, job in all_schedules():
         assert worker.job_name(job) == name  # type: ignore[arg-type]
         assert seconds > 0

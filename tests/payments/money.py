@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 
 from booking_api.bookings import jobs
+from booking_api.capabilities import all_subscribers
 from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
 from booking_api.payments.jobs import execute_refunds, reconcile_payments
-from booking_api.worker import SUBSCRIBERS
 from tests.bookings.journey import CONTACT, owner_of
 from tests.world import World
 
@@ -28,7 +28,7 @@ async def relay(world: World) -> list[str]:
             return told
         for event in events:
             told.append(event.type)
-            for hears in SUBSCRIBERS.get(event.type, ()):
+            for hears in all_subscribers().get(event.type, ()):
                 await hears(world.runtime, event)
 
 

@@ -10,17 +10,18 @@ from uuid import UUID, uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
+from booking_api.bookings import check_queries as of_bookings
 from booking_api.bookings import jobs
 from booking_api.core.clock import utc_now
-from booking_api.upkeep import queries as doctor
+from booking_api.inventory import check_queries as of_capacity
 from tests.bookings.journey import CONTACT
 from tests.inventory.helpers import delay, news_of, patch_slot
 from tests.simulation.test_bookings import Bookings, simulate
 from tests.world import add_slot
 
 CHECKS = (
-    doctor.suspects_slot_taken, doctor.suspects_quota_taken, doctor.suspects_seats, doctor.suspects_claims,
-    doctor.suspects_inside, doctor.suspects_passes, doctor.suspects_order_states,
+    of_capacity.suspects_slot_taken, of_capacity.suspects_quota_taken, of_capacity.suspects_seats, of_bookings.suspects_claims,
+    of_bookings.suspects_inside, of_bookings.suspects_passes, of_bookings.suspects_order_states,
 )  # fmt: skip
 FEES = {"light": 10**9, "flex": 1000}
 """What cancelling costs by the conditions of an option, at most what was paid."""

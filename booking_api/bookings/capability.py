@@ -1,0 +1,57 @@
+"""What bookings declares."""
+
+from booking_api.bookings import change_routes, customer_routes, jobs, routes, slot_routes
+from booking_api.bookings.checks import CHECKS
+from booking_api.bookings.events import (
+    BookingCancelled,
+    BookingChanged,
+    BookingConfirmed,
+    BookingExpired,
+    BookingHeld,
+    BookingRejected,
+    RefundDueOnSite,
+)
+from booking_api.core.capability import Capability, Tag
+from booking_api.identity.events import RecoveryRequested
+from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
+from booking_api.payments.events import PaymentSettled, RefundFailed, RefundRetried, RefundSettled
+
+CAPABILITY = Capability(
+    name="bookings",
+    tags=[
+        Tag(
+            "Bookings",
+            "Orders are held, paid and confirmed as one, all of it or none; a booking in it is one party on "
+            "one slot. Details, seats, cancelling, and all that an app shows offline.",
+            30,
+        ),
+    ],
+    routes=[*routes.ROUTES, *change_routes.ROUTES, *customer_routes.ROUTES, *slot_routes.ROUTES],
+    events=[
+        BookingHeld,
+        BookingConfirmed,
+        BookingChanged,
+        BookingCancelled,
+        BookingExpired,
+        BookingRejected,
+        RefundDueOnSite,
+    ],
+    subscribers={
+        PaymentSettled: (jobs.settle_payment,),
+        RecoveryRequested: (jobs.send_recovery_code,),
+        SlotChanged: (jobs.follow_slot,),
+        SlotHoldsUnwanted: (jobs.release_holds,),
+        RefundSettled: (jobs.follow_refund,),
+        RefundFailed: (jobs.follow_refund,),
+        RefundRetried: (jobs.follow_refund,),
+    },
+    schedules=[
+        (1, jobs.sweep_ended_holds),
+        (5, jobs.sweep_undecided_payments),
+        (5, jobs.decide_for_silent),
+        (1, jobs.follow_admissions),
+        (300, jobs.apply_retention),
+        (300, jobs.bury_abandoned_orders),
+    ],
+    checks=CHECKS,
+)

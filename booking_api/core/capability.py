@@ -1,0 +1,45 @@
+"""What a capability declares of itself: whatever the process, its documents and its command line are made of.
+
+The list of capabilities is `booking_api.capabilities`; nothing else knows who is in it.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from litestar.handlers import HTTPRouteHandler
+
+from booking_api.core.checks import Check
+from booking_api.core.events import Fact
+from booking_api.core.queries import StoredEvent
+from booking_api.core.runtime import Runtime
+
+Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
+"""It may be told of an event more than once."""
+Periodic = Callable[[Runtime], Awaitable[int]]
+"""It does at most a batch and says how much that was."""
+
+
+class Tag(NamedTuple):
+    """A group of operations in the description, with what it is about. `place` orders them for reading."""
+
+    name: str
+    about: str
+    place: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Capability:
+    """A folder of `booking_api` with its name."""
+
+    name: str
+    tags: Sequence[Tag] = ()
+    routes: Sequence[HTTPRouteHandler] = ()
+    events: Sequence[type[Fact]] = ()
+    """Which ones it publishes."""
+    subscribers: Mapping[type[Fact], Sequence[Subscriber]] = dataclasses.field(default_factory=dict)
+    """What it does about events, its own and those of capabilities below."""
+    schedules: Sequence[tuple[float, Periodic]] = ()
+    """Seconds between two runs, and the job."""
+    checks: Sequence[Check] = ()
+    """What the doctor asks about it."""

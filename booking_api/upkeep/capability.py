@@ -1,0 +1,20 @@
+"""What upkeep declares."""
+
+from booking_api.core.capability import Capability, Tag
+from booking_api.upkeep import jobs, routes
+from booking_api.upkeep.checks import CHECKS
+
+CAPABILITY = Capability(
+    name="upkeep",
+    tags=[
+        Tag("Operations", "Whether the installation is well, and its description.", 130),
+    ],
+    routes=[*routes.ROUTES],
+    schedules=[
+        (60, jobs.delete_old_answers),
+        (600, jobs.keep_event_partitions),
+        (600, jobs.delete_old_events),
+        (60, jobs.delete_old_job_log),
+    ],
+    checks=CHECKS,
+)
