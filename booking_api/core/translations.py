@@ -118,7 +118,7 @@ SENTENCES: Final = {
     "The session that this request opened has ended.": "Die Sitzung, die diese Anfrage eröffnet hatte, ist beendet.",
     "There is nothing at this path.": "Unter diesem Pfad gibt es nichts.",
     "This is not a cursor of this list.": "Das ist keine Stelle dieser Liste.",
-    "This is not an ETag of this resource.": "Das ist kein ETag dieser Daten.",
+    "This is not a list of ETags.": "Das ist keine Liste von ETags.",
     "Too many event streams are open.": "Es sind zu viele Ereignisströme offen.",
     "This took too long, and nothing was changed.": "Das hat zu lange gedauert, und nichts wurde geändert.",
     "Too many requests wait already.": "Es warten schon zu viele Anfragen.",

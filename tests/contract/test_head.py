@@ -37,8 +37,8 @@ async def twice(
 @pytest.mark.parametrize("encoding", ["identity", "br", "gzip"])
 async def test_every_get_has_its_head(api, scene, encoding):
     for operation_id in READS:
-        # What has been counted in the meantime is counted here.
-        but = ("content-length",) if operation_id == "getMetrics" else ()
+        # What has been counted in the meantime is counted here; ids and times of the moment compress to other lengths.
+        but = ("content-length",) if operation_id == "getMetrics" or encoding != "identity" else ()
         headers = {**reader(scene, operation_id), "Accept-Encoding": encoding}
         got, _ = await twice(api, CALLS[operation_id](scene), headers, *but)
         assert got.status_code in {200, 204}, operation_id
