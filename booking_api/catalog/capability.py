@@ -12,5 +12,5 @@ CAPABILITY = Capability(
             10,
         ),
     ],
-    routes=[*routes.ROUTES],
+    routes=routes.ROUTES,
 )

@@ -8,6 +8,6 @@ CAPABILITY = Capability(
     tags=[
         Tag("Gate", "Admitting people: scans with a verdict, looking people up, settling what is due.", 60),
     ],
-    routes=[*routes.ROUTES],
+    routes=routes.ROUTES,
     schedules=[(60, jobs.sweep_scan_answers), (300, jobs.erase_reasons), (60, jobs.archive_scans)],
 )

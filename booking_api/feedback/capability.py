@@ -9,6 +9,6 @@ CAPABILITY = Capability(
     tags=[
         Tag("Feedback", "One question at the right moment, and what the answers add up to.", 70),
     ],
-    routes=[*routes.ROUTES],
+    routes=routes.ROUTES,
     events=[FeedbackLow],
 )

@@ -5,5 +5,5 @@ from booking_api.pages import routes
 
 CAPABILITY = Capability(
     name="pages",
-    routes=[*routes.ROUTES],
+    routes=routes.ROUTES,
 )

@@ -12,5 +12,5 @@ CAPABILITY = Capability(
             50,
         ),
     ],
-    routes=[*routes.ROUTES],
+    routes=routes.ROUTES,
 )

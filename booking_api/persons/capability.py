@@ -8,5 +8,5 @@ CAPABILITY = Capability(
     tags=[
         Tag("Persons", "What is known of one person: exported or erased, for owners.", 120),
     ],
-    routes=[*routes.ROUTES],
+    routes=routes.ROUTES,
 )

@@ -9,7 +9,7 @@ CAPABILITY = Capability(
     tags=[
         Tag("Operations", "Whether the installation is well, and its description.", 130),
     ],
-    routes=[*routes.ROUTES],
+    routes=routes.ROUTES,
     schedules=[
         (60, jobs.delete_old_answers),
         (600, jobs.keep_event_partitions),
