@@ -127,7 +127,7 @@ def add_staff(
     """Adds a member of staff and prints their tokens."""
     from booking_api.core.clock import utc_now
     from booking_api.core.process import StartFailed
-    from booking_api.identity import audit, operations, tokens
+    from booking_api.identity import audit, operations
     from booking_api.identity.schemas import Tokens
     from booking_api.starting import check_secret
 
@@ -140,7 +140,7 @@ def add_staff(
             now = utc_now()
             row = await operations.add_staff(db, chosen, name, email, role, now)  # type: ignore[arg-type]
             await audit.note_command(db, chosen.org_id, "staff.created", "staff", row.id, now, f"as_{role}")
-            return row, tokens.mint(check_secret(settings), settings, chosen, "staff", row.id, now, role=role)  # type: ignore[arg-type]
+            return row, operations.staff_tokens(check_secret(settings), settings, chosen, row, now)
 
     row, minted = run(add)
     show(

@@ -219,9 +219,9 @@ class Check(NamedTuple):
 
     @property
     def first_id(self) -> UUID | None:
-        """The customer's first session, whose row may end this one."""
+        """The first session of the customer or member of staff, whose row may end this one."""
         first = self.claims.subject_id
-        return first if self.staff_id is None and first != self.session_id else None
+        return first if first != self.session_id else None
 
 
 class Standing(NamedTuple):

@@ -361,6 +361,19 @@ async def test_the_owners_own_code_may_end_all_others_those_without_a_row_too(ap
     assert (await api.get("/v1/sessions", headers=bearer(later.access_token))).status_code == 200
 
 
+async def test_a_member_of_staff_ends_what_was_handed_over_and_never_used_too(api, world):
+    members = (await api.get("/v1/staff", headers=world.owner)).json()["items"]
+    agent = next(UUID(one["id"]) for one in members if one["role"] == "agent")
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    handed = tokens.mint(world.runtime.vault, world.runtime.settings, world.org, "staff", agent, now, role="agent")
+    answer = (await redeem(api, world, await make_code(world, agent, "sign_in"), end_others=True)).json()
+    assert (await api.get("/v1/sessions", headers=bearer(handed.access_token))).json()["code"] == "token_revoked"
+    assert (await refresh(api, world, handed.refresh_token)).status_code == 401
+    assert (await api.get("/v1/sessions", headers=world.agent)).status_code == 401
+    assert len(await listed(api, bearer(answer["access_token"]))) == 1
+    assert (await api.get("/v1/sessions", headers=world.owner)).status_code == 200, "others of the staff stay"
+
+
 async def test_end_others_needs_a_code(api, world):
     body = {"grant": "refresh", "refresh_token": mint(world).refresh_token, "end_others": True}
     refused = await api.post("/v1/tokens", json=body, headers=world.app)
