@@ -29,7 +29,7 @@ _CLEAN_ASCII = re.compile(r"(?:[!-~]+(?: [!-~]+)*)?")
 _ASCII_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _BLANKS = re.compile(r" {2,}")
 _LINE_BREAK = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
-_TAGS = re.compile("(\U0001f3f4[\U000e0000-\U000e007e]{1,8}\U000e007f)|[\U000e0000-\U000e007f]")
+_TAGS = re.compile("(\U0001f3f4[\U000e0001-\U000e007e]{1,8}\U000e007f)|[\U000e0000-\U000e007f]")
 """A flag such as Scotland's: a black flag, a few tags, and the one that ends them; else a tag, which nobody sees."""
 _JOINING = (
     (0x0610, 0x06EF), (0x0711, 0x0DFF), (0x0F00, 0x109F), (0x1780, 0x18AF), (0x1A20, 0x1BFF), (0xA800, 0xABFF),
@@ -162,7 +162,7 @@ def _is_base(character: str) -> bool:
 
 
 def _is_tag(character: str) -> bool:
-    return "\U000e0000" <= character <= _CANCEL_TAG
+    return "\U000e0001" <= character <= _CANCEL_TAG
 
 
 def _separates(line: str, position: int) -> bool:

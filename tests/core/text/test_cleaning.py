@@ -72,6 +72,8 @@ def test_what_means_something_stays(text):
         ("\U0001f3f4" + "\U000e0061" * 8 + "\U000e007f", "\U0001f3f4" + "\U000e0061" * 8 + "\U000e007f"),
         ("\U0001f3f4" + "\U000e0061" * 9 + "\U000e007f", "\U0001f3f4"),
         ("\U0001f3f4\U000e007f", "\U0001f3f4"),
+        ("\U0001f3f4\U000e0001\U000e007e\U000e007f", "\U0001f3f4\U000e0001\U000e007e\U000e007f"),
+        ("\U0001f3f4\U000e0000\U000e007f", "\U0001f3f4"),
         ("A\U000e0061\U000e007f", "A"),
         (SCOTLAND + "\U000e0061\U000e007f", SCOTLAND),
         # The Mongolian separator parts two Mongolian letters, and nothing else.
