@@ -52,7 +52,7 @@ def _is_mark_of_no_weight(character: str) -> bool:
     """Accents, Hebrew points, Arabic vowels, Thai and Lao tones, the nukta. Vowel signs of India and of Thailand and the
     voicing of kana are letters to their readers and stay: their combining classes tell them apart."""
     weight = unicodedata.combining(character)
-    return weight in {1, 7, 107, 122} or 10 <= weight <= 36 or weight >= 202
+    return weight in {1, 7, 107, 122} or 10 <= weight < 84 or weight >= 202
 
 
 def _groups(text: str, *, apostrophe: str = "\0") -> list[list[tuple[str, str]]]:
@@ -64,7 +64,7 @@ def _groups(text: str, *, apostrophe: str = "\0") -> list[list[tuple[str, str]]]
     text = unicodedata.normalize("NFKD", text.casefold())
     found: list[list[tuple[str, str]]] = []
     for chunk in text.split():
-        group = [word for part in chunk.split("\0") if (word := _word(part))[0]]
+        group = [word for part in chunk.split("\0") if any(word := _word(part))]
         if group:
             found.append(group)
     return found[:WORDS]
@@ -145,12 +145,10 @@ def search_words(text: str) -> list[str]:
     found: set[str] = set()
     groups = _groups(text)
     for group in groups:
-        for plain, expanded in group:
-            found |= {plain, expanded, _contract(expanded)}
-        if len(group) > 1:
-            found |= _joined(group)
-    if len(groups) > 1:
-        found |= _joined([word for group in groups for word in group])
+        for word in group:
+            found |= _joined([word])
+        found |= _joined(group)
+    found |= _joined([word for group in groups for word in group])
     for word in list(found):
         if not word.isascii() and _is_written_together(word):
             found.update(word[start:] for start in range(1, min(len(word), SUFFIXES)))
@@ -159,14 +157,13 @@ def search_words(text: str) -> list[str]:
 
 def _search_plain_words(words: list[str]) -> list[str]:
     """The same for what most names are, in a fifth of the time."""
-    found = {word[:WORD_LENGTH] for word in words}
-    if len(words) > 1:
-        found.add("".join(word[:WORD_LENGTH] for word in words)[:WORD_LENGTH])
-    return sorted(found | {_contract(word) for word in found if _DIGRAPH.search(word)})
+    cut = [word[:WORD_LENGTH] for word in words]
+    found = {*cut, "".join(cut)[:WORD_LENGTH]}
+    return sorted((found | {_contract(word) for word in found if _DIGRAPH.search(word)}) - {""})
 
 
 def _joined(words: list[tuple[str, str]]) -> set[str]:
-    """Words written as one: who looks for JeanLuc means Jean-Luc."""
+    """Words written as one, in each of their forms: who looks for JeanLuc means Jean-Luc."""
     plain = "".join(word for word, _ in words)[:WORD_LENGTH]
     expanded = "".join(word for _, word in words)[:WORD_LENGTH]
     return {plain, expanded, _contract(expanded)}
@@ -176,7 +173,7 @@ def _is_written_together(word: str) -> bool:
     """Whether family and given name stand together without a blank: Chinese characters, kana, Hangul. Of a folded word:
     what Unicode takes apart isn't there any more."""
     return all(
-        "\u3041" <= character <= "\u30fd" or "\u3400" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3"
+        "\u309d" <= character <= "\u30fd" or "\u3400" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3"
         or "\ufa0e" <= character <= "\ufa29" or character >= "\U00020000"
         for character in word
     )  # fmt: skip

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_api.core.text.addresses import Unreadable, likely_country, read_email, read_phone, same_email, same_phone
+from booking_api.core.text.fields import email, phone
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,10 @@ def test_each_refusal_of_a_number_says_what_is_wrong(given, country, sentence):
     with pytest.raises(Unreadable) as refused:
         read_phone(given, country)
     assert str(refused.value).startswith(sentence)
+
+
+def test_how_much_may_be_typed():
+    assert (phone().max_length, email().max_length) == (64, 254 + 64)
 
 
 def test_numbers_as_they_are_dialled():

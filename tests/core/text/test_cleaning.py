@@ -79,6 +79,7 @@ def test_what_means_something_stays(text):
         # The Mongolian separator parts two Mongolian letters, and nothing else.
         ("\u1800\u180e\u18af", "\u1800\u180e\u18af"),
         ("\u18af\u180e\u1800", "\u18af\u180e\u1800"),
+        ("\u1820\u1820\u180e\u1820\u1820", "\u1820\u1820\u180e\u1820\u1820"),
         ("\u1820\u180e", "\u1820"),
         ("\u180e\u1820", "\u1820"),
         ("\u1820\u180ea", "\u1820a"),

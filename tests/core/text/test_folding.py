@@ -207,7 +207,7 @@ def test_later_characters_of_a_word_without_blanks_are_found():
 @pytest.mark.parametrize(
     ("character", "is_one"),
     [
-        *((character, True) for character in "\u3041\u30fd\u3400\u9fff\uac00\ud7a3\ufa0e\ufa29\U00020000\U0002ebe0"),
+        *((character, True) for character in "\u3041\u309d\u30fd\u3400\u9fff\uac00\ud7a3\ufa0e\ufa29\U00020000\U0002ebe0"),
         *((character, False) for character in "\u3006\u3105\u33ff\ua000\u1200\U0001f600\U0001fae0"),
     ],
 )  # fmt: skip
@@ -226,6 +226,18 @@ def test_scripts_that_are_written_without_blanks(character, is_one):
 )  # fmt: skip
 def test_the_words_of_a_query(text, query):
     assert search_query(text) == query
+
+
+def test_a_mark_by_itself_is_no_word():
+    for text in ("\u093e", "\u093e \u093f", "-\u093e"):
+        assert (fold(text), search_words(text), search_query(text)) == ("", [], None)
+    assert fold("\u0915\u093e \u093e") == "\u0915\u093e"
+
+
+@pytest.mark.parametrize(("hiragana", "katakana"), [("ぁ", "ァ"), ("ゖ", "ヶ"), ("さくら", "サクラ")])
+def test_both_kana_are_one(hiragana, katakana):
+    assert fold(hiragana) == fold(katakana)
+    assert search_words(f"{hiragana}x") == search_words(f"{katakana}X")
 
 
 def test_words_of_several_texts():
