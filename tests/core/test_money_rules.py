@@ -3,11 +3,12 @@
 import math
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.core.money import allocate, part_included, share_of
+from booking_api.core.money import Money, allocate, part_included, share_of
 
 HALF = Fraction(1, 2)
 
@@ -23,10 +24,19 @@ def test_a_share_and_a_tax_are_rounded_half_up(amount: int, rate: int):
     [
         (0, 1900, 0, 0), (100, 0, 0, 0), (100, 10_000, 100, 50), (1, 5_000, 1, 0), (1, 4_999, 0, 0), (3, 5_000, 2, 1),
         (119, 1900, 23, 19), (1990, 700, 139, 130), (1, 10_000, 1, 1), (10**9, 1, 100_000, 99_990),
+        (5_000, 1, 1, 0), (5_001, 1, 1, 1),
     ],
 )  # fmt: skip
 def test_the_edges_of_rounding(amount: int, rate: int, share: int, included: int):
     assert (share_of(amount, rate), part_included(amount, rate)) == (share, included)
+
+
+def test_amounts_are_what_every_phone_can_count():
+    """JavaScript's largest exact integer."""
+    for amount in (2**53, -(2**53)):
+        assert msgspec.convert({"amount": amount, "currency": "EUR"}, Money).amount == amount
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({"amount": amount + (1 if amount > 0 else -1), "currency": "EUR"}, Money)
 
 
 @pytest.mark.parametrize(
