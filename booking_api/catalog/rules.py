@@ -54,7 +54,7 @@ def check_party(definition: ProductDefinition, counts: Mapping[UUID, int]) -> li
             broken.append(f"At most {unit.max} of the unit {unit.code} can be booked together.")
         if count < unit.min:
             broken.append(f"At least {unit.min} of the unit {unit.code} must be booked.")
-        if unit.requires is not None and count > 0:
+        if unit.requires is not None:
             needed = definition.unit_by_code(unit.requires.unit)
             present = 0 if needed is None else counts.get(needed.id, 0)
             if present * unit.requires.per < count:

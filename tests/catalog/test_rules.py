@@ -174,6 +174,40 @@ def test_the_latest_start_that_covers_the_day_wins():
     assert base_amount(with_(dated, prices=[dated.prices[0], dated.prices[3]]), standard, adult) == 2500
 
 
+def test_the_price_without_dates_is_the_first_that_has_none():
+    standard, adult = TOWER.options[0], TOWER.units[0]
+
+    def base(*found: tuple[int, date | None, date | None]) -> int | None:
+        prices = [
+            PriceRule(option="standard", unit="adult", amount=amount, valid_from=valid_from, valid_until=valid_until)
+            for amount, valid_from, valid_until in found
+        ]
+        return base_amount(with_(TOWER, prices=prices), standard, adult)
+
+    assert base((2500, DAY, None), (1990, None, None)) == 1990
+    assert base((2500, None, DAY), (1990, None, None)) == 1990
+    assert base((1990, None, None), (1000, None, None)) == 1990
+    assert base((2500, DAY, None), (1990, None, DAY)) == 1990
+
+
+def test_days_at_the_edges_of_a_price():
+    def pieces(valid_from: int | None, valid_until: int | None) -> list[tuple[int, int]]:
+        at = lambda days: None if days is None else BASE + timedelta(days=days)  # noqa: E731
+        rule = PriceRule(option="flex", unit="adult", amount=1, valid_from=at(valid_from), valid_until=at(valid_until))
+        found = price_periods(with_(FLIGHT, prices=[rule]), option(FLIGHT, "flex"), BASE, BASE + timedelta(days=5))
+        return [((start - BASE).days, (end - BASE).days) for start, end in found]
+
+    assert pieces(None, None) == pieces(0, 5) == pieces(0, 9) == pieces(-3, -1) == pieces(6, 9) == [(0, 5)]
+    assert pieces(0, 0) == pieces(None, 0) == pieces(-2, 0) == pieces(1, None) == [(0, 0), (1, 5)]
+    assert pieces(5, 5) == pieces(5, None) == pieces(None, 4) == [(0, 4), (5, 5)]
+    assert pieces(2, 3) == [(0, 1), (2, 3), (4, 5)]
+
+
+def test_who_does_not_come_has_no_line():
+    quoted = quote(FLIGHT, option(FLIGHT, "flex").id, party(FLIGHT, adult=1, child=0, infant=0), DAY, ["en"])
+    assert [(line.type, line.quantity) for line in quoted.price.lines] == [("unit", 1), ("fee", 1)]
+
+
 @given(st.lists(price_rules, max_size=8), dates)
 def test_the_price_is_one_of_the_covering_rules_and_none_of_them_starts_later(rules: list[PriceRule], day: date):
     definition = with_(FLIGHT, prices=rules)
@@ -293,6 +327,13 @@ def test_each_broken_rule_is_named():
     assert check_party(many, party(many, adult=1)) == ["At least 2 of the unit adult must be booked."]
 
 
+def test_who_needs_a_unit_that_there_is_not_stays_alone():
+    child = msgspec.structs.replace(FLIGHT.units[1], code="child")
+    lonely = with_(FLIGHT, units=[child])
+    assert check_party(lonely, party(lonely, child=1)) == ["Every 4 of the unit child need one adult with them."]
+    assert check_party(lonely, party(lonely, child=0)) == ["A party has at least one member."]
+
+
 def test_a_lap_infant_occupies_no_place():
     assert places(FLIGHT, party(FLIGHT, adult=2, child=1, infant=2)) == 3
     assert places(FLIGHT, {}) == 0
@@ -377,7 +418,10 @@ def test_when_a_slot_is_over(kind: str, admission: Admission, over: int):
         ("entry", 0, gate(30, -40, "start"), (30, None)), ("entry", 45, gate(30, -40, "start"), (45, None)),
         ("entry", 0, gate(30, -20, "start"), (20, None)), ("departure", -20, gate(30, 10, "end"), (0, None)),
         ("entry", -20, gate(30, 10, "end"), (-20, 10)), ("entry", -20, gate(30, 20, "end"), (-20, None)),
-        ("entry", -20, gate(30, 19, "end"), (-20, 19)), ("entry", 20, gate(30, -20, "end"), (20, None)),
+        ("entry", -20, gate(30, 19, "end"), (-20, 19)),
+        # The gate closes after the end, and sales would go on for longer.
+        ("entry", -150, gate(30, 10, "end"), (-150, 10)), ("entry", -150, gate(30, -10, "end"), (-150, -10)),
+        ("entry", 20, gate(30, -20, "end"), (20, None)),
         ("entry", 20, gate(30, -21, "end"), (20, -21)),
     ],
 )  # fmt: skip

@@ -84,6 +84,7 @@ def test_a_closing_before_the_opening_is_the_next_day() -> None:
     starts = list(local_time.series(date(2026, 10, 24), 22 * 60, 4 * 60, 60, 60, berlin))
     assert len(starts) == 7  # The night has an hour more.
     assert starts[-1].astimezone(berlin).isoformat() == "2026-10-25T03:00:00+01:00"
+    assert len(list(local_time.series(date(2026, 6, 1), 600, 600, 60, 60, berlin))) == 24
 
 
 @given(
