@@ -139,11 +139,11 @@ def show_booking(
             promised=booking.refund_amount or 0,
             settled=settled,
             cancelled=status in rules.FINAL,
-            methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
+            methods=methods_for(ctx, facts, standing),
         ),
         cancellation=terms,
         missing=missing_details(booking, items, definition, is_moved=own.moved, of_several=facts.of_several)
-        if open_hold
+        if status in rules.PAYABLE
         else [],
         slot_change=_slot_change(ctx, facts, booking, actions) if own.undecided else None,
         available_actions=actions,
@@ -151,9 +151,11 @@ def show_booking(
     )
 
 
-def methods_for(ctx: Context, facts: Facts) -> list[PaymentMethod] | None:
-    """How an order may be paid here and now; None where nothing is to be paid."""
-    if not any(booking.price.total.amount for booking in facts.bookings):
+def methods_for(ctx: Context, facts: Facts, standing: OrderStanding) -> list[PaymentMethod] | None:
+    """How an order may be paid here and now; None where nothing is to be paid, or can be."""
+    if not rules.judge_order("confirm", standing).is_offered or not any(
+        booking.price.total.amount for booking in facts.bookings
+    ):
         return None
     return payments.offered(ctx, on_site=all(facts.definition(booking).on_site_payment for booking in facts.bookings))
 
@@ -193,7 +195,7 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
             promised=sum(booking.refund_amount or 0 for booking in shown),
             settled=settled,
             cancelled=status in rules.FINAL,
-            methods=methods_for(ctx, facts) if status in rules.PAYABLE else None,
+            methods=methods_for(ctx, facts, standing),
         ),
         bookings=[
             show_booking(ctx, facts, booking, prompt if index == 0 else None, standing, sensitive=True)
