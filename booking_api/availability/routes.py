@@ -18,31 +18,26 @@ from booking_api.availability.schemas import (
     SlotsQuery,
 )
 from booking_api.catalog.rules import PartyNotAllowed
+from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
 from booking_api.core.http import Access, endpoint
 from booking_api.core.inputs import read_query
 from booking_api.core.replies import Reply, body_etag, runtime_of, send, version_etag
-from booking_api.core.transactions import make_context, reading
+from booking_api.core.transactions import make_context
 
 READERS = Access(app=True, customer=True, staff="agent", scope="catalog:read")
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@endpoint(
-    "GET", "/v1/availability", tag="Availability", access=READERS, query=AvailabilityQuery,
-    answers={200: AvailabilityPage}, errors=(Unprocessable, PartyNotAllowed),
-)  # fmt: skip
-async def search_availability(request: Request[Any, Any, Any]) -> Response[bytes]:
+@endpoint("GET", "/v1/availability", tag="Availability", access=READERS, errors=(Unprocessable, PartyNotAllowed))
+async def search_availability(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
     """Search for slots.
 
     By product, or by origin and destination, for up to 31 local dates at the origin or venue. Places and prices are
     those of this very moment and of the party in `units`. Slots that are sold out, closed or cancelled are listed
     with that status; past ones are not. Your own hold counts as taken but never hides its slot from you.
     """
-    query = read_query(request, AvailabilityQuery)
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await search.search(ctx, query))
-    return send(request, ctx)
+    return await search.search(ctx, query)
 
 
 @endpoint(
@@ -62,49 +57,38 @@ async def get_calendar(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @endpoint(
-    "GET", "/v1/slots/{slot_id:uuid}", tag="Availability", access=READERS, query=SlotQuery,
-    answers={200: Availability}, errors=(NotFound, PartyNotAllowed),
+    "GET", "/v1/slots/{slot_id:uuid}", tag="Availability", access=READERS, answers={200: Availability},
+    errors=(NotFound, PartyNotAllowed),
 )  # fmt: skip
-async def get_slot(request: Request[Any, Any, Any], slot_id: UUID) -> Response[bytes]:
+async def get_slot(ctx: Context, slot_id: UUID, query: SlotQuery) -> Reply:
     """Get a slot.
 
     As it is at this moment, shaped like an item of a search; past and cancelled ones too. Its ETag is its version.
     """
-    query = read_query(request, SlotQuery)
-    async with reading(request) as ctx:
-        shown = await search.get_slot(ctx, slot_id, query)
-        ctx.reply = Reply(shown.answer, headers={"ETag": version_etag(shown.version)})
-    return send(request, ctx)
+    shown = await search.get_slot(ctx, slot_id, query)
+    return Reply(shown.answer, headers={"ETag": version_etag(shown.version)})
 
 
-@endpoint(
-    "GET", "/v1/slots/{slot_id:uuid}/seats", tag="Availability", access=READERS, answers={200: SlotSeats},
-    errors=(NotFound,),
-)  # fmt: skip
-async def get_slot_seats(request: Request[Any, Any, Any], slot_id: UUID) -> Response[bytes]:
+@endpoint("GET", "/v1/slots/{slot_id:uuid}/seats", tag="Availability", access=READERS, errors=(NotFound,))
+async def get_slot_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
     """Get the taken seats of a slot.
 
     `taken` are all seats that aren't free, those of your own live holds and bookings among them; draw the others of
     the layout as free.
     """
-    async with reading(request) as ctx:
-        ctx.reply = Reply(await search.get_seats(ctx, slot_id))
-    return send(request, ctx)
+    return await search.get_seats(ctx, slot_id)
 
 
 @endpoint(
     "GET", "/v1/seat-layouts/{layout_id:uuid}", tag="Availability", access=READERS, answers={200: SeatLayoutAnswer},
     errors=(NotFound,), conditional=True,
 )  # fmt: skip
-async def get_seat_layout(request: Request[Any, Any, Any], layout_id: UUID) -> Response[bytes]:
+async def get_seat_layout(ctx: Context, layout_id: UUID) -> Reply:
     """Get a seat layout.
 
     Decks, rows and seats. A layout never changes, so an app may keep it for ever.
     """
-    async with reading(request) as ctx:
-        reply = Reply(await search.get_layout(ctx, layout_id), headers={"Cache-Control": FOR_EVER})
-        ctx.reply = body_etag(reply)
-    return send(request, ctx)
+    return body_etag(Reply(await search.get_layout(ctx, layout_id), headers={"Cache-Control": FOR_EVER}))
 
 
 ROUTES = [search_availability, get_calendar, get_slot, get_slot_seats, get_seat_layout]
