@@ -83,7 +83,6 @@ async def relay(db: asyncpg.Connection, queue: Queries, subscribers: Mapping[str
     async with db.transaction():
         await core_queries.plan_by_keys(db)
         events = await core_queries.claim_unrelayed_events(db, utc_now(), RELAY_BATCH)
-        events.sort(key=lambda event: (event.created_at, event.id))
         jobs = [(job_name(s), msgspec.json.encode(event)) for event in events for s in subscribers.get(event.type, ())]
         if jobs:
             names, payloads = zip(*jobs, strict=True)

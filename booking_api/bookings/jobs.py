@@ -24,6 +24,7 @@ from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess
 from booking_api.core.queries import StoredEvent
+from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
 from booking_api.identity import audit, notifier, reach
@@ -294,7 +295,8 @@ async def bury_abandoned_orders(runtime: Runtime) -> int:
     """Deletes orders that never stood and have no money, leaving tombstones for the phones that know them."""
     done = await _in_each_organisation(runtime, _bury)
     async with acquire(runtime) as db:
-        await retention_queries.delete_tombstones(db, utc_now() - timedelta(days=TOMBSTONE_DAYS), BATCH)
+        old = await retention_queries.list_old_tombstones(db, utc_now() - timedelta(days=TOMBSTONE_DAYS), BATCH)
+        await one_by_one(old, lambda one: retention_queries.delete_tombstones(db, one))
     return done
 
 

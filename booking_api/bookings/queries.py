@@ -77,13 +77,22 @@ class DueOrder(msgspec.Struct, frozen=True):
 
 
 async def list_ended_holds(db: Connection, now: datetime, but: Sequence[UUID], limit: int) -> list[DueOrder]:
-    """Holds that are over, of any organisation, but not these; for the sweep alone."""
+    """Holds that are over, of any organisation, but not these; for the sweep alone. Of the oldest thousand the first of
+    each organisation, then the second, and so on: one that had a rush doesn't keep the others waiting."""
     return await fetch_all(
         db,
         DueOrder,
         """
-        select org_id, id from booking_order where status = 'on_hold' and expires_at <= $1 and not id = any($2::uuid[])
-        order by expires_at limit $3
+        select org_id, id
+        from (
+          select org_id, id, expires_at, row_number() over (partition by org_id order by expires_at) as turn
+          from (
+            select org_id, id, expires_at from booking_order
+            where status = 'on_hold' and expires_at <= $1 and not id = any($2::uuid[])
+            order by expires_at limit 1000
+          ) oldest
+        ) due
+        order by turn, expires_at limit $3
         """,
         now,
         but,

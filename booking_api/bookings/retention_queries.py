@@ -246,16 +246,45 @@ async def bury_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID], n
     await execute(db, "delete from booking_order where org_id = $1 and id = any($2::uuid[])", org_id, order_ids)
 
 
-async def delete_tombstones(db: Connection, before: datetime, limit: int) -> int:
+class OldTombstones(msgspec.Struct, frozen=True):
+    org_id: UUID
+    customer_ids: list[UUID]
+    types: list[str]
+    ids: list[UUID]
+
+
+async def list_old_tombstones(db: Connection, before: datetime, limit: int) -> list[OldTombstones]:
+    """The oldest tombstones from before a moment, by organisation."""
+    return await fetch_all(
+        db,
+        OldTombstones,
+        """
+        select org_id, array_agg(customer_id) as customer_ids, array_agg(type) as types, array_agg(id) as ids
+        from (
+          select org_id, customer_id, type, id from tombstone where deleted_at < $1 order by deleted_at limit $2
+        ) old
+        group by org_id
+        """,
+        before,
+        limit,
+    )
+
+
+async def delete_tombstones(db: Connection, old: OldTombstones) -> int:
+    """Deletes an organisation's tombstones; skips what somebody works on."""
     return await execute(
         db,
         """
         with due as materialized (
-          select org_id, customer_id, type, id from tombstone where deleted_at < $1 limit $2 for update skip locked
+          select t.customer_id, t.type, t.id from unnest($2::uuid[], $3::text[], $4::uuid[]) as w (customer_id, type, id)
+          join tombstone t on t.org_id = $1 and t.customer_id = w.customer_id and t.type = w.type and t.id = w.id
+          for update of t skip locked
         )
         delete from tombstone t using due
-        where t.org_id = due.org_id and t.customer_id = due.customer_id and t.type = due.type and t.id = due.id
+        where t.org_id = $1 and t.customer_id = due.customer_id and t.type = due.type and t.id = due.id
         """,
-        before,
-        limit,
+        old.org_id,
+        old.customer_ids,
+        old.types,
+        old.ids,
     )

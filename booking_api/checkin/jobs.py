@@ -11,6 +11,7 @@ from booking_api.core.clock import utc_now
 from booking_api.core.db import Connection
 from booking_api.core.log import log
 from booking_api.core.partitions import begins_of, drop_partition, lock_for_drop, make_partition, month_of
+from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity.queries import list_organisations
 
@@ -24,7 +25,8 @@ NEVER_CHANGED = "fillfactor = 100"
 async def sweep_scan_answers(runtime: Runtime) -> int:
     """Erases the stored answers of old scans, which hold names; how many there were."""
     async with acquire(runtime) as db:
-        return await queries.erase_answers(db, utc_now() - ANSWERS_KEPT, BATCH)
+        old = await queries.list_old_answers(db, utc_now() - ANSWERS_KEPT, BATCH)
+        return sum(await one_by_one(old, lambda one: queries.erase_answers(db, one.org_id, one.nonces)))
 
 
 async def archive_scans(runtime: Runtime, now: datetime | None = None) -> int:

@@ -314,18 +314,42 @@ async def list_gate_slots(
 # upkeep and erasure -----------------------------------------------------------------------------------------------------------
 
 
-async def erase_answers(db: Connection, before: datetime, limit: int) -> int:
-    """Empties the stored answers of old scans, of any organisation, at most `limit` at a time: they hold names."""
+class OldAnswers(msgspec.Struct, frozen=True):
+    org_id: UUID
+    nonces: list[str]
+
+
+async def list_old_answers(db: Connection, before: datetime, limit: int) -> list[OldAnswers]:
+    """The oldest scans from before a moment whose answer is still there, by organisation."""
+    return await fetch_all(
+        db,
+        OldAnswers,
+        """
+        select org_id, array_agg(nonce) as nonces
+        from (
+          select org_id, nonce from scan where received_at < $1 and answer <> ''::bytea order by received_at limit $2
+        ) old
+        group by org_id
+        """,
+        before,
+        limit,
+    )
+
+
+async def erase_answers(db: Connection, org_id: UUID, nonces: Sequence[str]) -> int:
+    """Empties the stored answers of scans, which hold names; skips what somebody works on.
+
+    By their keys, as `core.queries.claim_events`, and not by the index of all answers that are there.
+    """
     return await execute(
         db,
         """
         with due as materialized (
-          select org_id, nonce from scan where received_at < $1 and answer <> ''::bytea
-          order by received_at limit $2 for update skip locked
+          select nonce from scan where org_id = $1 and nonce = any($2::text[]) and length(answer) > 0
+          order by nonce for update skip locked
         )
-        update scan set answer = ''::bytea
-        from due where scan.org_id = due.org_id and scan.nonce = due.nonce
+        update scan set answer = ''::bytea from due where scan.org_id = $1 and scan.nonce = due.nonce
         """,
-        before,
-        limit,
+        org_id,
+        nonces,
     )

@@ -1,5 +1,6 @@
 """All SQL of the core: events, idempotency keys, worker heartbeats."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.core.rounds import one_by_one
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -59,22 +61,57 @@ async def plan_by_keys(db: Connection) -> None:
     )
 
 
-async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> list[StoredEvent]:
-    """Marks up to `limit` events as relayed and returns them; across organisations, for the relay alone."""
+class WaitingEvents(msgspec.Struct, frozen=True):
+    org_id: UUID
+    ids: list[UUID]
+
+
+async def list_waiting_events(db: Connection, limit: int) -> list[WaitingEvents]:
+    """The oldest events that weren't relayed, by organisation."""
+    return await fetch_all(
+        db,
+        WaitingEvents,
+        """
+        select org_id, array_agg(id) as ids
+        from (select org_id, id, created_at from event where relayed_at is null order by created_at limit $1) oldest
+        group by org_id order by min(created_at)
+        """,
+        limit,
+    )
+
+
+async def claim_events(db: Connection, org_id: UUID, ids: Sequence[UUID], now: datetime) -> list[StoredEvent]:
+    """Marks those of these events as relayed, and returns them, that no other relay has or is about to.
+
+    They are found by their keys. A plan by the index of all that waits, which is nearly empty most of the time, would
+    read a whole backlog for each organisation; that is why `relayed_at is null` is said in other words.
+    """
     return await fetch_all(
         db,
         StoredEvent,
         """
         with due as materialized (
-          select org_id, id from event where relayed_at is null order by created_at limit $2 for update skip locked
+          select e.id from unnest($2::uuid[]) as w (id)
+          join event e on e.org_id = $1 and e.id = w.id and coalesce(e.relayed_at, 'infinity') = 'infinity'
+          for update of e skip locked
         )
-        update event set relayed_at = $1
-        from due where event.org_id = due.org_id and event.id = due.id
+        update event set relayed_at = $3
+        from due where event.org_id = $1 and event.id = due.id
         returning event.org_id, event.id, event.type, event.subject_id, event.data, event.created_at
         """,
+        org_id,
+        ids,
         now,
-        limit,
     )
+
+
+async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> list[StoredEvent]:
+    """Marks up to `limit` events as relayed, an organisation after the other, and returns them, the oldest first; for
+    the relay alone, in its transaction."""
+    claimed: list[StoredEvent] = []
+    for waiting in await list_waiting_events(db, limit):
+        claimed += await claim_events(db, waiting.org_id, waiting.ids, now)
+    return sorted(claimed, key=lambda event: (event.created_at, event.id))
 
 
 async def rest_holds_events(db: Connection, first: UUID, end: UUID) -> bool:
@@ -249,20 +286,57 @@ async def store_answers(db: Connection, org_id: UUID, answer_columns: list[list[
     )
 
 
-async def delete_answers(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes stored answers older than `before`, at most `limit` at a time."""
+class OldAnswers(msgspec.Struct, frozen=True):
+    org_id: UUID
+    credential_ids: list[UUID]
+    key_hashes: list[bytes]
+
+
+async def list_old_answers(db: Connection, before: datetime, limit: int) -> list[OldAnswers]:
+    """The keys of the oldest answers that were stored before a moment, by organisation."""
+    return await fetch_all(
+        db,
+        OldAnswers,
+        """
+        select org_id, array_agg(credential_id) as credential_ids, array_agg(key_hash) as key_hashes
+        from (
+          select org_id, credential_id, key_hash from idempotency_key where created_at < $1 order by created_at limit $2
+        ) old
+        group by org_id
+        """,
+        before,
+        limit,
+    )
+
+
+async def delete_answers_of(
+    db: Connection, org_id: UUID, credential_ids: Sequence[UUID], key_hashes: Sequence[bytes], before: datetime
+) -> int:
+    """Deletes those of these answers that were stored before a moment; skips what somebody works on."""
     return await execute(
         db,
         """
         with due as materialized (
-          select org_id, credential_id, key_hash from idempotency_key where created_at < $1
-          order by created_at limit $2 for update skip locked
+          select k.credential_id, k.key_hash from unnest($2::uuid[], $3::bytea[]) as w (credential_id, key_hash)
+          join idempotency_key k
+            on k.org_id = $1 and k.credential_id = w.credential_id and k.key_hash = w.key_hash and k.created_at < $4
+          for update of k skip locked
         )
         delete from idempotency_key k using due
-        where k.org_id = due.org_id and k.credential_id = due.credential_id and k.key_hash = due.key_hash
+        where k.org_id = $1 and k.credential_id = due.credential_id and k.key_hash = due.key_hash
         """,
+        org_id,
+        credential_ids,
+        key_hashes,
         before,
-        limit,
+    )
+
+
+async def delete_answers(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes stored answers older than `before`, at most `limit` at a time, an organisation after the other."""
+    old = await list_old_answers(db, before, limit)
+    return sum(
+        await one_by_one(old, lambda one: delete_answers_of(db, one.org_id, one.credential_ids, one.key_hashes, before))
     )
 
 

@@ -20,6 +20,7 @@ from booking_api.core.partitions import (
     month_of,
 )
 from booking_api.core.queries import StoredEvent
+from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import (
     audit_queries,
@@ -48,10 +49,15 @@ async def sweep_credentials(runtime: Runtime) -> int:
     now = utc_now()
     sessions_before = now - timedelta(days=runtime.settings.refresh_token_days) - KEPT
     async with acquire(runtime) as db:
-        deleted = await session_queries.delete_old_codes(db, now - KEPT, BATCH)
-        deleted += await session_queries.delete_old_mail(db, now - KEPT, BATCH)
-        deleted += await session_queries.delete_old_sessions(db, sessions_before, BATCH)
-    return deleted
+        codes = await session_queries.list_old_codes(db, now - KEPT, BATCH)
+        deleted = await one_by_one(codes, lambda one: session_queries.delete_codes(db, one.org_id, one.code_hashes))
+        mail = await session_queries.list_old_mail(db, now - KEPT, BATCH)
+        deleted += await one_by_one(mail, lambda one: session_queries.delete_mail(db, one.org_id, one.ids))
+        sessions = await session_queries.list_old_sessions(db, sessions_before, BATCH)
+        deleted += await one_by_one(
+            sessions, lambda one: session_queries.delete_sessions(db, one.org_id, one.ids, sessions_before)
+        )
+    return sum(deleted)
 
 
 async def keep_audit_partitions(runtime: Runtime, now: datetime | None = None) -> int:

@@ -114,19 +114,40 @@ async def note_staff_use(
     )  # fmt: skip
 
 
-async def delete_old_sessions(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes sessions last used before, of any organisation, at most `limit` at a time."""
+class OldRows(msgspec.Struct, frozen=True):
+    org_id: UUID
+    ids: list[UUID]
+
+
+async def list_old_sessions(db: Connection, before: datetime, limit: int) -> list[OldRows]:
+    """The sessions that weren't used for longest since before a moment, by organisation."""
+    return await fetch_all(
+        db,
+        OldRows,
+        """
+        select org_id, array_agg(id) as ids
+        from (select org_id, id from session where last_used_at < $1 order by last_used_at limit $2) old
+        group by org_id
+        """,
+        before,
+        limit,
+    )
+
+
+async def delete_sessions(db: Connection, org_id: UUID, ids: Sequence[UUID], before: datetime) -> int:
+    """Deletes those of these sessions that weren't used since a moment; skips one that is being used."""
     return await execute(
         db,
         """
         with due as materialized (
-          select org_id, id from session where last_used_at < $1 order by last_used_at limit $2
-          for update skip locked
+          select id from session where org_id = $1 and id = any($2::uuid[]) and last_used_at < $3
+          order by id for update skip locked
         )
-        delete from session using due where session.org_id = due.org_id and session.id = due.id
+        delete from session using due where session.org_id = $1 and session.id = due.id
         """,
+        org_id,
+        ids,
         before,
-        limit,
     )
 
 
@@ -185,19 +206,39 @@ async def redeem_code(db: Connection, org_id: UUID, code_hash: bytes, now: datet
     )
 
 
-async def delete_old_codes(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes codes that expired before, of any organisation, at most `limit` at a time."""
+class OldCodes(msgspec.Struct, frozen=True):
+    org_id: UUID
+    code_hashes: list[bytes]
+
+
+async def list_old_codes(db: Connection, before: datetime, limit: int) -> list[OldCodes]:
+    """The codes that expired first, before a moment, by organisation."""
+    return await fetch_all(
+        db,
+        OldCodes,
+        """
+        select org_id, array_agg(code_hash) as code_hashes
+        from (select org_id, code_hash from single_use_code where expires_at < $1 order by expires_at limit $2) old
+        group by org_id
+        """,
+        before,
+        limit,
+    )
+
+
+async def delete_codes(db: Connection, org_id: UUID, code_hashes: Sequence[bytes]) -> int:
+    """Deletes codes; skips what somebody works on."""
     return await execute(
         db,
         """
         with due as materialized (
-          select org_id, code_hash from single_use_code where expires_at < $1 order by expires_at limit $2
-          for update skip locked
+          select code_hash from single_use_code where org_id = $1 and code_hash = any($2::bytea[])
+          order by code_hash for update skip locked
         )
-        delete from single_use_code using due where single_use_code.org_id = due.org_id and single_use_code.code_hash = due.code_hash
+        delete from single_use_code c using due where c.org_id = $1 and c.code_hash = due.code_hash
         """,
-        before,
-        limit,
+        org_id,
+        code_hashes,
     )
 
 
@@ -287,16 +328,31 @@ async def list_mail(db: Connection, org_id: UUID, limit: int) -> list[MailRow]:
     )
 
 
-async def delete_old_mail(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes messages older than `before`, of any organisation, at most `limit` at a time."""
+async def list_old_mail(db: Connection, before: datetime, limit: int) -> list[OldRows]:
+    """The oldest messages from before a moment, by organisation."""
+    return await fetch_all(
+        db,
+        OldRows,
+        """
+        select org_id, array_agg(id) as ids
+        from (select org_id, id from mailbox where created_at < $1 order by created_at limit $2) old
+        group by org_id
+        """,
+        before,
+        limit,
+    )
+
+
+async def delete_mail(db: Connection, org_id: UUID, ids: Sequence[UUID]) -> int:
+    """Deletes messages; skips what somebody works on."""
     return await execute(
         db,
         """
         with due as materialized (
-          select org_id, id from mailbox where created_at < $1 order by created_at limit $2 for update skip locked
+          select id from mailbox where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked
         )
-        delete from mailbox using due where mailbox.org_id = due.org_id and mailbox.id = due.id
+        delete from mailbox using due where mailbox.org_id = $1 and mailbox.id = due.id
         """,
-        before,
-        limit,
+        org_id,
+        ids,
     )

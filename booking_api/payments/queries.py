@@ -8,6 +8,7 @@ import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.core.money import Money
+from booking_api.core.rounds import one_by_one
 from booking_api.payments.schemas import Charge, Intent, NextAction, RefundFact
 
 
@@ -185,26 +186,66 @@ async def hurry_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID],
     )
 
 
-async def claim_due_intents(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[Charge]:
-    """Takes due intents of every organisation until `leased_until`, when they are due again if nobody finished."""
+class DueIntents(msgspec.Struct, frozen=True):
+    org_id: UUID
+    ids: list[UUID]
+
+
+async def list_due_intents(db: Connection, now: datetime, limit: int) -> list[DueIntents]:
+    """Due intents by organisation: of the oldest thousand the first of each organisation, then the second, and so on, so
+    that one with many doesn't keep the others waiting."""
+    return await fetch_all(
+        db,
+        DueIntents,
+        """
+        select org_id, array_agg(id) as ids
+        from (
+          select org_id, id, next_check_at, row_number() over (partition by org_id order by next_check_at) as turn
+          from (
+            select org_id, id, next_check_at from payment_intent where next_check_at <= $1 order by next_check_at limit 1000
+          ) oldest
+          order by turn, next_check_at limit $2
+        ) due
+        group by org_id order by min(next_check_at)
+        """,
+        now,
+        limit,
+    )
+
+
+async def take_intents(
+    db: Connection, org_id: UUID, ids: Sequence[UUID], now: datetime, leased_until: datetime
+) -> list[Charge]:
+    """Takes those of these intents that are still due until `leased_until`, when they are due again if nobody finished.
+
+    By their keys, as `core.queries.claim_events`, and not by the index of all that are due.
+    """
     return await fetch_all(
         db,
         Charge,
         """
         with due as materialized (
-          select org_id, id from payment_intent where next_check_at <= $1
-          order by next_check_at limit $3 for update skip locked
+          select id from payment_intent where org_id = $1 and id = any($2::uuid[]) and coalesce(next_check_at, 'infinity') <= $3
+          order by id for update skip locked
         )
-        update payment_intent i set next_check_at = $2
+        update payment_intent i set next_check_at = $4
         from due, organisation o
-        where i.org_id = due.org_id and i.id = due.id and o.org_id = i.org_id
+        where i.org_id = $1 and i.id = due.id and o.org_id = $1
         returning i.org_id, i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.token, i.return_url,
           i.next_action, i.provider_reference, i.error_code, i.give_up_at, o.live
         """,
+        org_id,
+        ids,
         now,
         leased_until,
-        limit,
     )
+
+
+async def claim_due_intents(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[Charge]:
+    """Takes due intents of every organisation, an organisation after the other, until `leased_until`."""
+    due = await list_due_intents(db, now, limit)
+    taken = await one_by_one(due, lambda one: take_intents(db, one.org_id, one.ids, now, leased_until))
+    return [one for some in taken for one in some]
 
 
 async def insert_settlement(

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 from booking_api.core.money import Money
+from booking_api.core.rounds import one_by_one
 from booking_api.payments.schemas import RefundFact, RefundRecord, RefundRow
 
 
@@ -58,27 +61,67 @@ async def list_refund_facts(db: Connection, org_id: UUID, order_ids: Sequence[UU
     )
 
 
-async def claim_due_refunds(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[RefundRow]:
-    """Takes due refunds of every organisation until `leased_until`, when they are due again if nobody finished."""
+class DueRefunds(msgspec.Struct, frozen=True):
+    org_id: UUID
+    ids: list[UUID]
+
+
+async def list_due_refunds(db: Connection, now: datetime, limit: int) -> list[DueRefunds]:
+    """Due refunds by organisation: of the oldest thousand the first of each organisation, then the second, and so on, so
+    that one with many doesn't keep the others waiting."""
+    return await fetch_all(
+        db,
+        DueRefunds,
+        """
+        select org_id, array_agg(id) as ids
+        from (
+          select org_id, id, next_check_at, row_number() over (partition by org_id order by next_check_at) as turn
+          from (
+            select org_id, id, next_check_at from refund where next_check_at <= $1 order by next_check_at limit 1000
+          ) oldest
+          order by turn, next_check_at limit $2
+        ) due
+        group by org_id order by min(next_check_at)
+        """,
+        now,
+        limit,
+    )
+
+
+async def take_refunds(
+    db: Connection, org_id: UUID, ids: Sequence[UUID], now: datetime, leased_until: datetime
+) -> list[RefundRow]:
+    """Takes those of these refunds that are still due until `leased_until`, when they are due again if nobody finished.
+
+    By their keys, as `core.queries.claim_events`, and not by the index of all that are due.
+    """
     return await fetch_all(
         db,
         RefundRow,
         """
         with due as materialized (
-          select org_id, id from refund where next_check_at <= $1
-          order by next_check_at limit $3 for update skip locked
+          select id from refund where org_id = $1 and id = any($2::uuid[]) and coalesce(next_check_at, 'infinity') <= $3
+          order by id for update skip locked
         )
-        update refund r set next_check_at = $2
+        update refund r set next_check_at = $4
         from due, payment_intent i
-        where r.org_id = due.org_id and r.id = due.id and i.org_id = r.org_id and i.id = r.intent_id
+        where r.org_id = $1 and r.id = due.id and i.org_id = $1 and i.id = r.intent_id
         returning r.org_id, r.id, r.intent_id, r.order_id, r.booking_id, r.amount, r.currency, r.reason, r.attempts,
                   r.tries, r.status, r.provider_reference, r.updated_at, i.provider,
                   i.provider_reference as charge_reference
         """,
+        org_id,
+        ids,
         now,
         leased_until,
-        limit,
     )
+
+
+async def claim_due_refunds(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[RefundRow]:
+    """Takes due refunds of every organisation, an organisation after the other, until `leased_until`."""
+    due = await list_due_refunds(db, now, limit)
+    taken = await one_by_one(due, lambda one: take_refunds(db, one.org_id, one.ids, now, leased_until))
+    return [one for some in taken for one in some]
 
 
 async def find_refund_row(db: Connection, org_id: UUID, refund_id: UUID) -> RefundRow | None:

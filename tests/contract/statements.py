@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 LOCK = re.compile(r"\bfor\s+(no\s+key\s+update|update|key\s+share|share)\b", re.IGNORECASE)
+CHANGE = re.compile(
+    r"\b(insert\s+into|update\s+\w+(\s+(as\s+)?\w+)?\s+set|delete\s+from|merge\s+into|truncate)\b", re.IGNORECASE
+)
 ONE_ORGANISATION = re.compile(r"\borg_id\s*=\s*(\$\d|any\s*\(\s*\$\d)", re.IGNORECASE)
 SESSION_STATE = [
     re.compile(r"\bpg_(try_)?advisory_lock(_shared)?\s*\(", re.IGNORECASE),
@@ -73,6 +76,11 @@ def locks_across(sql: str) -> bool:
         if not ONE_ORGANISATION.search(text[start : found.start()]):
             return True
     return False
+
+
+def takes_rows(sql: str) -> bool:
+    """Whether it locks or changes rows."""
+    return LOCK.search(bare(sql)) is not None or CHANGE.search(bare(sql)) is not None
 
 
 def leaves_something_behind(sql: str) -> bool:

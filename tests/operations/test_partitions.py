@@ -179,7 +179,10 @@ async def test_the_relay_reads_only_what_waits(runtime: Runtime):
     """Whether the partitions are small or not: by the partial indexes, and then by key in one partition each."""
     now = datetime.now(UTC)
     await upkeep.keep_event_partitions(runtime)
-    statement = next(s for s in STATEMENTS if s.function == "claim_unrelayed_events").sql
+    find, claim = (
+        next(s for s in STATEMENTS if s.function == function).sql
+        for function in ("list_waiting_events", "claim_events")
+    )
     db = await worker.open_relay(runtime.settings)
     try:
         org_id = new_id()
@@ -195,18 +198,23 @@ async def test_the_relay_reads_only_what_waits(runtime: Runtime):
             )  # fmt: skip
         await db.execute("vacuum analyze event")
         for mode in ("force_generic_plan", "force_custom_plan"):
-            await db.execute(f"set plan_cache_mode = {mode}; prepare claim (timestamptz, int) as {statement}")
+            await db.execute(f"set plan_cache_mode = {mode}; prepare find (int) as {find}")
+            await db.execute(f"prepare claim (uuid, uuid[], timestamptz) as {claim}")
+            read = 0.0
             async with db.transaction():
                 await core_queries.plan_by_keys(db)
-                found = await db.fetchval("explain (analyze, timing off, format json) execute claim ('2030-01-01', 50)")
-            await db.execute("deallocate claim")
-            scans = [
-                node for node in nodes(msgspec.json.decode(found)[0]["Plan"]) if node["Node Type"].endswith("Scan")
-            ]
-            ways = {node["Node Type"] for node in scans if "Relation Name" in node}
-            assert ways == {"Index Scan"}, scans
-            read = sum(node["Actual Rows"] * node["Actual Loops"] for node in scans if "Relation Name" in node)
-            assert read <= 50 + 50 + 3, "those that wait, each once more by its key, and the next of each week"
+                (waiting,) = await db.fetch("execute find (50)")
+                ids = ",".join(map(str, waiting["ids"]))
+                for statement in ("find (50)", f"claim ('{org_id}', '{{{ids}}}', '2030-01-01')"):
+                    found = await db.fetchval(f"explain (analyze, timing off, format json) execute {statement}")
+                    scans = [
+                        node for node in nodes(msgspec.json.decode(found)[0]["Plan"])
+                        if node["Node Type"].endswith("Scan") and "Relation Name" in node
+                    ]  # fmt: skip
+                    assert {node["Node Type"] for node in scans} == {"Index Scan"}, scans
+                    read += sum(node["Actual Rows"] * node["Actual Loops"] for node in scans)
+            await db.execute("deallocate find; deallocate claim")
+            assert read <= 50 + 50 + 50 + 3, "those that wait, each twice more by its key, and the next of each week"
     finally:
         await db.close()
 
