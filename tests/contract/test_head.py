@@ -12,6 +12,7 @@ from tests.contract.scene import CALLS, Call, Scene
 from tests.world import Headers
 
 READS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(handlers()) if endpoint.method == "GET"}
+LASTING = {"getOpenapi", "getDocs", "listProblems", "getProblem", "getProduct", "listPlaces", "getSeatLayout"}
 OF_ITS_MOMENT = {"x-request-id", "date", "ratelimit"}
 
 
@@ -37,9 +38,10 @@ async def twice(
 @pytest.mark.parametrize("encoding", ["identity", "br", "gzip"])
 async def test_every_get_has_its_head(api, scene, encoding):
     for operation_id in READS:
-        # What has been counted in the meantime is counted here; ids and times of the moment compress to other lengths.
-        but = ("content-length",) if operation_id == "getMetrics" or encoding != "identity" else ()
         headers = {**reader(scene, operation_id), "Accept-Encoding": encoding}
+        # What was counted or noted in the meantime is in the second answer, and may be as long and be packed otherwise.
+        of_its_moment = operation_id == "getMetrics" or (encoding != "identity" and operation_id not in LASTING)
+        but = ("content-length",) if of_its_moment else ()
         got, _ = await twice(api, CALLS[operation_id](scene), headers, *but)
         assert got.status_code in {200, 204}, operation_id
         if etag := got.headers.get("etag"):
