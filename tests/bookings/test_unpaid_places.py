@@ -11,13 +11,12 @@ import pytest
 
 from booking_api.app import create_app
 from booking_api.bookings import holding_rules as rules
+from booking_api.bookings.jobs import apply_retention
 from booking_api.bookings.operations.expire import end_holds_on
-from booking_api.bookings.retention_queries import raise_orders_to_erase
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
 from booking_api.core.settings import Settings
 from booking_api.lifetime import open_runtime
-from booking_api.persons.queries import erase_digests
 from tests.bookings.journey import confirm, end_hold, hold, owner_of, party, visit
 from tests.world import Headers, World
 
@@ -321,10 +320,15 @@ async def test_the_digests_are_erased_with_the_contact(api, world: World, how: s
     me = new_id()
     await hold(api, world.customer(me), visit(world, "adult", contact={"name": "E", "email": "eve@example.org"}))
     async with world.runtime.pool.acquire() as db:
-        if how == "visit":
-            await raise_orders_to_erase(db, world.org.org_id, datetime.now(UTC) + timedelta(days=9), 10)
-        else:
-            await erase_digests(db, world.org.org_id, [me])
+        assert await db.fetchval("select contact_digest is not null and address_digest is not null from booking_order")
+        await db.execute("update organisation set retention_days = 1")
+        await db.execute("update booking set visit_ends_at = $1", datetime.now(UTC) - timedelta(days=2))
+    if how == "visit":
+        assert await apply_retention(world.runtime) == 1
+    else:
+        erased = await api.post("/v1/persons/erase", json={"customer_id": str(me)}, headers=world.owner)
+        assert erased.json()["bookings"] == 1, erased.text
+    async with world.runtime.pool.acquire() as db:
         row = await db.fetchrow("select contact_digest, address_digest from booking_order")
         assert list(row) == [None, None]
 
