@@ -13,6 +13,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 from booking_api.bookings import jobs as bookings
+from booking_api.capabilities import all_subscribers
 from booking_api.checkin import jobs as checkin
 from booking_api.core import queries as core_queries
 from booking_api.core.ids import new_id
@@ -24,7 +25,6 @@ from booking_api.payments import operations as payments
 from booking_api.payments.schemas import Outcome
 from booking_api.persons.declared import COLUMNS
 from booking_api.upkeep import jobs as upkeep
-from booking_api.worker import SUBSCRIBERS
 from tests.bookings.journey import confirm, hold, owner_of, visit
 from tests.processes import run
 from tests.world import build_world
@@ -151,11 +151,11 @@ async def pass_on(world):
     """What happened is handed to the worker's queue and carried out, so that codes lie in the mailbox as well."""
     async with world.runtime.pool.acquire() as db:
         events = await core_queries.claim_unrelayed_events(db, now(), 500)
-        names = [event for event in events for _ in SUBSCRIBERS.get(event.type, ())]
+        names = [event for event in events for _ in all_subscribers().get(event.type, ())]
         jobs = [msgspec.json.encode(event) for event in names]
         await Queries(AsyncpgDriver(db)).enqueue(["planted"] * len(jobs), jobs, [0] * len(jobs))
     for event in events:
-        for subscriber in SUBSCRIBERS.get(event.type, ()):
+        for subscriber in all_subscribers().get(event.type, ()):
             await subscriber(world.runtime, event)
     return {event.type for event in events}
 
