@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from booking_api.catalog.schemas import Place, QuestionDefinition
-from booking_api.persons.rules import known_booking
-from booking_api.persons.schemas import BookingOf
+from booking_api.persons.rules import key_of, known_booking, wholly_theirs
+from booking_api.persons.schemas import Address, BookingOf
 from tests.world import make_tower
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -43,3 +43,16 @@ def test_an_item_without_open_answers_has_none():
     found = known(None, {"name": "Ada", "answers": {"health": "x"}}, {"name": "Bob", "answers": None})
     assert (found.answers, found.withheld_answers) == (None, ["health"])
     assert found.items == [{"name": "Ada"}, {"name": "Bob"}]
+
+
+def test_an_address_is_one_however_it_is_written():
+    assert key_of("email", "Ada@EXAMPLE.org ", None) == key_of("email", "ada@example.org", "DE")
+    assert key_of("phone", "030 1234567", "DE") == key_of("phone", "+49 30 1234567", None) == "+49301234567"
+
+
+def test_who_books_for_others_is_none_of_them():
+    one, other = UUID(int=1), UUID(int=2)
+    known = [Address(one, "ADA@example.org"), Address(one, "ada@example.org"), Address(other, "ada@example.org")]
+    assert wholly_theirs("email", "ada@example.org", None, known) == {one, other}
+    assert wholly_theirs("email", "ada@example.org", None, [*known, Address(other, "bob@example.org")]) == {one}
+    assert wholly_theirs("email", "eve@example.org", None, known) == set()
