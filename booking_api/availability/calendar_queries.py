@@ -35,7 +35,8 @@ async def sum_up(
     `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes,
     and after the end when it does at the latest. A delay moves all of these times.
     Slots are reached through those without an option, which say on which days a product is asked for. `offset 0` keeps
-    the planner, which can't guess how many rows there are, on the index of products and dates.
+    the planner, which can't guess how many rows there are, on the index of products and dates. Holders are looked up in
+    one object, because it would go through all of them again for each slot.
     """
     return await fetch_all(
         db,
@@ -81,11 +82,14 @@ async def sum_up(
           from offered d
           group by d.id, d.local_date, d.status, d.capacity, d.free
         ), mine as (
-          select c.slot_id, string_agg(distinct c.holder_id::text, ',') as holders
-          from claim c
-          where c.org_id = $1 and c.holder_id = any($12::uuid[]) and c.places > 0
-            and (c.expires_at is null or c.expires_at > $14)
-          group by c.slot_id
+          select jsonb_object_agg(m.slot_id, m.holders) as by_slot
+          from (
+            select c.slot_id, string_agg(distinct c.holder_id::text, ',') as holders
+            from claim c
+            where c.org_id = $1 and c.holder_id = any($12::uuid[]) and c.places > 0
+              and (c.expires_at is null or c.expires_at > $14)
+            group by c.slot_id
+          ) m
         )
         select d.local_date as day,
                max(case
@@ -97,11 +101,10 @@ async def sum_up(
                end) as rank,
                coalesce(sum(d.free) filter (where d.on_offer), 0)::int as vacancies,
                min(d.total) as from_price,
-               string_agg(m.holders, ',') filter (
+               string_agg((select mine.by_slot from mine) ->> d.id::text, ',') filter (
                  where d.status <> 'cancelled' and d.on_offer and d.room is null
                ) as holders
         from summed d
-        left join mine m on m.slot_id = d.id
         group by d.local_date
         """,
         org_id,
