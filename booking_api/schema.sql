@@ -940,7 +940,7 @@ CREATE INDEX booking_sensitive ON public.booking USING btree (org_id, visit_ends
 
 CREATE INDEX booking_slot ON public.booking USING btree (org_id, slot_id);
 
-CREATE INDEX booking_visit_end ON public.booking USING btree (visit_ends_at) WHERE (erased_at IS NULL);
+CREATE INDEX booking_visit_over ON public.booking USING btree (org_id, visit_ends_at) WHERE (erased_at IS NULL);
 
 CREATE INDEX claim_holder ON public.claim USING btree (org_id, holder_id);
 

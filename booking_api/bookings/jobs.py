@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -265,8 +265,15 @@ async def release_holds(runtime: Runtime, event: StoredEvent) -> None:
 async def apply_retention(runtime: Runtime) -> int:
     """Erases sensitive answers once the visit is over, and contacts and all other answers N days after it, as each
     organisation or the installation has set."""
-    silenced = await _in_each_organisation(runtime, lambda db, org: _silence(runtime, db, org))
-    return silenced + await _in_each_organisation(runtime, lambda db, org: _erase(runtime, db, org))
+    now, usual_days = utc_now(), runtime.settings.retention_days
+    silenced = await _in_each_organisation(
+        runtime, lambda db, org: _silence(runtime, db, org),
+        lambda db: retention_queries.list_organisations_to_silence(db, now),
+    )  # fmt: skip
+    return silenced + await _in_each_organisation(
+        runtime, lambda db, org: _erase(runtime, db, org),
+        lambda db: retention_queries.list_organisations_to_erase(db, now, usual_days),
+    )  # fmt: skip
 
 
 async def _silence(runtime: Runtime, db: Connection, org: Organisation) -> int:
@@ -309,19 +316,24 @@ async def _bury(db: Connection, org: Organisation) -> int:
     return len(dead)
 
 
-async def _in_each_organisation(runtime: Runtime, act: Callable[[Connection, Organisation], Awaitable[int]]) -> int:
-    """Acts in a transaction for each organisation; the sum of what was done. One that fails doesn't stop the others."""
-    done = 0
+async def _in_each_organisation(
+    runtime: Runtime,
+    act: Callable[[Connection, Organisation], Awaitable[int]],
+    find: Callable[[Connection], Awaitable[Sequence[retention_queries.Concerned]]] | None = None,
+) -> int:
+    """Acts in a transaction for each organisation, or for each that is found to have something to do; the sum of what
+    was done. One that fails doesn't stop the others."""
     async with acquire(runtime) as db:
-        for org in await identity_queries.list_organisations(db):
-            try:
-                async with db.transaction():
-                    done += await act(db, org)
-            except GONE:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it was, it concerns this organisation alone
-                log.error("job.organisation_failed", org_id=str(org.org_id), exc_info=error)
-    return done
+        concerned = None if find is None else {one.org_id for one in await find(db)}
+        if concerned is not None and not concerned:
+            return 0
+
+        async def act_in(org: Organisation) -> int:
+            async with db.transaction():
+                return await act(db, org)
+
+        every = await identity_queries.list_organisations(db)
+        return sum(await one_by_one([org for org in every if concerned is None or org.org_id in concerned], act_in))
 
 
 async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:

@@ -9,6 +9,51 @@ import msgspec
 from booking_api.core.db import Connection, execute, fetch_all
 
 
+class Concerned(msgspec.Struct, frozen=True):
+    org_id: UUID
+
+
+async def list_organisations_to_silence(db: Connection, now: datetime) -> list[Concerned]:
+    """Organisations with something sensitive about visits that are over."""
+    return await fetch_all(
+        db,
+        Concerned,
+        """
+        select o.org_id from organisation o
+        where exists (
+          select from booking b where b.org_id = o.org_id and b.holds_sensitive and b.visit_ends_at <= $1
+        )
+        """,
+        now,
+    )
+
+
+async def list_organisations_to_erase(db: Connection, now: datetime, usual_days: int) -> list[Concerned]:
+    """Organisations with contacts, or with texts of feedback, from visits that ended so many days ago as each has set,
+    or else as is usual; 0 is never."""
+    return await fetch_all(
+        db,
+        Concerned,
+        """
+        select o.org_id
+        from (
+          select org_id, least(coalesce(nullif(retention_days, 0), $2), 100000) as days from organisation
+        ) o
+        where o.days > 0 and (
+          exists (
+            select from booking b
+            where b.org_id = o.org_id and b.erased_at is null and b.visit_ends_at < $1::timestamptz - o.days * interval '1 day'
+          ) or exists (
+            select from feedback f
+            where f.org_id = o.org_id and f.text is not null and f.retention_from < $1::timestamptz - o.days * interval '1 day'
+          )
+        )
+        """,
+        now,
+        usual_days,
+    )
+
+
 class DueOrder(msgspec.Struct, frozen=True):
     id: UUID
 

@@ -312,6 +312,40 @@ async def test_polling_without_news_is_small_from_the_first_time_on(api, world: 
     assert await phone.sync(5) == []
 
 
+async def test_nothing_is_repeated_while_what_was_sent_grows_old_one_by_one(api, world: World, clock: Clock):
+    customer = world.customer()
+    phone = Phone(api, customer)
+    ids = await holds(api, world, customer, 4)
+    async with world.runtime.pool.acquire() as db:
+        for number, booking in enumerate(ids):
+            at = utc_now() - timedelta(seconds=100 - 30 * number)
+            await db.execute("update booking set updated_at = $2 where id = $1", UUID(booking), at)
+    assert await phone.sync() == ids
+    for seconds in range(10, 150, 10):
+        clock.off = timedelta(seconds=seconds)
+        assert await phone.sync() == [], seconds
+
+
+async def test_what_servers_of_the_version_before_write_is_sent(api, world: World):
+    """They go on while new ones are brought in, and give out positions that end."""
+    customer = world.customer()
+    phone = Phone(api, customer)
+    first, second = await holds(api, world, customer, 2)
+    await phone.sync()
+    async with world.runtime.pool.acquire() as db:
+        touch = "update booking set version = version + 1, updated_at = $2, changed_xid = 815 where id = $1"
+        await db.execute(touch, UUID(first), utc_now())
+        await db.execute(
+            "insert into tombstone (org_id, customer_id, type, id, deleted_at, changed_xid) "
+            "select org_id, customer_id, 'booking', id, $2, 816 from booking where id = $1",
+            UUID(second), utc_now(),
+        )  # fmt: skip
+        await db.execute("delete from item")
+        await db.execute("delete from booking where id = $1", UUID(second))
+    assert sorted(await phone.sync(1)) == sorted([first, second])
+    assert (phone.has, phone.gone) == ({first: 2}, {second})
+
+
 async def test_news_alone_are_sent_while_the_rest_is_still_fresh(api, world: World):
     customer = world.customer()
     phone = Phone(api, customer)

@@ -27,6 +27,8 @@ ACROSS_ORGANISATIONS = {
     "bookings.queries.list_due_decisions": DUE,
     "bookings.sync_queries.list_versions": "one poll serves the event streams of every organisation",
     "bookings.retention_queries.list_old_tombstones": DUE,
+    "bookings.retention_queries.list_organisations_to_silence": DUE,
+    "bookings.retention_queries.list_organisations_to_erase": DUE,
     "checkin.archive_queries.list_old_scans": DUE,
     "checkin.queries.list_old_answers": DUE,
     "core.queries.list_waiting_events": DUE,

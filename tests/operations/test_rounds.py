@@ -181,7 +181,7 @@ async def test_ten_thousand_organisations_cost_nothing_where_there_is_nothing_to
     for job, statements in (
         (upkeep.delete_old_answers, 1 + 3), (checkin.sweep_scan_answers, 1 + 3),
         (identity.sweep_credentials, 3 * (1 + 3)), (payments.reconcile_payments, 1), (payments.execute_refunds, 1),
-        (bookings.sweep_ended_holds, 1), (bookings.sweep_undecided_payments, 1), (bookings.decide_for_silent, 1),
+        (bookings.apply_retention, 2), (bookings.sweep_ended_holds, 1), (bookings.sweep_undecided_payments, 1), (bookings.decide_for_silent, 1),
     ):  # fmt: skip
         said.clear()
         await job(runtime)
