@@ -17,7 +17,10 @@ from tests.world import World
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, pool_size=2, pool_queue=10, pool_wait_seconds=60.0)
+    """Credentials are remembered: those who ask for the same one at once would wait as one."""
+    return msgspec.structs.replace(
+        settings, pool_size=2, pool_queue=10, pool_wait_seconds=60.0, credential_cache_seconds=60.0
+    )
 
 
 async def until_waiting(world: World, count: int) -> None:
@@ -28,6 +31,7 @@ async def until_waiting(world: World, count: int) -> None:
 
 async def test_whoever_finds_the_queue_full_is_told_at_once(api: httpx.AsyncClient, world: World):
     """While no connection is free, so that nobody can have waited for one."""
+    assert (await api.get("/v1/products", headers=world.key)).status_code == 200
     async with acquire(world.runtime), acquire(world.runtime):
         waiting = [asyncio.create_task(api.get("/v1/products", headers=world.key)) for _ in range(10)]
         await until_waiting(world, 10)
@@ -43,6 +47,7 @@ async def test_whoever_finds_the_queue_full_is_told_at_once(api: httpx.AsyncClie
 
 
 async def test_who_gives_up_waiting_leaves_the_queue(api: httpx.AsyncClient, world: World):
+    assert (await api.get("/v1/products", headers=world.key)).status_code == 200
     async with acquire(world.runtime), acquire(world.runtime):
         waiting = [asyncio.create_task(api.get("/v1/products", headers=world.key)) for _ in range(10)]
         await until_waiting(world, 10)
