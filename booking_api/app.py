@@ -12,16 +12,16 @@ from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
 from booking_api.capabilities import capabilities
-from booking_api.core.http import options_handlers
-from booking_api.core.inputs import ApiRequest
 from booking_api.core.log import configure_logging
-from booking_api.core.middleware import compressed, observe
-from booking_api.core.problems import answer_exception, refuse_unrouted
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
-from booking_api.core.side_door import open_side_door
+from booking_api.core.web.http import options_handlers
+from booking_api.core.web.inputs import ApiRequest
+from booking_api.core.web.middleware import compressed, observe
+from booking_api.core.web.problems import answer_exception, refuse_unrouted
+from booking_api.core.web.side_door import open_side_door
 from booking_api.identity.authentication import authenticate
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from booking_api.upkeep import routes as upkeep
 
 MAX_BODY_BYTES = 256 * 1024

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from booking_api.core.capability import Capability, Periodic, Subscriber, Tag
 from booking_api.core.checks import Check
-from booking_api.core.events import Fact
+from booking_api.core.queue.events import Fact
 
 NAMES = (
     "identity",
@@ -23,7 +23,7 @@ NAMES = (
     "checkin",
     "persons",
     "upkeep",
-    "pages",
+    "site",
 )
 
 

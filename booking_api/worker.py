@@ -24,20 +24,20 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
 from booking_api.capabilities import all_schedules, all_subscribers
-from booking_api.core import queries as core_queries
 from booking_api.core.capability import Periodic, Subscriber
 from booking_api.core.clock import utc_now
 from booking_api.core.db import encode_json
+from booking_api.core.db import queries as core_queries
+from booking_api.core.db.queries import StoredEvent
 from booking_api.core.errors import Overloaded
 from booking_api.core.ids import new_id
 from booking_api.core.log import configure_logging, log, words_of
 from booking_api.core.process import connect
-from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
-from booking_api.core.side_door import Answer, open_side_door
-from booking_api.lifetime import open_runtime
-from booking_api.starting import check_address, check_database, check_mail, check_secret
+from booking_api.core.web.side_door import Answer, open_side_door
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.starting import check_address, check_database, check_mail, check_secret
 
 FULL_BATCH = 100
 """A job that did this much likely has more to do, and is run again at once."""

@@ -19,7 +19,7 @@ from litestar import Litestar
 from booking_api.app import create_app, open_runtime
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
-from booking_api.migrate import migrate
+from booking_api.run.migrate import migrate
 from tests.payments.provider import provider, provider_server  # noqa: F401 - fixtures
 from tests.world import World, build_world
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import psutil
 
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 
 SECRET = "a secret for the tests alone and for nothing else"
 PATIENCE_SECONDS = 60.0

@@ -1,7 +1,7 @@
 """The calendar: each local date with its best slot's status, the places left and the lowest price.
 
 Nothing is kept. Those who ask the same at once share the next statement, so that none of their answers is older than
-its request; see `core.coalescing` and docs/adr/0020.
+its request; see `core.queue.coalescing` and docs/adr/0020.
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ import msgspec
 from booking_api.availability import calendar_queries, rules
 from booking_api.availability.schemas import Calendar, CalendarDay, SlotsQuery
 from booking_api.availability.targets import all_products, check_party, date_range, find_target, holder_of, places_of
-from booking_api.core.coalescing import Coalescer
 from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess
-from booking_api.core.replies import encode
+from booking_api.core.queue.coalescing import Coalescer
 from booking_api.core.runtime import Runtime, acquire
+from booking_api.core.web.replies import encode
 
 CALENDAR_DAYS = 62
 CLOSED, LIMITED = rules.STATUSES.index("closed"), rules.STATUSES.index("limited")

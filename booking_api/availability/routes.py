@@ -20,10 +20,10 @@ from booking_api.availability.schemas import (
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
-from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_query
-from booking_api.core.replies import Reply, body_etag, runtime_of, send, version_etag
-from booking_api.core.transactions import make_context
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_query
+from booking_api.core.web.replies import Reply, body_etag, runtime_of, send, version_etag
+from booking_api.core.web.transactions import make_context
 
 READERS = Access(app=True, customer=True, staff="agent", scope="catalog:read")
 FOR_EVER = "public, max-age=31536000, immutable"

@@ -30,7 +30,7 @@ from booking_api.bench.stage import TUNED, Stage, open_database, open_folder, op
 from booking_api.bench.world import World, build_world
 from booking_api.core.process import StartFailed
 from booking_api.core.runtime import acquire
-from booking_api.demo.embedded import EmbeddedPostgres
+from booking_api.run.demo.embedded import EmbeddedPostgres
 
 RATES: dict[str, type[Operation]] = {
     operation.name: operation for operation in (Hold, HotHold, SlowHotHold, Confirm, Scan, Express)

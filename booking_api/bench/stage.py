@@ -20,11 +20,11 @@ from booking_api.core.errors import DomainError
 from booking_api.core.process import StartFailed
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
-from booking_api.demo.embedded import EmbeddedPostgres
-from booking_api.demo.supervisor import Child, our_command
-from booking_api.lifetime import open_runtime
-from booking_api.migrate import migrate
-from booking_api.starting import free_port
+from booking_api.run.demo.embedded import EmbeddedPostgres
+from booking_api.run.demo.supervisor import Child, our_command
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.migrate import migrate
+from booking_api.run.starting import free_port
 
 READY_SECONDS = 60.0
 OPEN_FILES = 8_192

@@ -36,9 +36,9 @@ from booking_api.bookings.schemas import (
 )
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound, VersionConflict
-from booking_api.core.http import Access, endpoint
-from booking_api.core.replies import Reply, expected_versions, send, version_etag
-from booking_api.core.transactions import writing
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.replies import Reply, expected_versions, send, version_etag
+from booking_api.core.web.transactions import writing
 from booking_api.inventory.operations import SeatTaken
 
 READER = Access(customer=True, staff="agent", scope="bookings:read")

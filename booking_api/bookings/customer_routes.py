@@ -23,11 +23,11 @@ from booking_api.bookings.rules import FINAL
 from booking_api.bookings.schemas import Booking, BookingList, BookingsQuery, ResumeCode, SyncPage, SyncQuery
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound, Overloaded, RateLimited
-from booking_api.core.http import Access, Binary, endpoint
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.core.replies import Reply, encode, runtime_of
-from booking_api.core.transactions import reading
+from booking_api.core.web.http import Access, Binary, endpoint
+from booking_api.core.web.replies import Reply, encode, runtime_of
+from booking_api.core.web.transactions import reading
 from booking_api.identity import audit, reach
 from booking_api.identity import operations as identity
 

@@ -15,15 +15,15 @@ from booking_api.bookings.operations import admitted, cancel, release, retention
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.bookings.operations.write import announce, save
-from booking_api.core import queries as core_queries
-from booking_api.core.batching import UNDECIDED as GONE
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context, Organisation
 from booking_api.core.db import Connection
+from booking_api.core.db import queries as core_queries
+from booking_api.core.db.queries import StoredEvent
 from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess
-from booking_api.core.queries import StoredEvent
+from booking_api.core.queue.batching import UNDECIDED as GONE
 from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback

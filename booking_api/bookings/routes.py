@@ -41,13 +41,13 @@ from booking_api.bookings.schemas import (
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, IdTaken, NotFound, VersionConflict
-from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import new_id
-from booking_api.core.inputs import read_body
-from booking_api.core.problems import CONSTRAINTS, problem_reply
-from booking_api.core.replies import Reply, expected_versions, runtime_of, send, version_etag
-from booking_api.core.together import join
-from booking_api.core.transactions import reading, writing
+from booking_api.core.queue.together import join
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_body
+from booking_api.core.web.problems import CONSTRAINTS, problem_reply
+from booking_api.core.web.replies import Reply, expected_versions, runtime_of, send, version_etag
+from booking_api.core.web.transactions import reading, writing
 from booking_api.identity.limiting import client_address
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments

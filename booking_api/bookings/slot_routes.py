@@ -20,10 +20,10 @@ from booking_api.bookings.routes import OWNER, TAG, versioned
 from booking_api.bookings.schemas import Booking, SlotChoice
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, Forbidden, NotFound, Unprocessable, VersionConflict
-from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body
-from booking_api.core.replies import Reply, expected_versions, runtime_of, send, version_etag
-from booking_api.core.transactions import writing
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_body
+from booking_api.core.web.replies import Reply, expected_versions, runtime_of, send, version_etag
+from booking_api.core.web.transactions import writing
 from booking_api.inventory.schemas import SlotChange
 from booking_api.inventory.writing import WRITE_SCOPE, change_slot
 

@@ -6,7 +6,7 @@ from booking_api.catalog import operations
 from booking_api.catalog.schemas import PlacePage, PlacesQuery, ProductAnswer, ProductPage, ProductsQuery
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
-from booking_api.core.http import Access, endpoint
+from booking_api.core.web.http import Access, endpoint
 
 READERS = Access(app=True, customer=True, staff="agent", scope="catalog:read")
 

@@ -9,8 +9,8 @@ import asyncpg
 from booking_api.checkin import archive_queries, queries
 from booking_api.core.clock import utc_now
 from booking_api.core.db import Connection
+from booking_api.core.db.partitions import begins_of, drop_partition, lock_for_drop, make_partition, month_of
 from booking_api.core.log import log
-from booking_api.core.partitions import begins_of, drop_partition, lock_for_drop, make_partition, month_of
 from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity.queries import list_organisations

@@ -15,14 +15,14 @@ from booking_api.checkin.schemas import (
     ScanAnswer,
     UndoneScan,
 )
-from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
-from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body
-from booking_api.core.replies import Reply, runtime_of, send
+from booking_api.core.queue.batching import Batcher, Singly, batcher_of
 from booking_api.core.runtime import Runtime
-from booking_api.core.transactions import make_context, writing
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_body
+from booking_api.core.web.replies import Reply, runtime_of, send
+from booking_api.core.web.transactions import make_context, writing
 
 TAG = "Gate"
 SCANNING = Access(staff="agent", scope="scan")

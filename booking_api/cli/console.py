@@ -36,7 +36,7 @@ def explain(error: Exception) -> str | None:
 
     from booking_api.core.errors import DomainError
     from booking_api.core.process import StartFailed
-    from booking_api.migrate import MigrationFailed
+    from booking_api.run.migrate import MigrationFailed
 
     match error:
         case StartFailed():

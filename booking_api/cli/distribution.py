@@ -24,7 +24,7 @@ def distribute(
     """
     from booking_api.core.process import connect
     from booking_api.core.settings import load_settings
-    from booking_api.distribution import operations
+    from booking_api.run.distribution import operations
 
     settings = load_settings()
 

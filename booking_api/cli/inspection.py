@@ -91,7 +91,7 @@ def openapi(
     """Prints the OpenAPI document, or writes it, or checks that a file is current."""
     from booking_api.app import handlers
     from booking_api.core.process import StartFailed
-    from booking_api.pages import document
+    from booking_api.site import document
 
     if check is not None:
         if not check.exists() or check.read_bytes() != document.encode(document.document(handlers())):

@@ -129,7 +129,7 @@ def add_staff(
     from booking_api.core.process import StartFailed
     from booking_api.identity import audit, operations
     from booking_api.identity.schemas import Tokens
-    from booking_api.starting import check_secret
+    from booking_api.run.starting import check_secret
 
     if role not in ROLES:
         raise StartFailed(f"{role!r} is not a role; those are {', '.join(ROLES)}.")
@@ -163,7 +163,7 @@ def rotate_keys(
     from booking_api.core.clock import utc_now
     from booking_api.core.process import StartFailed
     from booking_api.identity import audit, operations, resealing
-    from booking_api.starting import check_secret
+    from booking_api.run.starting import check_secret
 
     async def rotate() -> Any:
         async with transaction() as (db, settings):
@@ -191,7 +191,7 @@ def rotate_secret(as_json: JsonOption = False) -> None:
     from booking_api.core.process import StartFailed
     from booking_api.core.settings import load_settings
     from booking_api.identity import queries, resealing
-    from booking_api.starting import check_secret
+    from booking_api.run.starting import check_secret
 
     vault = check_secret(load_settings())
 

@@ -27,7 +27,7 @@ async def _act(verb: str, who: str, org: str) -> Any:
     from booking_api.core.text.fields import Unfit, apply_rules
     from booking_api.persons import operations
     from booking_api.persons.schemas import Person
-    from booking_api.starting import check_secret
+    from booking_api.run.starting import check_secret
 
     async with transaction() as (db, settings):
         chosen = await choose_organisation(db, org)

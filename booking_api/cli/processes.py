@@ -41,7 +41,7 @@ def demo(
 
     With DATABASE_URL set it uses that server instead of its own PostgreSQL.
     """
-    from booking_api.demo.flow import DemoOptions, run_demo
+    from booking_api.run.demo.flow import DemoOptions, run_demo
 
     overrides: dict[str, Any] = {key: value for key, value in (("port", port), ("host", host)) if value is not None}
     run_demo(DemoOptions(overrides=overrides, data_dir=data_dir, ephemeral=ephemeral, as_json=as_json))
@@ -54,9 +54,9 @@ def serve(
 ) -> None:
     """Serves the API until it is told to stop, and then finishes the running requests."""
     _without_rich()
-    from booking_api import serving
     from booking_api.core.process import end_with_supervisor
     from booking_api.core.settings import load_settings
+    from booking_api.run import serving
 
     end_with_supervisor()
     given = {"port": port, "host": host, "workers": workers}
@@ -77,10 +77,10 @@ def worker() -> None:
 
 def migrate() -> None:
     """Brings the database's schema up to date, and what is in it. May be repeated, and run by several at once."""
-    from booking_api import migrate as migrations
     from booking_api.core.db import prepare_connection
     from booking_api.core.process import connect
     from booking_api.core.settings import load_settings
+    from booking_api.run import migrate as migrations
     from booking_api.upkeep.folding import fold_names
 
     settings = load_settings()
@@ -115,7 +115,7 @@ def run_test_provider(
     from booking_api.core.settings import load_settings
     from booking_api.payments.test_provider.server import run as run_provider
     from booking_api.payments.webhooks import webhook_secrets
-    from booking_api.starting import check_secret
+    from booking_api.run.starting import check_secret
 
     end_with_supervisor()
     settings = load_settings()

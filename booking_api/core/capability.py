@@ -10,8 +10,8 @@ from typing import NamedTuple
 from litestar.handlers import HTTPRouteHandler
 
 from booking_api.core.checks import Check
-from booking_api.core.events import Fact
-from booking_api.core.queries import StoredEvent
+from booking_api.core.db.queries import StoredEvent
+from booking_api.core.queue.events import Fact
 from booking_api.core.runtime import Runtime
 
 Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]

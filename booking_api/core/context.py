@@ -96,11 +96,11 @@ class Context:
     languages: tuple[str, ...] = ("en",)
     """Wanted by the reader, most wanted first, the organisation's own last."""
     reply: Any = None
-    """The answer that `core.transactions.writing` stores and `core.replies.send` sends."""
+    """The answer that `core.web.transactions.writing` stores and `core.web.replies.send` sends."""
     about_id: UUID | None = None
     """The customer whom the answer tells of, whoever asked: what is stored of it is erased with them."""
     begun: UUID | None = None
-    """What a request in two transactions made in its first; see `core.transactions.writing`."""
+    """What a request in two transactions made in its first; see `core.web.transactions.writing`."""
     resumes: UUID | None = None
     """What an earlier try of this request made, when its idempotency key is still unfinished."""
     afterwards: list[Callable[[], None]] | None = None

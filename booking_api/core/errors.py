@@ -1,6 +1,6 @@
 """Every refusal there is, as RFC 9457 problem details.
 
-Operations and rules raise a `DomainError`; `core.problems` turns it into `application/problem+json` in one place.
+Operations and rules raise a `DomainError`; `core.web.problems` turns it into `application/problem+json` in one place.
 Expected outcomes (a scan's verdict, one line of a batch) are data and don't pass through here.
 """
 

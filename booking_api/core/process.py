@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 
-from booking_api.core.connecting import CANT_CONNECT, one_server_each, servers_of
 from booking_api.core.db import MARGIN_SECONDS, session_settings
+from booking_api.core.db.connecting import CANT_CONNECT, one_server_each, servers_of
 from booking_api.core.environment import ignored_variables
 from booking_api.core.settings import Settings
 

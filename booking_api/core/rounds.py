@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from booking_api.core.batching import UNDECIDED as GONE
 from booking_api.core.log import log
+from booking_api.core.queue.batching import UNDECIDED as GONE
 
 
 class OfOrganisation(Protocol):

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from booking_api.core.connecting import CANT_CONNECT
 from booking_api.core.context import Organisation
 from booking_api.core.db import Pool, is_lost
+from booking_api.core.db.connecting import CANT_CONNECT
 from booking_api.core.errors import Overloaded
 from booking_api.core.per_process import Caches
 from booking_api.core.secrets import Vault
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RELEASE_SECONDS = 2.0
 """How long the server may take to acknowledge that a statement was cancelled, before the connection is given up."""
 CLOSING = signal.SIGUSR1
-"""Tells a server process that it is about to be stopped; see `booking_api.serving`."""
+"""Tells a server process that it is about to be stopped; see `booking_api.run.serving`."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -6,7 +6,7 @@ from base64 import b64encode, urlsafe_b64encode
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from booking_api.core.guessing import HOW, why_guessable
+from booking_api.core.web.guessing import HOW, why_guessable
 
 
 class Vault:

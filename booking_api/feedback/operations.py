@@ -13,11 +13,11 @@ from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import Conflict, NotFound
-from booking_api.core.events import publish
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.per_process import PerProcess
+from booking_api.core.queue.events import publish
 from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules
 from booking_api.feedback.answers import attributed, find_subject, written

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
-from booking_api.core.http import Access, endpoint
-from booking_api.core.replies import Reply
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.replies import Reply
 from booking_api.feedback import operations, summaries
 from booking_api.feedback.schemas import (
     AlreadyAnswered,

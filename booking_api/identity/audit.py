@@ -19,11 +19,11 @@ from uuid import UUID
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
 from booking_api.core.db import Connection, columns
+from booking_api.core.db.partitions import first_id
 from booking_api.core.errors import invalid
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.core.partitions import first_id
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit_queries

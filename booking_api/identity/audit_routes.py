@@ -1,7 +1,7 @@
 """What owners decide for the organisation, and read of the audit."""
 
 from booking_api.core.context import Context
-from booking_api.core.http import Access, endpoint
+from booking_api.core.web.http import Access, endpoint
 from booking_api.identity import administration, audit
 from booking_api.identity.audit_schemas import AuditList, AuditQuery
 from booking_api.identity.schemas import OrganisationAnswer, OrganisationChange

@@ -17,18 +17,18 @@ from uuid import UUID
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from booking_api.core.batching import Batcher, Singly, batcher_of
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller, Organisation, Restriction, Role
 from booking_api.core.db import Connection, columns
 from booking_api.core.errors import Forbidden, Overloaded, TokenExpired, TokenRevoked, Unauthenticated
-from booking_api.core.headers import header
-from booking_api.core.http import Endpoint
 from booking_api.core.log import CALLER, log
 from booking_api.core.per_process import PerProcess
+from booking_api.core.queue.batching import Batcher, Singly, batcher_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault, hash_secret
+from booking_api.core.web.headers import header
+from booking_api.core.web.http import Endpoint
 from booking_api.identity import audit, limiting, queries, reach, rules, session_life_queries, session_queries, tokens
 from booking_api.identity.queries import FoundKey
 from booking_api.identity.session_queries import FoundSession

@@ -9,8 +9,7 @@ from cryptography.fernet import InvalidToken
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
 from booking_api.core.db import Connection
-from booking_api.core.log import log
-from booking_api.core.partitions import (
+from booking_api.core.db.partitions import (
     Span,
     begins_of,
     drop_partition,
@@ -19,7 +18,8 @@ from booking_api.core.partitions import (
     make_partition,
     month_of,
 )
-from booking_api.core.queries import StoredEvent
+from booking_api.core.db.queries import StoredEvent
+from booking_api.core.log import log
 from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import (

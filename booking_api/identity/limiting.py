@@ -9,10 +9,10 @@ from typing import Any
 
 from booking_api.core.context import Caller
 from booking_api.core.errors import RateLimited
-from booking_api.core.limits import Limiter, Policy, Standing, headers
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
+from booking_api.core.web.limits import Limiter, Policy, Standing, headers
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 RECOVERIES_EACH = 3

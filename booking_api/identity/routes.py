@@ -20,15 +20,15 @@ from booking_api.core.errors import (
     Unprocessable,
     invalid,
 )
-from booking_api.core.headers import header
-from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import read_code
-from booking_api.core.inputs import read_body, read_query
 from booking_api.core.per_process import PerProcess
-from booking_api.core.replies import JSON, Reply, encode, etag_matches, runtime_of, send
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
-from booking_api.core.transactions import make_context, writing
+from booking_api.core.web.headers import header
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_body, read_query
+from booking_api.core.web.replies import JSON, Reply, encode, etag_matches, runtime_of, send
+from booking_api.core.web.transactions import make_context, writing
 from booking_api.identity import administration, audit, limiting, operations, queries, reach, sessions
 from booking_api.identity.authentication import CREDENTIALS
 from booking_api.identity.schemas import (

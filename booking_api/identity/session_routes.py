@@ -6,10 +6,10 @@ from litestar import Response
 
 from booking_api.core.context import Context
 from booking_api.core.errors import Forbidden, NotFound
-from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body
-from booking_api.core.replies import Reply, runtime_of, send
-from booking_api.core.transactions import writing
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_body
+from booking_api.core.web.replies import Reply, runtime_of, send
+from booking_api.core.web.transactions import writing
 from booking_api.identity import limiting, reach, sessions
 from booking_api.identity.routes import TOKENS, AnyRequest, forget
 from booking_api.identity.schemas import NewContactCode, SessionList, SessionsQuery

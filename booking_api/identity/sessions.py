@@ -7,10 +7,10 @@ import msgspec
 
 from booking_api.core.context import Context
 from booking_api.core.errors import Forbidden, NotFound, TokenExpired, TokenRevoked, Unauthenticated, unprocessable
-from booking_api.core.events import publish
 from booking_api.core.ids import new_id, read_code
 from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.core.transactions import TOKENS_AGAIN
+from booking_api.core.queue.events import publish
+from booking_api.core.web.transactions import TOKENS_AGAIN
 from booking_api.identity import audit, queries, reach, rules, session_life_queries, tokens
 from booking_api.identity.events import (
     ContactCodeRequested,

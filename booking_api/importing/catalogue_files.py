@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from booking_api.core.misfits import describe_misfit
 from booking_api.core.text.fields import Unfit, apply_rules
+from booking_api.core.web.misfits import describe_misfit
 from booking_api.importing.csv_files import CsvFile, find_csv
 from booking_api.importing.formats import Document, Element, PlaceElement, SlotElement
 from booking_api.importing.schemas import ImportFailed

@@ -17,7 +17,7 @@ from booking_api.importing.timetable import FLIGHT_COLUMNS, Reference, open_flig
 
 FIRST_DAY = date(2013, 3, 25)
 """A Monday. No week of the year has more destinations: 95, Honolulu among them, with red-eyes and both coasts."""
-DEMO_DATA = Path(__file__).parent.parent / "demo_data"
+DEMO_DATA = Path(__file__).parent.parent / "run" / "demo" / "data"
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -18,7 +18,7 @@ from booking_api.importing.statistics import analyse_after
 from booking_api.importing.timetable import FlightReader, open_flights, read_reference
 from booking_api.inventory.writing import find_missing
 
-DATA = Path(__file__).parent.parent / "demo_data"
+DATA = Path(__file__).parent.parent / "run" / "demo" / "data"
 FLIGHT_DAYS = 14
 OTHER_DAYS = 21
 NEW_YORK, BERLIN = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")

@@ -6,8 +6,7 @@ holds on one slot fell to some dozens a second meanwhile.
 
 import asyncpg
 
-from booking_api.core import queries
-from booking_api.core.db import Pool
+from booking_api.core.db import Pool, queries
 from booking_api.core.log import log
 from booking_api.importing.schemas import Summary
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from booking_api.core.events import Fact
+from booking_api.core.queue.events import Fact
 
 
 class SlotChanged(Fact, frozen=True, kw_only=True):

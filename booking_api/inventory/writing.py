@@ -7,8 +7,8 @@ from uuid import UUID
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, NotFound, VersionConflict
-from booking_api.core.events import publish
 from booking_api.core.ids import new_id
+from booking_api.core.queue.events import publish
 from booking_api.identity import audit
 from booking_api.inventory import slot_rules as rules
 from booking_api.inventory import write_queries as queries

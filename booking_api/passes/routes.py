@@ -6,11 +6,11 @@ from litestar import Request, Response
 
 from booking_api.core.context import Caller
 from booking_api.core.errors import Forbidden, NotFound, Unauthenticated
-from booking_api.core.http import Access, Binary, endpoint
-from booking_api.core.inputs import read_query
-from booking_api.core.replies import Reply, etag_matches, runtime_of, send
 from booking_api.core.runtime import acquire
-from booking_api.core.transactions import reading
+from booking_api.core.web.http import Access, Binary, endpoint
+from booking_api.core.web.inputs import read_query
+from booking_api.core.web.replies import Reply, etag_matches, runtime_of, send
+from booking_api.core.web.transactions import reading
 from booking_api.identity import queries as identity_queries
 from booking_api.passes import operations
 from booking_api.passes.drawing import ImageFormat

@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from booking_api.core.events import Fact
+from booking_api.core.queue.events import Fact
 
 
 class PaymentSettled(Fact, frozen=True, kw_only=True):

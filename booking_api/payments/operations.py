@@ -13,10 +13,10 @@ import msgspec
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Conflict, NotFound, unprocessable
-from booking_api.core.events import publish
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
 from booking_api.core.money import Money
+from booking_api.core.queue.events import publish
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings

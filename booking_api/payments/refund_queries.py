@@ -93,7 +93,7 @@ async def take_refunds(
 ) -> list[RefundRow]:
     """Takes those of these refunds that are still due until `leased_until`, when they are due again if nobody finished.
 
-    By their keys, as `core.queries.claim_events`, and not by the index of all that are due.
+    By their keys, as `core.db.queries.claim_events`, and not by the index of all that are due.
     """
     return await fetch_all(
         db,

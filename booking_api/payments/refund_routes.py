@@ -8,10 +8,10 @@ from litestar import Request, Response
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound
-from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body
-from booking_api.core.replies import Reply, runtime_of, send
-from booking_api.core.transactions import writing
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_body
+from booking_api.core.web.replies import Reply, runtime_of, send
+from booking_api.core.web.transactions import writing
 from booking_api.payments import refunding
 from booking_api.payments.schemas import PaymentInProgress, Refund, RefundList, RefundSettlement, RefundsQuery
 

@@ -11,10 +11,10 @@ from uuid import UUID
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import Conflict, NotFound
-from booking_api.core.events import publish
 from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.paging import read_cursor, write_cursor
+from booking_api.core.queue.events import publish
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit
 from booking_api.identity.audit_schemas import Note

@@ -8,9 +8,9 @@ from litestar import Request, Response
 
 from booking_api.core.clock import utc_now
 from booking_api.core.errors import NotFound
-from booking_api.core.http import Access, endpoint
-from booking_api.core.replies import JSON, encode, runtime_of
 from booking_api.core.runtime import Runtime, acquire
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.replies import JSON, encode, runtime_of
 from booking_api.identity import audit
 from booking_api.payments import refunding
 from booking_api.payments.operations import may_record, record_outcome

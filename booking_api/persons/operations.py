@@ -9,7 +9,7 @@ from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import NotFound, invalid
 from booking_api.core.text.addresses import email_forms
-from booking_api.core.transactions import ERASED, UNFINISHED
+from booking_api.core.web.transactions import ERASED, UNFINISHED
 from booking_api.identity import audit
 from booking_api.identity import operations as identity
 from booking_api.identity.audit_schemas import Action

@@ -6,10 +6,10 @@ from litestar import Request, Response
 
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
-from booking_api.core.http import Access, endpoint
-from booking_api.core.inputs import read_body
-from booking_api.core.replies import Reply, send
-from booking_api.core.transactions import writing
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.inputs import read_body
+from booking_api.core.web.replies import Reply, send
+from booking_api.core.web.transactions import writing
 from booking_api.identity.routes import forget
 from booking_api.persons import operations
 from booking_api.persons.schemas import BookingsAhead, Person, PersonErased, PersonExport

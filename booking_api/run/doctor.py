@@ -13,12 +13,12 @@ import msgspec
 from booking_api.capabilities import all_checks
 from booking_api.core.checks import Examined, Finding
 from booking_api.core.db import Connection, prepare_connection
+from booking_api.core.db.migrations import MIGRATIONS
 from booking_api.core.process import StartFailed, connect
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.identity import smtp
 from booking_api.identity.notifier import delivers
-from booking_api.migrate import MIGRATIONS
 from booking_api.upkeep import queries
 
 OLDEST_POSTGRESQL, NEWEST_POSTGRESQL = 15, 18

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from booking_api.core import queries as core_queries
 from booking_api.core.checks import SHOWN, Check, Examined, Finding
-from booking_api.core.partitions import begins_of, partition_name, week_of
+from booking_api.core.db import queries as core_queries
+from booking_api.core.db.partitions import begins_of, partition_name, week_of
 from booking_api.upkeep import queries
 from booking_api.upkeep.rules import EVENTS_KEPT
 

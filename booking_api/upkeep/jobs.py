@@ -4,11 +4,10 @@ from datetime import datetime
 
 import asyncpg
 
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
 from booking_api.core.db import Connection
-from booking_api.core.log import log
-from booking_api.core.partitions import (
+from booking_api.core.db import queries as core_queries
+from booking_api.core.db.partitions import (
     HOT,
     Span,
     begins_of,
@@ -18,6 +17,7 @@ from booking_api.core.partitions import (
     make_partition,
     week_of,
 )
+from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity.queries import list_organisations
 from booking_api.upkeep import queries

@@ -3,7 +3,7 @@
 import asyncpg
 
 from booking_api.core.db import Connection
-from booking_api.migrate import latest_migration
+from booking_api.core.db.migrations import latest_migration
 from booking_api.upkeep import queries
 
 

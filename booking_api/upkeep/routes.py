@@ -11,13 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from booking_api.core.errors import NotFound, Overloaded
-from booking_api.core.http import Access, Binary, endpoint
-from booking_api.core.replies import encode, runtime_of
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.core.side_door import Answer
+from booking_api.core.web.http import Access, Binary, endpoint
+from booking_api.core.web.replies import encode, runtime_of
+from booking_api.core.web.side_door import Answer
 from booking_api.upkeep import queries
 from booking_api.upkeep.operations import schema_is_current
 from booking_api.upkeep.schemas import Health, Readiness

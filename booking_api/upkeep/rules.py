@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from booking_api.core.partitions import Span, week_of
+from booking_api.core.db.partitions import Span, week_of
 
 ANSWERS_KEPT = timedelta(hours=48)
 """Idempotent answers. The contract promises 24 hours."""

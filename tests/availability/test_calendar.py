@@ -18,7 +18,7 @@ from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import ClaimRequest
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.availability.helpers import calendar_at
 from tests.availability.life import FIRST, LAST, NOW, Life
 from tests.availability.plain_calendar import plain_calendar

@@ -17,7 +17,7 @@ import pytest
 from booking_api.availability.schemas import AvailabilityQuery, SlotsQuery
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.availability.helpers import calendar_at, search_at
 from tests.contract.test_queries import ACROSS_ORGANISATIONS, STATEMENTS, Statement
 from tests.inventory.helpers import take
@@ -31,10 +31,10 @@ BIG = {
 HOT = (
     "inventory.queries", "inventory.claim_queries", "availability.queries", "availability.search_queries",
     "availability.calendar_queries",
-    "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.queries", "passes.queries",
+    "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.db.queries", "passes.queries",
     "identity.session_queries", "identity.queries", "catalog.queries",
 )  # fmt: skip
-JOBS = {"core.queries.delete_relayed_events"}
+JOBS = {"core.db.queries.delete_relayed_events"}
 """Work in batches, from time to time, where a scan may be the cheaper way."""
 CHECKED = [
     statement

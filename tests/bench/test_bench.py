@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from booking_api.bench.run import OPERATIONS
-from booking_api.demo.supervisor import our_command
+from booking_api.run.demo.supervisor import our_command
 
 RATES = ("hold", "hold_hot", "hold_hot_slow_disk", "confirm", "scan", "express", "search", "calendar", "calendar_line")
 

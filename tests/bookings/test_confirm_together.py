@@ -14,7 +14,7 @@ import pytest
 from booking_api.bookings import queries, routes
 from booking_api.bookings.operations import confirm, together
 from booking_api.core.ids import new_id
-from booking_api.core.together import run_together
+from booking_api.core.queue.together import run_together
 from booking_api.feedback import operations as feedback
 from booking_api.feedback import queries as feedback_queries
 from booking_api.feedback.schemas import NewPrompt
@@ -345,7 +345,7 @@ async def test_a_lost_connection_is_told_and_a_repeat_finds_the_answer(api, worl
         raise asyncpg.ConnectionDoesNotExistError("cut")
 
     with monkeypatch.context() as patched:
-        patched.setattr("booking_api.core.together.run_together", cut)
+        patched.setattr("booking_api.core.queue.together.run_together", cut)
         tasks = [asyncio.create_task(api.post(r.path, json=r.body, headers=r.headers)) for r in requests]
         assert [(await task).json()["code"] for task in tasks] == ["overloaded"] * 6
     assert await count(world, "pass") == (6 if committed else 0)

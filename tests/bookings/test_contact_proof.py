@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from booking_api.bookings import holding_rules as rules
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from booking_api.core.settings import Settings
 from booking_api.identity import jobs, notifier
 from tests.bookings.journey import hold, taken, visit

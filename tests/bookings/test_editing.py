@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from booking_api.bookings import jobs
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, taken, visit
 from tests.world import World
 

@@ -14,8 +14,8 @@ from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import load_order
 from booking_api.bookings.operations.refusing import refunded_instead, with_alternatives
 from booking_api.bookings.schemas import Confirmation, Contact
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from booking_api.core.money import Money
 from booking_api.payments import jobs as payment_jobs
 from booking_api.payments import operations as payments

@@ -4,8 +4,8 @@ import asyncio
 from uuid import uuid4
 
 from booking_api.bookings import jobs
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from booking_api.payments import jobs as payment_jobs
 from tests.bookings.journey import CONTACT, confirm, end_hold, hold, owner_of, party, taken, visit
 from tests.payments.provider import Provider

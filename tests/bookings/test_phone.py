@@ -8,8 +8,8 @@ from uuid import UUID
 from booking_api.bookings import jobs
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.sync_queries import transaction_horizon
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from booking_api.core.paging import write_cursor
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
 from tests.world import World, bearer, build_world

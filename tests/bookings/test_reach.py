@@ -13,8 +13,8 @@ import pytest
 from booking_api.bookings import customer_routes, jobs
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.show import show_booking
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from booking_api.identity import authentication
 from booking_api.identity import jobs as identity_jobs
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit

@@ -13,8 +13,8 @@ from booking_api.bookings import jobs
 from booking_api.bookings.operations import cancel
 from booking_api.bookings.operations.facts import Facts
 from booking_api.core.context import Context
+from booking_api.core.db.queries import StoredEvent
 from booking_api.core.ids import new_id
-from booking_api.core.queries import StoredEvent
 from tests.bookings.journey import end_hold, hold, taken, visit
 from tests.world import World, build_world
 

@@ -16,11 +16,12 @@ import pytest
 from booking_api.app import create_app
 from booking_api.bookings import jobs, sync_queries
 from booking_api.bookings.operations import sync as syncing
-from booking_api.core import together, transactions
 from booking_api.core.clock import CLOCKS_APART, LONGEST_TRANSACTION, utc_now
 from booking_api.core.ids import new_id
 from booking_api.core.paging import write_cursor
-from booking_api.lifetime import open_runtime
+from booking_api.core.queue import together
+from booking_api.core.web import transactions
+from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import confirm, end_hold, hold, visit
 from tests.bookings.test_reach import BEN, Family, family  # noqa: F401 - a fixture
 from tests.world import Headers, World

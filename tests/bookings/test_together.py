@@ -12,9 +12,9 @@ from booking_api.bookings.operations import together
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.hold import Drafted, NoRoom, Wish, draft_holds, place_hold, place_holds
 from booking_api.bookings.schemas import NewBookingOfOrder, NewItem, NewOrder
-from booking_api.core.batching import SINGLY, Batcher
 from booking_api.core.errors import DomainError
 from booking_api.core.ids import new_id
+from booking_api.core.queue.batching import SINGLY, Batcher
 from tests.bookings.journey import taken, visit
 from tests.world import World, add_slot
 

@@ -16,7 +16,7 @@ from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
 from booking_api.core.settings import Settings
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import confirm, end_hold, hold, owner_of, party, visit
 from tests.world import Headers, World
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from booking_api.bookings import routes
-from booking_api.core import together
-from booking_api.core.batching import Batcher
+from booking_api.core.queue import together
+from booking_api.core.queue.batching import Batcher
 from tests.world import Headers, World
 
 Json = Any

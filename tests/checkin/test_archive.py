@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from booking_api.checkin import archive_queries, jobs
-from booking_api.core.partitions import begins_of, month_of
+from booking_api.core.db.partitions import begins_of, month_of
 from tests.checkin.gate import book, change, fetch, open_slot, post_scan, scan
 from tests.world import World, build_world
 

@@ -14,9 +14,9 @@ import pytest
 from booking_api.checkin.operations import scan as scanning
 from booking_api.checkin.operations.scan import Answered, Case, open_case, scan_together
 from booking_api.checkin.schemas import NewScan, ScanOverride
-from booking_api.core.batching import SINGLY
 from booking_api.core.context import Caller
 from booking_api.core.errors import DomainError
+from booking_api.core.queue.batching import SINGLY
 from tests.checkin.gate import Party, book, change, fetch, open_slot, post_scan, reissue
 from tests.world import World, build_world
 

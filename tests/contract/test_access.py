@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from booking_api.app import handlers
-from booking_api.core.http import Access
-from booking_api.core.openapi import endpoints_of
+from booking_api.core.web.http import Access
 from booking_api.identity.rules import OWNERS_ALONE, PUBLISHABLE_MAY, ROLE_MAY
 from booking_api.identity.schemas import SCOPES
+from booking_api.site.openapi import endpoints_of
 from tests.contract.scene import CALLS, Scene
 
 

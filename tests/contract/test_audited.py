@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from booking_api.app import handlers
-from booking_api.core.openapi import endpoints_of
+from booking_api.site.openapi import endpoints_of
 from tests.contract.scene import CALLS, Scene
 from tests.contract.test_access import ACCESS, ROLES, SCOPES
 

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from booking_api.core.http import Access, endpoint
-from booking_api.core.json_schema import make_schemas, paragraphs, sample
-from booking_api.core.openapi import Examples, Prose, build_document
+from booking_api.core.web.http import Access, endpoint
+from booking_api.site.json_schema import make_schemas, paragraphs, sample
+from booking_api.site.openapi import Examples, Prose, build_document
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

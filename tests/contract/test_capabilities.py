@@ -7,7 +7,7 @@ from typing import Any
 
 import booking_api
 from booking_api.capabilities import NAMES, all_events, all_schedules, all_tags, capabilities
-from booking_api.core.events import Fact
+from booking_api.core.queue.events import Fact
 from tests.contract.describe_events import PAGE, describe_events
 
 ROOT = Path(booking_api.__file__).parent

@@ -12,10 +12,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from booking_api.distribution.operations import read_catalogue
-from booking_api.distribution.rules import LOCAL, broken_rules, make_plan, misplaced
-from booking_api.distribution.schemas import Catalogue, Distributed
-from booking_api.migrate import MIGRATIONS
+from booking_api.core.db.migrations import MIGRATIONS
+from booking_api.run.distribution.operations import read_catalogue
+from booking_api.run.distribution.rules import LOCAL, broken_rules, make_plan, misplaced
+from booking_api.run.distribution.schemas import Catalogue, Distributed
 from tests.contract.statements import (
     early_foreign_keys,
     leaves_something_behind,

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from booking_api.app import handlers
-from booking_api.core.openapi import endpoints_of
+from booking_api.site.openapi import endpoints_of
 from tests.bookings.journey import hold, party
 from tests.contract.scene import CALLS, Call, Scene
 from tests.world import Headers

@@ -10,10 +10,10 @@ import pytest
 import booking_api
 from booking_api.app import handlers
 from booking_api.core.errors import known_errors
-from booking_api.core.openapi import endpoints_of
-from booking_api.core.openapi_problems import errors_of
-from booking_api.pages.document import document, encode, load_examples
-from booking_api.pages.markup import CONTENT_SECURITY_POLICY
+from booking_api.site.document import document, encode, load_examples
+from booking_api.site.markup import CONTENT_SECURITY_POLICY
+from booking_api.site.openapi import endpoints_of
+from booking_api.site.openapi_problems import errors_of
 
 PUBLISHED = Path(booking_api.__file__).parent.parent / "openapi" / "openapi.json"
 DOCUMENT = document(handlers())

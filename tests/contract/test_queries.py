@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 import booking_api
-from booking_api.distribution.rules import LOCAL
+from booking_api.run.distribution.rules import LOCAL
 from tests.contract.statements import takes_rows
 
 PACKAGE = Path(booking_api.__file__).parent
@@ -31,11 +31,11 @@ ACROSS_ORGANISATIONS = {
     "bookings.retention_queries.list_organisations_to_erase": DUE,
     "checkin.archive_queries.list_old_scans": DUE,
     "checkin.queries.list_old_answers": DUE,
-    "core.queries.list_waiting_events": DUE,
-    "core.queries.rest_holds_events": "a partition holds the events of every organisation",
-    "core.queries.holds_unrelayed_events": "a partition holds the events of every organisation",
-    "core.queries.list_old_answers": DUE,
-    "core.queries.liveness": "readiness reports the oldest event that waits",
+    "core.db.queries.list_waiting_events": DUE,
+    "core.db.queries.rest_holds_events": "a partition holds the events of every organisation",
+    "core.db.queries.holds_unrelayed_events": "a partition holds the events of every organisation",
+    "core.db.queries.list_old_answers": DUE,
+    "core.db.queries.liveness": "readiness reports the oldest event that waits",
     "identity.audit_queries.rest_holds_entries": "a partition holds the entries of every organisation",
     "identity.queries.find_keys_with_organisation": "whose key it is, is what is asked; each in the organisation that it names",
     "identity.queries.list_organisations": "jobs and commands loop over it",

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 from tests.processes import running, wait_for
 
 README = Path(__file__).parents[2] / "README.md"

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from booking_api.distribution.rules import LOCAL
+from booking_api.run.distribution.rules import LOCAL
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from msgspec import inspect as types
 
 from booking_api.app import handlers
-from booking_api.core.openapi import endpoints_of
 from booking_api.core.text.fields import Rule, Unfit, apply_rules, rule_of
+from booking_api.site.openapi import endpoints_of
 
 AS_THEY_COME = {"receivePaymentWebhook"}
 REQUESTS = {

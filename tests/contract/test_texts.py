@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from booking_api.app import handlers
-from booking_api.core.openapi import endpoints_of
 from booking_api.core.text import fields
+from booking_api.site.openapi import endpoints_of
 
 ENDPOINTS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(handlers())}
 AS_THEY_COME = {"receivePaymentWebhook": "the provider's own document, whose signature covers each byte"}

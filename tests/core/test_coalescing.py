@@ -6,8 +6,8 @@ from collections.abc import Hashable, Sequence
 
 import pytest
 
-from booking_api.core.coalescing import Coalescer
 from booking_api.core.errors import NotFound, Overloaded
+from booking_api.core.queue.coalescing import Coalescer
 
 
 class Source:

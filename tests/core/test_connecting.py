@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from booking_api.core.connecting import (
+from booking_api.core.db.connecting import (
     IDLE_SECONDS,
     NOT_THIS_ONE,
     SERVER_KEEPALIVE,
@@ -19,9 +19,9 @@ from booking_api.core.connecting import (
 from booking_api.core.errors import Overloaded
 from booking_api.core.process import StartFailed, connect, database_place
 from booking_api.core.runtime import acquire
-from booking_api.lifetime import open_runtime
-from booking_api.migrate import MigrationFailed, dbmate_url, writable_url
-from booking_api.starting import free_port
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.migrate import MigrationFailed, dbmate_url, writable_url
+from booking_api.run.starting import free_port
 from tests.bookings.journey import party
 from tests.faults.proxy import running_proxy
 
@@ -102,7 +102,7 @@ async def test_a_server_that_is_away_is_passed_over(settings, database_url):
 async def test_a_server_that_keeps_silent_is_passed_over_and_asked_last_from_then_on(
     settings, database_url, monkeypatch
 ):
-    monkeypatch.setattr("booking_api.core.connecting.CONNECT_SECONDS_EACH", 0.3)
+    monkeypatch.setattr("booking_api.core.db.connecting.CONNECT_SECONDS_EACH", 0.3)
     async with running_proxy(database_url) as proxy:
         proxy.fault = "silent"
         servers = Servers(both(proxy.url, database_url))
@@ -127,7 +127,7 @@ async def test_what_one_connection_learned_of_the_servers_all_of_the_process_kno
 
 async def test_a_server_that_does_not_know_how_to_bound_transactions_is_not_asked_to(database_url, monkeypatch):
     """As those before PostgreSQL 17. Another setting that it doesn't know is a mistake."""
-    monkeypatch.setattr("booking_api.core.connecting.TRANSACTION_TIMEOUT", "setting_of_the_future")
+    monkeypatch.setattr("booking_api.core.db.connecting.TRANSACTION_TIMEOUT", "setting_of_the_future")
     servers = Servers(database_url)
     for _ in range(2):
         db = await servers.connect(server_settings={"setting_of_the_future": "1", "application_name": "test"})

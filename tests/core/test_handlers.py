@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict
-from booking_api.core.http import Access, endpoint
 from booking_api.core.ids import new_id
-from booking_api.core.replies import Reply
+from booking_api.core.web.http import Access, endpoint
+from booking_api.core.web.replies import Reply
 
 MANAGERS = Access(staff="manager")
 COMMITTED: list[str] = []

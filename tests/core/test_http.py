@@ -13,14 +13,15 @@ import pytest
 from prometheus_client import REGISTRY
 
 from booking_api.app import MAX_BODY_BYTES
-from booking_api.core import inputs, log
+from booking_api.core import log
 from booking_api.core.cache import BoundedCache
-from booking_api.core.headers import header, url_of_host
+from booking_api.core.db.rows import read_rows
 from booking_api.core.ids import CROCKFORD, id_of_bytes, new_code, new_id, read_code
-from booking_api.core.limits import Limiter, Policy
-from booking_api.core.rows import read_rows
 from booking_api.core.text import fields
 from booking_api.core.texts import languages_of
+from booking_api.core.web import inputs
+from booking_api.core.web.headers import header, url_of_host
+from booking_api.core.web.limits import Limiter, Policy
 from tests.bookings.journey import party
 
 # bodies -----------------------------------------------------------------------------------------------------------

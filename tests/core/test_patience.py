@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from booking_api.core.patience import Patience
+from booking_api.core.web.patience import Patience
 
 
 async def wait(patience: Patience, event: asyncio.Event) -> str:

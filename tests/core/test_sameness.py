@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.core.sameness import body_fingerprint, is_same_body, is_same_request, request_fingerprint
 from booking_api.core.secrets import fingerprint
+from booking_api.core.web.sameness import body_fingerprint, is_same_body, is_same_request, request_fingerprint
 
 SAME = [
     [b'{"a":1,"b":[1,2]}', b' {"b" : [1, 2] ,\n"a":1}', b'{"b":[1.0,2e0],"a":1.00}', b'{"a":0,"b":[1,2],"a":1}'],

@@ -7,8 +7,8 @@ import string
 import pytest
 from cryptography.fernet import InvalidToken
 
-from booking_api.core.guessing import LEAST_BITS, measured_bits, why_guessable
 from booking_api.core.secrets import Vault
+from booking_api.core.web.guessing import LEAST_BITS, measured_bits, why_guessable
 from tests.conftest import SECRET
 
 OLD, NEW, OTHER = (secrets.token_hex(32) for _ in range(3))

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from booking_api.distribution.rules import LOCAL, broken_rules, make_plan, misplaced
-from booking_api.distribution.schemas import Catalogue, Column, Distributed, Key, Plan, Reference, Table
+from booking_api.run.distribution.rules import LOCAL, broken_rules, make_plan, misplaced
+from booking_api.run.distribution.schemas import Catalogue, Column, Distributed, Key, Plan, Reference, Table
 
 
 def table(name: str, **more: Any) -> Table:

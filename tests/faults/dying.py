@@ -28,8 +28,8 @@ from booking_api import worker
 from booking_api.app import create_app, open_runtime
 from booking_api.bookings import routes
 from booking_api.bookings.operations import cancel, confirm, settle, together
-from booking_api.core import queries as core_queries
-from booking_api.core.batching import Batcher
+from booking_api.core.db import queries as core_queries
+from booking_api.core.queue.batching import Batcher
 from booking_api.core.settings import load_settings
 from booking_api.inventory import operations as inventory
 from booking_api.passes import operations as passes

@@ -20,10 +20,10 @@ import psutil
 from booking_api.core.clock import utc_now
 from booking_api.core.runtime import acquire
 from booking_api.core.settings import Settings
-from booking_api.demo.embedded import EmbeddedPostgres
-from booking_api.lifetime import open_runtime
-from booking_api.migrate import migrate
-from booking_api.starting import free_port
+from booking_api.run.demo.embedded import EmbeddedPostgres
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.migrate import migrate
+from booking_api.run.starting import free_port
 from tests.payments.provider import WEBHOOK_PATH, WEBHOOK_SECRET, RunningProvider
 from tests.processes import PATIENCE_SECONDS, SECRET, command, environment, is_ready, wait_until_gone
 from tests.world import World, add_slot, build_world

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 
 POSTGRES_PORT = 5432
 Fault = Literal["none", "cut", "refuse", "silent"]

@@ -13,9 +13,9 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from booking_api.demo.embedded import DATABASE, USER, EmbeddedPostgres
-from booking_api.demo.supervisor import Child
-from booking_api.starting import free_port
+from booking_api.run.demo.embedded import DATABASE, USER, EmbeddedPostgres
+from booking_api.run.demo.supervisor import Child
+from booking_api.run.starting import free_port
 from tests.processes import PATIENCE_SECONDS
 
 STANDBY = "standby"

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from booking_api.core.batching import Batcher
+from booking_api.core.queue.batching import Batcher
 from booking_api.core.settings import Settings
 from tests.bookings.journey import taken
 from tests.checkin.gate import fetch, open_slot

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from booking_api.core.process import StartFailed
-from booking_api.demo.embedded import EmbeddedPostgres
-from booking_api.starting import free_port
+from booking_api.run.demo.embedded import EmbeddedPostgres
+from booking_api.run.starting import free_port
 from tests.operations.test_serve import says
 from tests.processes import (
     demo,
@@ -178,7 +178,7 @@ def test_a_damaged_memory_is_said(folder: Path) -> None:
 
 def test_a_full_disk_is_said_before_anything_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("usage", (), {"free": 2**20})
-    monkeypatch.setattr("booking_api.demo.embedded.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("booking_api.run.demo.embedded.shutil.disk_usage", lambda _: usage)
     with pytest.raises(StartFailed, match=r"The disk is full: .* has 1 MB free"):
         EmbeddedPostgres(folder / "postgres", folder / "log").prepare()
     assert not (folder / "postgres").exists()
@@ -194,7 +194,7 @@ def test_a_disk_that_fills_up_is_said(folder: Path) -> None:
         pytest.skip("this machine doesn't let a test mount a folder")
     try:
         program = (
-            "import sys; from booking_api.demo import embedded; embedded.FIRST_START_BYTES = 0; "
+            "import sys; from booking_api.run.demo import embedded; embedded.FIRST_START_BYTES = 0; "
             "from booking_api.cli import app; app()"
         )
         done = subprocess.run(

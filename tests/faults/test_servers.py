@@ -4,11 +4,11 @@ import asyncio
 
 import msgspec
 
-from booking_api.core.connecting import Servers
+from booking_api.core.db.connecting import Servers
 from booking_api.core.errors import Overloaded
 from booking_api.core.runtime import acquire
 from booking_api.core.settings import Settings
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.faults.proxy import running_proxy
 from tests.operations.test_worker import until
 from tests.processes import PATIENCE_SECONDS

@@ -7,7 +7,7 @@ import pytest
 
 from booking_api.bookings import jobs
 from booking_api.core.runtime import Runtime
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import end_hold, taken
 from tests.faults.wishes import Shop
 from tests.operations.test_worker import until

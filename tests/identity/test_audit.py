@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from booking_api.bookings import jobs as bookings
+from booking_api.core.db.partitions import begins_of, first_id, month_of
 from booking_api.core.ids import new_id
-from booking_api.core.partitions import begins_of, first_id, month_of
 from booking_api.core.secrets import Vault
 from booking_api.identity import audit, jobs, tokens
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import confirm, hold, owner_of, visit
 from tests.contract.test_queries import STATEMENTS
 from tests.inventory.helpers import news_of, patch_slot

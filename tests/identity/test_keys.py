@@ -12,7 +12,7 @@ from booking_api.core.ids import new_id
 from booking_api.core.settings import Settings
 from booking_api.identity import authentication, operations, tokens
 from booking_api.identity.schemas import SCOPES
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.world import bearer, build_world
 
 NEW = {"kind": "secret", "name": "Warehouse", "scopes": ["catalog:read"]}

@@ -15,9 +15,9 @@ from booking_api.app import create_app
 from booking_api.core.process import StartFailed
 from booking_api.core.secrets import Vault
 from booking_api.identity import operations, resealing, signing_queries
-from booking_api.lifetime import open_runtime
 from booking_api.run.doctor import examine
-from booking_api.starting import check_database
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.starting import check_database
 from tests.bookings.journey import confirm, hold, owner_of, visit
 from tests.conftest import SECRET
 from tests.processes import run, served

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from booking_api.core import queries as core_queries
+from booking_api.core.db import queries as core_queries
 from booking_api.core.ids import new_id
 from booking_api.identity import authentication, jobs, operations, queries, reach, rules, session_life_queries, tokens
 from booking_api.identity.schemas import Reachable

@@ -10,14 +10,14 @@ import pytest
 
 from booking_api import worker
 from booking_api.bookings.jobs import send_recovery_code
+from booking_api.core.db.queries import StoredEvent
 from booking_api.core.process import StartFailed
-from booking_api.core.queries import StoredEvent
 from booking_api.core.settings import Settings
 from booking_api.identity import notifier, smtp
 from booking_api.identity.notifier import Message
-from booking_api.lifetime import open_runtime
 from booking_api.run.doctor import examine
-from booking_api.starting import check_mail
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.starting import check_mail
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
 from tests.identity.mail_server import PASSWORD, USER, MailServer, mail_server, make_certificate
 

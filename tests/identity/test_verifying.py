@@ -16,7 +16,7 @@ from booking_api.core.errors import Overloaded, TokenRevoked, Unauthenticated
 from booking_api.core.ids import new_id
 from booking_api.core.secrets import Vault
 from booking_api.identity import authentication, session_life_queries, session_queries, tokens
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.faults.proxy import running_proxy
 from tests.world import build_world
 

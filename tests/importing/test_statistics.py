@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from booking_api.core import queries
+from booking_api.core.db import queries
 from booking_api.importing import statistics
 from booking_api.importing.catalogue import import_catalogue
 from booking_api.importing.demo import load_demo

@@ -7,8 +7,8 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from booking_api.core.db.queries import StoredEvent
 from booking_api.core.ids import new_id
-from booking_api.core.queries import StoredEvent
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import ClaimRequest
 from tests.world import Headers, World

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from booking_api.core.process import StartFailed
-from booking_api.demo import account
-from booking_api.demo.embedded import EmbeddedPostgres
+from booking_api.run.demo import account
+from booking_api.run.demo.embedded import EmbeddedPostgres
 from tests.processes import read_line, running, stop
 from tests.world import bearer
 

@@ -11,11 +11,11 @@ import pytest
 
 from booking_api.capabilities import all_checks
 from booking_api.core.checks import Examined
-from booking_api.core.queries import beat
+from booking_api.core.db.queries import beat
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.run.doctor import CheckUp, examine
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 from booking_api.upkeep.jobs import keep_event_partitions
 from tests.processes import run
 from tests.world import World

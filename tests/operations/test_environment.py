@@ -10,9 +10,9 @@ import pytest
 
 from booking_api.core.environment import forget_database_variables
 from booking_api.core.settings import Settings
-from booking_api.lifetime import open_runtime
-from booking_api.migrate import migrate
-from booking_api.starting import free_port
+from booking_api.run.lifetime import open_runtime
+from booking_api.run.migrate import migrate
+from booking_api.run.starting import free_port
 from tests.conftest import SECRET, with_database
 from tests.operations.hostile import HOSTILE
 from tests.processes import demo, is_ready, run, running, served, stop, wait_for

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from booking_api.core import queries
+from booking_api.core.db import queries
 from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
 from booking_api.upkeep import jobs as upkeep

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Litestar
 
 from booking_api.app import open_runtime
-from booking_api.core.queries import beat
+from booking_api.core.db.queries import beat
 from booking_api.core.runtime import Runtime
 
 

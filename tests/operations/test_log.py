@@ -16,7 +16,7 @@ from booking_api.core.clock import utc_now
 from booking_api.core.log import configure_logging, format_traceback, log, words_of
 from booking_api.identity import notifier, tokens
 from booking_api.identity.notifier import Message
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import CONTACT, party, visit
 from tests.contract.scene import CALLS, PROVIDER_URL, build_scene
 from tests.identity.mail_server import mail_server

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 from tests.operations.test_serve import says
 from tests.processes import family_of, run, served, wait_for
 

@@ -6,8 +6,8 @@ import brotli
 import httpx
 import pytest
 
-from booking_api.core.headers import choose_encoding
-from booking_api.pages import routes
+from booking_api.core.web.headers import choose_encoding
+from booking_api.site import routes
 
 PATHS = ["/docs", "/openapi.json", "/problems", "/problems/sold_out"]
 

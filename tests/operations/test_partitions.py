@@ -13,14 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_api import worker
-from booking_api.core import queries as core_queries
 from booking_api.core.checks import Examined
 from booking_api.core.db import prepare_connection
+from booking_api.core.db import queries as core_queries
+from booking_api.core.db.migrations import MIGRATIONS
+from booking_api.core.db.partitions import (
+    begin_of,
+    begins_of,
+    first_id,
+    lock_for_drop,
+    month_of,
+    partition_name,
+    week_of,
+)
 from booking_api.core.ids import new_id
-from booking_api.core.partitions import begin_of, begins_of, first_id, lock_for_drop, month_of, partition_name, week_of
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import load_settings
-from booking_api.migrate import MIGRATIONS
 from booking_api.upkeep import checks
 from booking_api.upkeep import jobs as upkeep
 from booking_api.upkeep.rules import WEEKS_AHEAD, weeks_from

@@ -23,7 +23,7 @@ import pytest
 from booking_api.bookings import jobs
 from booking_api.core.db import session_settings
 from booking_api.core.settings import Settings
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 from tests.bookings.journey import CONTACT, hold, owner_of, party, taken, visit
 from tests.conftest import settings as plain_settings
 from tests.processes import PATIENCE_SECONDS, get, served, wait_for

@@ -14,10 +14,10 @@ from pgqueuer.queries import Queries
 from booking_api import worker
 from booking_api.bookings import jobs as bookings
 from booking_api.checkin import jobs as checkin
-from booking_api.core import queries as core_queries
-from booking_api.core.connecting import LeanConnection
+from booking_api.core.db import queries as core_queries
+from booking_api.core.db.connecting import LeanConnection
+from booking_api.core.db.queries import StoredEvent
 from booking_api.core.ids import new_id
-from booking_api.core.queries import StoredEvent
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.identity import jobs as identity

@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 from tests.conftest import with_database
 from tests.processes import family_of, get, is_ready, run, running, served, stop, wait_for, wait_until_gone
 

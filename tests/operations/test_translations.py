@@ -16,9 +16,9 @@ FOR_OPERATORS = {"bench", "demo", "cli", "importing", "distribution"}
 MAKERS = {"invalid": 1, "unprocessable": 1, "FieldError": 1, "Unfit": 0, "Unreadable": 0, "ClientException": 0}
 """Function → the position of its sentence; that of an error's class is the first."""
 SAYING = {
-    ("bookings/details.py", "check_answer"), ("catalog/rules.py", "check_party"), ("core/misfits.py", "describe_misfit"),
-    ("core/misfits.py", "describe_malformed"), ("core/misfits.py", "_sentence"), ("core/misfits.py", "_one_of"),
-    ("core/misfits.py", "_about_length"), ("core/misfits.py", "_about_bound"),
+    ("bookings/details.py", "check_answer"), ("catalog/rules.py", "check_party"), ("core/web/misfits.py", "describe_misfit"),
+    ("core/web/misfits.py", "describe_malformed"), ("core/web/misfits.py", "_sentence"), ("core/web/misfits.py", "_one_of"),
+    ("core/web/misfits.py", "_about_length"), ("core/web/misfits.py", "_about_bound"),
 }  # fmt: skip
 """Functions that return sentences."""
 

@@ -15,11 +15,11 @@ from pgqueuer.queries import Queries
 
 from booking_api import worker
 from booking_api.capabilities import all_schedules, all_subscribers
-from booking_api.core.events import Event, publish
-from booking_api.core.queries import StoredEvent
+from booking_api.core.db.queries import StoredEvent
+from booking_api.core.queue.events import Event, publish
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 from booking_api.upkeep import jobs as upkeep
 from tests.processes import get, run
 

@@ -7,8 +7,8 @@ import httpx
 
 from booking_api.bookings import jobs
 from booking_api.capabilities import all_subscribers
-from booking_api.core import queries as core_queries
 from booking_api.core.clock import utc_now
+from booking_api.core.db import queries as core_queries
 from booking_api.payments.jobs import execute_refunds, reconcile_payments
 from tests.bookings.journey import CONTACT, owner_of
 from tests.world import World

@@ -23,7 +23,7 @@ from booking_api.core.runtime import Runtime
 from booking_api.payments.test_provider.books import Books, Message
 from booking_api.payments.test_provider.server import Bank, create_test_provider, make_server
 from booking_api.payments.webhooks import sign_headers
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 
 WEBHOOK_SECRET = "what the provider and the tests share"
 WAIT_SECONDS = 20

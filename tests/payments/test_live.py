@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from booking_api import starting
 from booking_api.identity import operations as identity
 from booking_api.identity.schemas import NewOrganisation
 from booking_api.payments import operations
+from booking_api.run import starting
 from tests.bookings.journey import CONTACT, hold, owner_of, visit
 from tests.payments.money import later, look, pay, work
 from tests.payments.provider import Provider

@@ -22,7 +22,7 @@ from booking_api.core.process import StartFailed
 from booking_api.payments.test_provider.books import Books
 from booking_api.payments.test_provider.server import create_test_provider, make_server
 from booking_api.payments.webhooks import check_signature
-from booking_api.starting import free_port
+from booking_api.run.starting import free_port
 from tests.payments.provider import WAIT_SECONDS
 
 PROGRAM = """

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from booking_api.bookings import jobs
-from booking_api.lifetime import open_runtime
 from booking_api.payments import operations, waiting
 from booking_api.payments.operations import record_outcome
 from booking_api.payments.schemas import Outcome
+from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import hold, owner_of, taken, visit
 from tests.payments.money import look, pay, work
 from tests.payments.provider import Provider

@@ -15,7 +15,7 @@ from pgqueuer.queries import Queries
 from booking_api.bookings import jobs as bookings
 from booking_api.capabilities import all_subscribers
 from booking_api.checkin import jobs as checkin
-from booking_api.core import queries as core_queries
+from booking_api.core.db import queries as core_queries
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.identity import jobs as identity

@@ -15,7 +15,7 @@ from booking_api.app import create_app
 from booking_api.bookings import jobs
 from booking_api.core.clock import utc_now
 from booking_api.core.settings import Settings
-from booking_api.lifetime import open_runtime
+from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import CONTACT, end_hold, owner_of, party, taken
 from tests.world import World, add_slot, build_world
 

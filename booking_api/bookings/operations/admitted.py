@@ -12,7 +12,7 @@ from booking_api.bookings.operations.write import save_items
 from booking_api.bookings.schemas import BookingRow, ItemRow
 from booking_api.catalog.rules import places
 from booking_api.core.context import Context
-from booking_api.core.events import publish
+from booking_api.core.queue.events import publish
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import Kept
 from booking_api.passes import operations as passes

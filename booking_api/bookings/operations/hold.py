@@ -26,8 +26,8 @@ from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.errors import DomainError, FieldError, unprocessable
-from booking_api.core.events import publish
 from booking_api.core.ids import new_code
+from booking_api.core.queue.events import publish
 from booking_api.core.text.folding import words_of
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.operations import SeatTaken

@@ -9,11 +9,11 @@ import msgspec
 from booking_api.bookings import queries
 from booking_api.bookings.operations.facts import Facts, load, sees
 from booking_api.bookings.schemas import Booking, Order
-from booking_api.core import queries as core_queries
 from booking_api.core.context import Context
+from booking_api.core.db import queries as core_queries
 from booking_api.core.errors import IdTaken
-from booking_api.core.sameness import body_fingerprint, is_same_body
-from booking_api.core.transactions import TOKENS_AGAIN, UNFINISHED
+from booking_api.core.web.sameness import body_fingerprint, is_same_body
+from booking_api.core.web.transactions import TOKENS_AGAIN, UNFINISHED
 from booking_api.identity import operations as identity
 
 CREATED = 201

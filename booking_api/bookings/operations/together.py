@@ -1,6 +1,6 @@
 """Holding and confirming together: what has gathered while one transaction was under way is done in the next.
 
-The same statements as one by one, shared by all; see `core.batching` and `core.together` for why it is safe. Only
+The same statements as one by one, shared by all; see `core.queue.batching` and `core.queue.together` for why it is safe. Only
 what is simple comes here: of a hold one booking without chosen seats, of a confirmation what needs no provider to be
 called. What turns out to be unusual (an id that exists, an order that somebody works on, seats to be assigned) goes to
 the plain path before anything is written for it, so that a batch waits for no single order.
@@ -25,9 +25,9 @@ from booking_api.bookings.schemas import Confirmation, Contact, NewOrder, OrderR
 from booking_api.core.context import Context
 from booking_api.core.errors import DomainError, NotFound
 from booking_api.core.ids import new_id
-from booking_api.core.replies import Reply, version_etag
-from booking_api.core.sameness import body_fingerprint
-from booking_api.core.together import Turn
+from booking_api.core.queue.together import Turn
+from booking_api.core.web.replies import Reply, version_etag
+from booking_api.core.web.sameness import body_fingerprint
 
 
 class HoldWish(NamedTuple):

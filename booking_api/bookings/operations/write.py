@@ -14,7 +14,7 @@ from booking_api.bookings.schemas import BookingRow, ItemRow
 from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.errors import Conflict
-from booking_api.core.events import publish
+from booking_api.core.queue.events import publish
 from booking_api.core.text.folding import words_of
 from booking_api.identity import operations as identity
 

@@ -20,15 +20,15 @@ from booking_api.checkin import answers, archive_queries, queries
 from booking_api.checkin.answers import Judged
 from booking_api.checkin.rules import REFUSES_PARTY, Judgement, judge
 from booking_api.checkin.schemas import ItemFacts, NewScan, ScanAnswer, StoredScan
-from booking_api.core.batching import SINGLY, Singly
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.errors import DomainError, Forbidden, IdempotencyMismatch, invalid
 from booking_api.core.ids import new_id
-from booking_api.core.replies import encode
+from booking_api.core.queue.batching import SINGLY, Singly
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import fingerprint
+from booking_api.core.web.replies import encode
 from booking_api.identity import audit
 from booking_api.identity.audit_schemas import Note
 from booking_api.passes import operations as passes
@@ -130,7 +130,7 @@ async def scan(ctx: Context, new: NewScan) -> Answered:
 
 
 async def scan_together(runtime: Runtime, cases: Sequence[Case]) -> list[Outcome]:
-    """Scans of one organisation in one transaction, at one moment; see `core.batching`."""
+    """Scans of one organisation in one transaction, at one moment; see `core.queue.batching`."""
     now = utc_now()
     async with acquire(runtime) as db, db.transaction():
         for case in cases:

@@ -1,0 +1,140 @@
+"""Requests that share a transaction: what is the same for all of them, whatever they ask for.
+
+`join` hands a request to the batcher of its operation, and `run_together` runs a batch. An operation brings only its
+`Work`: it gets the requests that are to be carried out, and gives each its outcome.
+
+Why a repeated request does nothing twice here either. A key's truth is its primary key. Before anything is done, all
+keys of the batch are looked up, each with the advisory lock that its twins contend for: what was answered before gets
+that answer, and whoever has a twin under way, another body or an unfinished payment goes to the plain path, which
+knows what to say. Of two requests in the batch with the same key, or of which the later must see what the earlier
+did (`marks`), the later goes there too, and so comes after it. Answers are stored in the batch's own transaction: if
+another process was first with one of them after all, everything is rolled back and each runs by itself.
+
+The outcomes are those of one by one in the order of arrival, those sent away coming last: they had no answer yet when
+the others were carried out, so nobody can tell.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from litestar import Request, Response
+
+from booking_api.core.clock import utc_now
+from booking_api.core.context import Context
+from booking_api.core.db import Connection, columns, queries
+from booking_api.core.errors import DomainError
+from booking_api.core.queue.batching import SINGLY, Batcher, Singly, batcher_of
+from booking_api.core.runtime import Runtime, acquire
+from booking_api.core.web.headers import header
+from booking_api.core.web.replies import Reply, runtime_of, send
+from booking_api.core.web.transactions import UNFINISHED, earlier_reply, make_context, read_key, refuse_late, twin_lock
+
+Wish = TypeVar("Wish")
+Outcome = Reply | Exception | Singly
+Answer = tuple[bytes, bytes, int, bytes, UUID | None]
+"""What a key is answered with: its digest, the request's fingerprint, status, body, and who gets tokens."""
+
+
+@dataclasses.dataclass(slots=True)
+class Turn(Generic[Wish]):
+    """One request of a batch. Its context has a connection, the one of all, only while the batch is run."""
+
+    ctx: Context
+    wish: Wish
+    key: tuple[bytes, bytes] | None
+    """The idempotency key's digest and the request's fingerprint."""
+    marks: frozenset[Hashable] = frozenset()
+    """What no two requests of a batch may have in common."""
+    outcome: Outcome | None = None
+    notes: list[Answer] = dataclasses.field(default_factory=list)
+    """Answers to be stored beside the key's own."""
+
+
+Work = Callable[[Sequence[Turn[Any]]], Awaitable[None]]
+"""Carries requests out in one transaction and sets the `outcome` of each; one that it leaves is run by itself."""
+
+
+async def join(
+    request: Request[Any, Any, Any], operation: str, wish: Any, work: Work, marks: frozenset[Hashable] = frozenset()
+) -> Response[bytes] | None:
+    """The answer of a request that shared a transaction; None if it is to be run by itself. Raises its refusal.
+
+    The handler has no transaction of its own meanwhile.
+    """
+    runtime, ctx = runtime_of(request), make_context(request, None)
+    org_id, key = ctx.org_id, header(request.scope, b"idempotency-key")
+    turn = Turn(ctx, wish, None if key is None else await read_key(request, key, ctx.caller), marks)
+    batcher: Batcher[Turn[Any], Reply] = batcher_of(
+        runtime, (operation, org_id), lambda: Batcher(lambda turns: run_together(runtime, org_id, turns, work))
+    )
+    outcome = await batcher.submit(turn)
+    if isinstance(outcome, Singly):
+        return None
+    if isinstance(outcome, Exception):
+        raise outcome
+    ctx.reply = outcome
+    return send(request, ctx)
+
+
+async def run_together(runtime: Runtime, org_id: UUID, turns: Sequence[Turn[Any]], work: Work) -> list[Outcome]:
+    """One transaction and one moment for all; each gets its own answer or refusal, or is sent to run by itself."""
+    async with acquire(runtime) as db, db.transaction():
+        now = utc_now()
+        for turn in turns:
+            turn.ctx.db, turn.ctx.now = db, now
+        await _sort_out_repeats(db, org_id, turns)
+        fresh = [turn for turn in turns if turn.outcome is None]
+        if fresh:
+            await work(fresh)
+            await _store(db, org_id, fresh)
+            refuse_late(now)
+    return [turn.outcome or SINGLY for turn in turns]
+
+
+class TwinCameFirst(Exception):
+    """Another process stored the answer to one of the keys first: roll back, and each by itself."""
+
+
+async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[Any]]) -> None:
+    """Answers what was answered before, and sends away what has a twin."""
+    seen: set[Hashable] = set()
+    keyed: list[tuple[Turn[Any], UUID, bytes, bytes]] = []
+    for turn in turns:
+        credential_id = turn.ctx.caller.credential_id
+        marks = turn.marks | {(credential_id, turn.key[0])} if turn.key else turn.marks
+        if not marks.isdisjoint(seen):
+            turn.outcome = SINGLY
+            continue
+        seen |= marks
+        if turn.key is not None:
+            keyed.append((turn, credential_id, *turn.key))
+    if not keyed:
+        return
+    credentials, hashes = [credential_id for _, credential_id, _, _ in keyed], [hash_ for _, _, hash_, _ in keyed]
+    locks = [twin_lock(org_id, credential_id, hash_) for _, credential_id, hash_, _ in keyed]
+    found = await queries.find_answers(db, org_id, credentials, hashes, locks)
+    for (turn, _, _, fingerprint), answer in zip(keyed, found, strict=True):
+        if answer.status is None:
+            turn.outcome = None if answer.locked else SINGLY
+        elif answer.status == UNFINISHED or answer.fingerprint != fingerprint:
+            turn.outcome = SINGLY
+        else:
+            try:
+                turn.outcome = earlier_reply(answer, turn.ctx)
+            except DomainError as refusal:
+                turn.outcome = refusal
+
+
+async def _store(db: Connection, org_id: UUID, turns: Sequence[Turn[Any]]) -> None:
+    """Stores the answers under their keys. Refusals aren't stored, so that they may be tried again."""
+    rows: list[tuple[Any, ...]] = []
+    for turn in turns:
+        reply, credential_id = turn.outcome, turn.ctx.caller.credential_id
+        if isinstance(reply, Reply):
+            if turn.key is not None:
+                rows.append((credential_id, *turn.key, reply.status, reply.body, reply.tokens_for, turn.ctx.about_id))
+            rows += [(credential_id, *note, None) for note in turn.notes]
+    if rows and await queries.store_answers(db, org_id, columns(rows, 7), turns[0].ctx.now) < len(rows):
+        raise TwinCameFirst

@@ -1,0 +1,1 @@
+"""HTTP: how an operation is declared, read, run in a transaction, answered and refused."""
