@@ -247,10 +247,9 @@ async def test_a_new_name_is_found_and_the_old_one_is_not(api, world):
 async def test_words_are_erased_with_their_name(api, world):
     wish = visit(world, "adult", confirm=True, contact=CONTACT, payment={"method": "on_site"})
     wish["items"][0]["name"] = "Grace Hopper"
-    orders = [UUID((await hold(api, world.app, wish))["order_id"])]
-    now = datetime.now(UTC)
+    bookings = [UUID((await hold(api, world.app, wish))["id"])]
     async with world.runtime.pool.acquire() as db:
-        erased = await retention_queries.erase_bookings(db, world.org.org_id, orders, now + timedelta(days=30), now)
+        erased = await retention_queries.erase_bookings(db, world.org.org_id, bookings, datetime.now(UTC))
         await retention_queries.erase_items(db, world.org.org_id, [row.id for row in erased])
         left = await db.fetch("select name_words from booking union all select name_words from item")
         # Nor can anybody forget to.
