@@ -184,7 +184,10 @@ class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return sorted(starts | {end + timedelta(days=1) for end in ends if end < date.max})
 
     def option(self, option_id: UUID) -> OptionDefinition | None:
-        return next((option for option in self.options if option.id == option_id), None)
+        for option in self.options:
+            if option.id == option_id:
+                return option
+        return None
 
     def unit(self, unit_id: UUID) -> UnitDefinition | None:
         return next((unit for unit in self.units if unit.id == unit_id), None)

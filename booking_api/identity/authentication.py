@@ -35,7 +35,7 @@ from booking_api.identity.session_queries import FoundSession
 from booking_api.identity.tokens import Claims
 
 CACHED_CREDENTIALS = 20_000
-FIRST_USES = PerProcess(set[asyncio.Task[None]])
+FIRST_USES = PerProcess(set[asyncio.Future[Any]])
 KEY_PREFIXES = {"pk_test_", "pk_live_", "sk_test_", "sk_live_"}
 USE_NOTED_EVERY = timedelta(minutes=1)
 Verified = tuple[Organisation, Caller]
@@ -359,17 +359,14 @@ async def _note_first_use(runtime: Runtime, claims: Claims, user_agent: str | No
         runtime, ("first uses", claims.org_id), lambda: Batcher(lambda uses: _note_uses(runtime, claims.org_id, uses))
     )
 
-    async def note() -> None:
-        with suppress(Overloaded):
-            await notes.submit(use)
-
-    if waits:
-        await note()
-    else:
-        tasks = FIRST_USES.of(runtime.caches)
-        task = asyncio.create_task(note())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+    with suppress(Overloaded):
+        noted = notes.put(use)
+        if waits:
+            await noted
+        else:
+            under_way = FIRST_USES.of(runtime.caches)
+            under_way.add(noted)
+            noted.add_done_callback(under_way.discard)
 
 
 async def _note_uses(runtime: Runtime, org_id: UUID, uses: list[FirstUse]) -> list[None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from booking_api.core.context import Caller, Role
@@ -56,6 +57,7 @@ SYSTEMS = (
 DEVICE_LENGTH = 40
 
 
+@lru_cache(maxsize=1_024)
 def device_of(user_agent: str | None) -> str | None:
     """A hint for people of what a session runs on, such as `Safari on iPhone`: the family alone, no version, so that
     it tells nobody apart. None where the header says nothing."""

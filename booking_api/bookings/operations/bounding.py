@@ -70,7 +70,8 @@ def claim_room(ctx: Context, facts: Facts, keeper: rules.Keeper | None, held: Co
         return
     wanted = rules.counted(keeper, _places_by_slot(facts, unpaid_bookings(facts)))
     _refuse_excess(ctx, wanted, held)
-    held.update(wanted)
+    for key, number in wanted.items():
+        held[key] += number
 
 
 def require_room_of_contact(ctx: Context, facts: Facts, held: int) -> None:
@@ -142,9 +143,12 @@ def unpaid(facts: Facts) -> tuple[datetime | None, int]:
     return until, 0 if until is None else sum(_places_by_slot(facts, bookings).values())
 
 
-def _places_by_slot(facts: Facts, bookings: Iterable[BookingRow]) -> Counter[UUID]:
-    found: Counter[UUID] = Counter()
+def _places_by_slot(facts: Facts, bookings: Iterable[BookingRow]) -> dict[UUID, int]:
+    found: dict[UUID, int] = {}
     for booking in bookings:
-        units = Counter(item.unit_id for item in facts.items[booking.id] if item.status == "active")
-        found[booking.slot_id] += places(facts.definition(booking), units)
+        units: dict[UUID, int] = {}
+        for item in facts.items[booking.id]:
+            if item.status == "active":
+                units[item.unit_id] = units.get(item.unit_id, 0) + 1
+        found[booking.slot_id] = found.get(booking.slot_id, 0) + places(facts.definition(booking), units)
     return found

@@ -153,7 +153,7 @@ def show_booking(
 
 def methods_for(ctx: Context, facts: Facts, standing: OrderStanding) -> list[PaymentMethod] | None:
     """How an order may be paid here and now; None where nothing is to be paid, or can be."""
-    if not rules.judge_order("confirm", standing).is_offered or not any(
+    if "confirm" not in rules.order_actions(standing) or not any(
         booking.price.total.amount for booking in facts.bookings
     ):
         return None

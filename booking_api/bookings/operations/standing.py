@@ -29,6 +29,8 @@ def asker_of(ctx: Context) -> Asker:
 
 def news_of(ctx: Context, facts: Facts, booking: BookingRow) -> News:
     """What its slot means to a booking now, whether that was brought to it yet or not."""
+    if booking.status != "confirmed":
+        return slot_rules.NO_NEWS
     later, earlier = (timedelta(minutes=n) for n in (ctx.org.moved_later_minutes, ctx.org.moved_earlier_minutes))
     return slot_rules.news_of(booking, facts.slot(booking), later, earlier, ctx.now)
 
@@ -81,7 +83,7 @@ def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
     order = facts.order
     return OrderStanding(
         status=rules.shown_status(order, order.status, ctx.now),
-        bookings=[standing_of(ctx, facts, booking) for booking in facts.bookings],
+        bookings=tuple([standing_of(ctx, facts, booking) for booking in facts.bookings]),
         asker=asker_of(ctx),
         may_overrule=ctx.caller.kind == "system" or ctx.caller.may("scan:override", "manager"),
         at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, ends_at(facts)),

@@ -53,13 +53,17 @@ class Batcher(Generic[Item, Answer]):
 
     async def submit(self, item: Item) -> Answer | Exception | Singly:
         """The request's own answer, a refusal as a value. Raises `Overloaded` when too many wait already."""
+        return await self.put(item)
+
+    def put(self, item: Item) -> asyncio.Future[Answer | Exception | Singly]:
+        """As `submit`, for who doesn't wait for the answer: no task has to wait for it instead."""
         if len(self._waiting) >= self._bound:
             raise Overloaded("Too many requests wait already.", retry_after_seconds=1)
         future: asyncio.Future[Answer | Exception | Singly] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._run())
-        return await future
+        return future
 
     async def _run(self) -> None:
         while self._waiting:
