@@ -188,11 +188,11 @@ def _refused(code: Code, *because: str, position: int | None = None) -> Verdict:
     return Verdict("refused", code, because, position)
 
 
-def condition_of(slot: SlotRow, option: OptionDefinition, now: datetime) -> Condition:
-    """What a slot is under an option at a moment."""
+def condition_of(slot: SlotRow, option: OptionDefinition, now: datetime, over_at: datetime | None = None) -> Condition:
+    """What a slot is under an option at a moment. `over_at` is when it is over, where that was found out already."""
     if slot.status == "cancelled":
         return "cancelled"
-    if now >= slot_over_at(slot, option):
+    if now >= (over_at or slot_over_at(slot, option)):
         return "departed" if slot.kind == "departure" and now >= slot.starts_at else "gate_closed"
     if not slot.on_sale:
         return "withdrawn"

@@ -37,6 +37,34 @@ def new_code(length: int) -> str:
     return os.urandom(length).translate(_FROM_RANDOM_BYTE).decode()
 
 
+class _Random:
+    """Random bytes, drawn from the system many at once: each call of it lets go of the interpreter, for which a busy
+    server's other threads wait. Not for secrets, which nobody should find in memory."""
+
+    def __init__(self) -> None:
+        self._bytes, self._used = b"", 0
+        os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """A child must not go on with the bytes that its parent goes on with."""
+        self._bytes, self._used = b"", 0
+
+    def take(self, length: int) -> bytes:
+        begins, ends = self._used, self._used + length
+        if ends > len(self._bytes):
+            self._bytes, begins, ends = os.urandom(max(4_096, length)), 0, length
+        self._used = ends
+        return self._bytes[begins:ends]
+
+
+_RANDOM = _Random()
+
+
+def new_reference(length: int) -> str:
+    """A code as `new_code` makes them, for what is no secret, such as the reference of a booking."""
+    return _RANDOM.take(length).translate(_FROM_RANDOM_BYTE).decode()
+
+
 def read_code(text: str) -> str:
     """What somebody typed or pasted, as it was printed: upper case and of the usual width, I and L are 1, O is 0.
     What is no letter or digit, such as hyphens, blanks and what nobody sees, doesn't count."""

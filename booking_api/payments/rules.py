@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -119,12 +120,14 @@ def next_check(status: IntentStatus, attempts: int, give_up_at: datetime, now: d
 
 def describe_methods(methods: Sequence[str], language: str) -> list[PaymentMethod]:
     """The methods as an app shows them, in their order."""
-    return [
-        PaymentMethod(
-            method=method, title=TITLES.get(method, {}).get(language, method), needs=NEEDS.get(method, ["token"])
-        )
-        for method in methods
-    ]  # fmt: skip
+    return [_describe_method(method, language) for method in methods]
+
+
+@lru_cache(maxsize=256)
+def _describe_method(method: str, language: str) -> PaymentMethod:
+    return PaymentMethod(
+        method=method, title=TITLES.get(method, {}).get(language, method), needs=NEEDS.get(method, ["token"])
+    )
 
 
 def payment_answer(

@@ -59,9 +59,9 @@ async def test_an_express_booking_that_lacks_something_holds_nothing(api, world:
 async def test_a_reference_that_is_taken_gives_way_to_another(api, world: World, monkeypatch):
     """Whether its spare one is free or taken, too, and whether holds share a transaction or not."""
     first = (await hold(api, world.app, visit(world, "adult")))["reference"]
-    monkeypatch.setattr(drafting, "new_code", lambda length: first)
+    monkeypatch.setattr(drafting, "new_reference", lambda length: first)
     drawn = iter(["FREE0001", first, "FREE0002", "FREE0003"])
-    monkeypatch.setattr(holding, "new_code", lambda length: next(drawn))
+    monkeypatch.setattr(holding, "new_reference", lambda length: next(drawn))
     assert (await hold(api, world.app, visit(world, "adult")))["reference"] == "FREE0001"
     # The spare one is taken: not even the batch's one hold goes through, and it is drafted anew by itself.
     assert (await hold(api, world.app, visit(world, "adult")))["reference"] == "FREE0002"

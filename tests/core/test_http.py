@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import json
+import os
 import threading
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from booking_api.app import MAX_BODY_BYTES
 from booking_api.core import log
 from booking_api.core.cache import BoundedCache
 from booking_api.core.db.rows import read_rows
-from booking_api.core.ids import CROCKFORD, id_of_bytes, new_code, new_id, read_code
+from booking_api.core.ids import CROCKFORD, id_of_bytes, new_code, new_id, new_reference, read_code
 from booking_api.core.text import fields
 from booking_api.core.texts import languages_of
 from booking_api.core.web import inputs
@@ -190,6 +191,22 @@ def test_ids_are_ordered_in_time_and_codes_can_be_read_aloud():
         id_of_bytes(b"short")
     codes = "".join(new_code(8) for _ in range(2000))
     assert set(codes) == set(CROCKFORD)
+
+
+def test_references_are_drawn_from_a_store_that_no_child_shares():
+    references = [new_reference(8) for _ in range(5_000)]
+    assert len(set(references)) == len(references)
+    assert set("".join(references)) == set(CROCKFORD)
+    assert {len(new_reference(length)) for length in (1, 7, 5_000)} == {1, 7, 5_000}
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writes, new_reference(16).encode())
+        os._exit(0)
+    mine, its = new_reference(16), os.read(reads, 16).decode()
+    os.waitpid(child, 0)
+    assert len(its) == 16
+    assert mine != its
 
 
 @pytest.mark.parametrize(

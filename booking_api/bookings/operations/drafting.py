@@ -19,7 +19,7 @@ from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, Quo
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.errors import FieldError, pointer_to, unprocessable
-from booking_api.core.ids import new_code, new_id
+from booking_api.core.ids import new_id, new_reference
 from booking_api.core.per_process import PerProcess
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
 from booking_api.inventory.slot_rules import slot_over_at
@@ -154,7 +154,7 @@ def _draft(
         order_id=order.id,
         position=position,
         customer_id=order.customer_id,
-        reference=new_code(REFERENCE_LENGTH),
+        reference=new_reference(REFERENCE_LENGTH),
         slot_id=slot.id,
         product_id=slot.product_id,
         product_version=slot.product_version,

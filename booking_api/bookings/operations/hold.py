@@ -26,7 +26,7 @@ from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.db import columns
 from booking_api.core.errors import DomainError, FieldError, unprocessable
-from booking_api.core.ids import new_code
+from booking_api.core.ids import new_reference
 from booking_api.core.queue.events import publish
 from booking_api.core.text.folding import words_of
 from booking_api.inventory import operations as inventory
@@ -224,7 +224,7 @@ async def _insert(ctx: Context, orders: Sequence[Drafted]) -> None:
     bookings = {draft.booking.id: draft.booking for draft in drafts}
     sensitive = {d.booking.id for d in drafts if holds_sensitive(d.definition, d.booking, d.items)}
     new_bookings = [
-        (b.id, b.order_id, b.position, b.customer_id, b.reference, new_code(REFERENCE_LENGTH), b.slot_id, b.product_id,
+        (b.id, b.order_id, b.position, b.customer_id, b.reference, new_reference(REFERENCE_LENGTH), b.slot_id, b.product_id,
          b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel,
          b.visit_ends_at, b.created_at, b.confirmed_at, b.agreed_starts_at, b.agreed_ends_at, b.agreed_origin_id,
          b.agreed_destination_id, contact_words(b.contact), b.id in sensitive)

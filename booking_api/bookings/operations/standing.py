@@ -58,15 +58,15 @@ def ends_at(facts: Facts) -> datetime:
     return min(slot_over_at(facts.slot(booking), facts.option(booking)) for booking in facts.bookings)
 
 
-def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStanding:
-    """What the law looks at of a booking at this moment."""
+def standing_of(ctx: Context, facts: Facts, booking: BookingRow, over_at: datetime | None = None) -> BookingStanding:
+    """What the law looks at of a booking at this moment. `over_at` is when its slot is over, if that is known."""
     slot = facts.slot(booking)
     active = [item for item in facts.items[booking.id] if item.status == "active"] if facts.admitted else []
     takes_seat = {unit.id for unit in facts.definition(booking).units if unit.takes_seat} if active else set()
     seated = [item for item in active if item.unit_id in takes_seat]
     return BookingStanding(
         status=rules.shown_status(facts.order, booking.status, ctx.now),
-        condition=rules.condition_of(slot, facts.option(booking), ctx.now),
+        condition=rules.condition_of(slot, facts.option(booking), ctx.now, over_at),
         begun=slot.starts_at <= ctx.now,
         moved=booking.id in facts.disputed or is_moved(booking, slot),
         undecided=undecided(news_of(ctx, facts, booking), ctx.now),
@@ -81,10 +81,11 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStand
 def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
     """What the law looks at of an order at this moment. Its bookings stand in their order."""
     order = facts.order
+    over_at = [slot_over_at(facts.slot(booking), facts.option(booking)) for booking in facts.bookings]
     return OrderStanding(
         status=rules.shown_status(order, order.status, ctx.now),
-        bookings=tuple([standing_of(ctx, facts, booking) for booking in facts.bookings]),
+        bookings=tuple([standing_of(ctx, facts, *one) for one in zip(facts.bookings, over_at, strict=True)]),
         asker=asker_of(ctx),
         may_overrule=ctx.caller.kind == "system" or ctx.caller.may("scan:override", "manager"),
-        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, ends_at(facts)),
+        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, *over_at),
     )
