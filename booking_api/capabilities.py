@@ -6,8 +6,9 @@ A new capability is its folder, its name here, and its migration.
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
-from booking_api.core.capability import Capability, Periodic, Subscriber, Tag
+from booking_api.core.capability import Capability, Eraser, Periodic, Scope, Subscriber, Tag
 from booking_api.core.checks import Check
 from booking_api.core.queue.events import Fact
 
@@ -61,3 +62,24 @@ def all_schedules() -> list[tuple[str, float, Periodic]]:
 
 def all_checks() -> Sequence[Check]:
     return [check for one in capabilities() for check in one.checks]
+
+
+@cache
+def all_scopes() -> tuple[Scope, ...]:
+    """They stand in files of their own, because the lowest capability reads them while the others aren't made yet."""
+    names = [f"booking_api.{name}.scopes" for name in NAMES]
+    return tuple(scope for name in names if find_spec(name) is not None for scope in import_module(name).SCOPES)
+
+
+def all_personal() -> dict[str, dict[str, str]]:
+    """Table → column → what becomes of a person there. Partitions are as their table."""
+    return {table: dict(columns) for one in capabilities() for table, columns in one.personal.items()}
+
+
+def all_erasers() -> list[Eraser]:
+    return [eraser for one in capabilities() for eraser in one.erasers]
+
+
+def all_audited() -> dict[str, str | None]:
+    """Act → the kind of thing that it is done to."""
+    return {act: kind for one in capabilities() for act, kind in one.audited.items()}

@@ -1,17 +1,9 @@
 """What bookings declares."""
 
-from booking_api.bookings import change_routes, customer_routes, jobs, routes, slot_routes
+from booking_api.bookings import change_routes, customer_routes, events, jobs, routes, slot_routes
 from booking_api.bookings.checks import CHECKS
-from booking_api.bookings.events import (
-    BookingCancelled,
-    BookingChanged,
-    BookingConfirmed,
-    BookingExpired,
-    BookingHeld,
-    BookingRejected,
-    RefundDueOnSite,
-)
 from booking_api.core.capability import Capability, Tag
+from booking_api.core.personal import MONEY, NOT, VISIT
 from booking_api.identity.events import RecoveryRequested
 from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
 from booking_api.payments.events import PaymentSettled, RefundFailed, RefundRetried, RefundSettled
@@ -28,13 +20,13 @@ CAPABILITY = Capability(
     ],
     routes=[*routes.ROUTES, *change_routes.ROUTES, *customer_routes.ROUTES, *slot_routes.ROUTES],
     events=[
-        BookingHeld,
-        BookingConfirmed,
-        BookingChanged,
-        BookingCancelled,
-        BookingExpired,
-        BookingRejected,
-        RefundDueOnSite,
+        events.BookingHeld,
+        events.BookingConfirmed,
+        events.BookingChanged,
+        events.BookingCancelled,
+        events.BookingExpired,
+        events.BookingRejected,
+        events.RefundDueOnSite,
     ],
     subscribers={
         PaymentSettled: (jobs.settle_payment,),
@@ -54,4 +46,28 @@ CAPABILITY = Capability(
         (300, jobs.bury_abandoned_orders),
     ],
     checks=CHECKS,
+    personal={
+        "booking": {
+            **dict.fromkeys(("reference", "status", "status_reason", "channel", "slot_change"), NOT),
+            **dict.fromkeys(("contact", "answers", "cancel_reason", "name_words"), VISIT),
+            "price": MONEY,
+        },
+        "booking_order": {
+            **dict.fromkeys(("status", "status_reason", "channel"), NOT),
+            **dict.fromkeys(("address_digest", "contact_digest"), VISIT),
+        },
+        "item": {
+            **dict.fromkeys(("after_admission", "seat", "status"), NOT),
+            **dict.fromkeys(("name", "name_words", "answers", "change_reason"), VISIT),
+        },
+        "tombstone": {"type": NOT},
+    },
+    audited={
+        "booking.cancelled": "booking",
+        "booking.overridden": "booking",
+        "booking.settled": "booking",
+        "code.issued": "booking",
+        "order.refunded": "order",
+        "pass.reissued": "booking",
+    },
 )

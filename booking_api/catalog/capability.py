@@ -2,6 +2,7 @@
 
 from booking_api.catalog import routes
 from booking_api.core.capability import Capability, Tag
+from booking_api.core.personal import NOT
 
 CAPABILITY = Capability(
     name="catalog",
@@ -13,4 +14,10 @@ CAPABILITY = Capability(
         ),
     ],
     routes=routes.ROUTES,
+    personal={
+        "place": dict.fromkeys(("code", "name", "name_folded", "words", "time_zone", "address"), NOT),
+        "product": dict.fromkeys(("code", "kind", "words"), NOT),
+        "product_version": {"definition": NOT},
+        "seat_layout": {"code": NOT, "layout": NOT},
+    },
 )

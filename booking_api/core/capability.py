@@ -5,11 +5,15 @@ The list of capabilities is `booking_api.capabilities`; nothing else knows who i
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
 from booking_api.core.checks import Check
+from booking_api.core.context import Role
+from booking_api.core.db import Connection
 from booking_api.core.db.queries import StoredEvent
 from booking_api.core.queue.events import Fact
 from booking_api.core.runtime import Runtime
@@ -18,6 +22,9 @@ Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
 """It may be told of an event more than once."""
 Periodic = Callable[[Runtime], Awaitable[int]]
 """It does at most a batch and says how much that was."""
+Eraser = Callable[[Connection, UUID, Sequence[UUID], Sequence[UUID], datetime], Awaitable[int]]
+"""(connection, organisation, customers, bookings, now): erases what is kept of these customers and of these bookings, in
+the caller's transaction. It says how much that was; again, it is nothing."""
 
 
 class Tag(NamedTuple):
@@ -26,6 +33,16 @@ class Tag(NamedTuple):
     name: str
     about: str
     place: int
+
+
+class Scope(NamedTuple):
+    """What a secret key may be allowed, declared in `<capability>/scopes.py`."""
+
+    name: str
+    role: Role
+    """The least role of staff that may the same."""
+    publishable: bool = False
+    """Whether apps may it too, with a publishable key."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,3 +60,10 @@ class Capability:
     """Seconds between two runs, and the job."""
     checks: Sequence[Check] = ()
     """What the doctor asks about it."""
+    personal: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    """Table → column → what becomes of a person there, in the words of `core.personal`: every column of its tables that
+    could hold text."""
+    erasers: Sequence[Eraser] = ()
+    """What is done, besides, when somebody asks to be erased."""
+    audited: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    """Each act that it leaves in the audit, and the kind of thing that it is done to."""

@@ -1,6 +1,7 @@
 """What feedback declares."""
 
 from booking_api.core.capability import Capability, Tag
+from booking_api.core.personal import FEEDBACK, NOT
 from booking_api.feedback import routes
 from booking_api.feedback.events import FeedbackLow
 
@@ -11,4 +12,9 @@ CAPABILITY = Capability(
     ],
     routes=routes.ROUTES,
     events=[FeedbackLow],
+    personal={
+        "feedback": {**dict.fromkeys(("step", "kind", "channel"), NOT), "text": FEEDBACK},
+        "feedback_asked": dict.fromkeys(("step", "kind", "channel"), NOT),
+        "feedback_prompt": dict.fromkeys(("step", "kind", "question"), NOT),
+    },
 )

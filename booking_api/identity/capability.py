@@ -1,6 +1,7 @@
 """What identity declares."""
 
 from booking_api.core.capability import Capability, Tag
+from booking_api.core.personal import DEVICE, NOT, STAFF, TWO_DAYS, VISIT
 from booking_api.identity import audit_routes, jobs, routes, session_routes
 from booking_api.identity.checks import CHECKS
 from booking_api.identity.events import (
@@ -29,4 +30,33 @@ CAPABILITY = Capability(
     },
     schedules=[(60, jobs.sweep_credentials), (600, jobs.keep_audit_partitions)],
     checks=CHECKS,
+    personal={
+        "api_key": dict.fromkeys(("kind", "name", "channel", "scopes", "hint", "secret_hash"), NOT),
+        "audit": dict.fromkeys(("action", "actor_kind", "object_type", "reason_code", "request_id"), NOT),
+        "customer": {**dict.fromkeys(("name", "email", "phone"), VISIT), "locale": NOT},
+        "mailbox": dict.fromkeys(("recipient", "subject", "body"), TWO_DAYS),
+        "organisation": dict.fromkeys(("name", "time_zone", "currency", "locale", "country"), NOT),
+        "session": {**dict.fromkeys(("kind", "channel", "opened_by", "address_digest"), NOT), "device": DEVICE},
+        "signing_key": dict.fromkeys(("kid", "private_key_encrypted", "public_key"), NOT),
+        "single_use_code": dict.fromkeys(("code_hash", "purpose", "address_digest"), NOT),
+        "staff": {"name": STAFF, "email": STAFF, "role": NOT},
+    },
+    audited={
+        "data.exported": "organisation",
+        "key.created": "key",
+        "key.revoked": "key",
+        "organisation.changed": "organisation",
+        "organisation.created": "organisation",
+        "secret.changed": "organisation",
+        "session.ended": "session",
+        "session.reused": "session",
+        "sessions.ended": "session",
+        "sign_in.failed": None,
+        "signing_key.rotated": "signing_key",
+        "staff.changed": "staff",
+        "staff.created": "staff",
+        "staff.revoked": "staff",
+        "staff.role_changed": "staff",
+        "staff.signed_in": "staff",
+    },
 )

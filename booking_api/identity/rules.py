@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from booking_api.core.context import Caller, Role
+from booking_api.capabilities import all_scopes
+from booking_api.core.context import ROLE_RANK, Caller, Role
 from booking_api.core.errors import Forbidden, unprocessable
-from booking_api.identity.schemas import SCOPES, KeyRow, NewKey, SessionRow, StaffRow
+from booking_api.identity.schemas import KeyRow, NewKey, SessionRow, StaffRow
 
 # sessions ---------------------------------------------------------------------------------------------------------
 
@@ -80,14 +81,13 @@ def device_of(user_agent: str | None) -> str | None:
 
 OWNERS_ALONE = "owners alone"
 """What no scope allows: a person's data, how long it is kept, the sessions of others. No key makes, or removes, an owner."""
-AGENT_MAY = frozenset({"catalog:read", "bookings:read", "bookings:write", "scan", "gate:read"})
 ROLE_MAY: dict[str, frozenset[str]] = {
-    "agent": AGENT_MAY,
-    "manager": AGENT_MAY | {"scan:override", "feedback:read", "feedback:write", "catalogue:write"},
-    "owner": frozenset(SCOPES) | {OWNERS_ALONE},
+    role: frozenset(scope.name for scope in all_scopes() if ROLE_RANK[scope.role] <= rank)
+    | ({OWNERS_ALONE} if role == "owner" else set())
+    for role, rank in ROLE_RANK.items()
 }
 """What a role may do, in the words of a key's scopes; a contract test compares it with the operations."""
-PUBLISHABLE_MAY = frozenset({"catalog:read", "bookings:write", "feedback:write"})
+PUBLISHABLE_MAY = frozenset(scope.name for scope in all_scopes() if scope.publishable)
 
 
 def check_new_key(caller: Caller, new: NewKey) -> None:

@@ -2,12 +2,13 @@
 
 import dataclasses
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from booking_api.capabilities import all_scopes
 from booking_api.core.context import Role
 from booking_api.core.errors import Conflict
 from booking_api.core.ids import new_id
@@ -20,25 +21,12 @@ Purpose = Literal["recover", "resume", "help", "sign_in"]
 """What a single-use code is for: a recovery proved an address; a customer goes on on another device; staff help with
 one booking; a member of staff signs in."""
 
-SCOPES = (
-    "catalog:read",
-    "catalogue:write",
-    "bookings:read",
-    "bookings:write",
-    "scan",
-    "scan:override",
-    "gate:read",
-    "feedback:read",
-    "feedback:write",
-    "staff:write",
-    "keys:write",
-    "audit:read",
-)
-"""What a secret key may be allowed; `docs/` and the OpenAPI document explain each."""
-Scope = Literal[
-    "catalog:read", "catalogue:write", "bookings:read", "bookings:write", "scan", "scan:override", "gate:read",
-    "feedback:read", "feedback:write", "staff:write", "keys:write", "audit:read",
-]  # fmt: skip
+SCOPES = tuple(scope.name for scope in all_scopes())
+"""What a secret key may be allowed: what the capabilities declare in their `scopes.py`."""
+if TYPE_CHECKING:
+    ScopeName = str
+else:
+    ScopeName = Literal[SCOPES]
 
 Email = Annotated[str, fields.email(examples=["ada@example.org"])]
 Phone = Annotated[str, fields.sought_phone(examples=["+49 30 901820"])]
@@ -307,7 +295,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     name: Annotated[str, fields.line(200, examples=["iPhone app"])]
     channel: Channel | None = None
     """Where bookings under this key come from. Default: `web` for a publishable key, `partner` for a secret one."""
-    scopes: Annotated[list[Scope], msgspec.Meta(max_length=20)] = []
+    scopes: Annotated[list[ScopeName], msgspec.Meta(max_length=20)] = []
     """What a secret key may do: at least one. A publishable key has none."""
 
 

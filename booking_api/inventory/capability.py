@@ -1,7 +1,22 @@
 """What inventory declares."""
 
 from booking_api.core.capability import Capability
+from booking_api.core.personal import NOT
 from booking_api.inventory.checks import CHECKS
 from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
 
-CAPABILITY = Capability(name="inventory", events=[SlotChanged, SlotHoldsUnwanted], checks=CHECKS)
+CAPABILITY = Capability(
+    name="inventory",
+    events=[SlotChanged, SlotHoldsUnwanted],
+    checks=CHECKS,
+    personal={
+        "seat_claim": {"seat": NOT},
+        "slot": dict.fromkeys(
+            ("code", "kind", "time_zone", "end_time_zone", "status", "gate", "resource", "delay_note"), NOT
+        ),
+    },
+    audited={
+        "slot.changed": "slot",
+        "slot.holds_released": "slot",
+    },
+)

@@ -1,6 +1,7 @@
 """What passes declares."""
 
 from booking_api.core.capability import Capability, Tag
+from booking_api.core.personal import NOT
 from booking_api.passes import routes
 
 CAPABILITY = Capability(
@@ -13,4 +14,8 @@ CAPABILITY = Capability(
         ),
     ],
     routes=routes.ROUTES,
+    personal={
+        "attendance": {"last_scan_nonce": NOT},
+        "pass": {"kid": NOT, "code": NOT},
+    },
 )

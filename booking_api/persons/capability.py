@@ -9,4 +9,8 @@ CAPABILITY = Capability(
         Tag("Persons", "What is known of one person: exported or erased, for owners.", 120),
     ],
     routes=routes.ROUTES,
+    audited={
+        "person.erased": "person",
+        "person.exported": "person",
+    },
 )

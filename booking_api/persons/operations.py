@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from booking_api.bookings.operations import retention
+from booking_api.capabilities import all_erasers
 from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
@@ -109,6 +110,8 @@ async def erase(ctx: Context, person: Person) -> tuple[PersonErased, list[UUID]]
         messages=await queries.delete_mail(db, org_id, recipients),
         customers=erased.customers + await identity.forget_contacts(db, org_id, whose.contact_ids, ctx.now),
     )
+    for erase_theirs in all_erasers():
+        await erase_theirs(db, org_id, whose.customer_ids, whose.booking_ids, ctx.now)
     await queries.forget_devices(db, org_id, whose.customer_ids, ctx.now)
     await identity.end_customers(db, org_id, whose.customer_ids, ctx.now)
     await _note(ctx, "person.erased", whose)

@@ -1,14 +1,18 @@
 """The list of capabilities is what everything else is made of, and what is written about it is true."""
 
+import ast
 import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import booking_api
-from booking_api.capabilities import NAMES, all_events, all_schedules, all_tags, capabilities
+from booking_api.capabilities import NAMES, all_audited, all_events, all_schedules, all_scopes, all_tags, capabilities
 from booking_api.core.queue.events import Fact
-from tests.contract.describe_events import PAGE, describe_events
+from tests.contract import describe_events, describe_personal
+from tests.contract.import_rules import RULES, with_capabilities
 
 ROOT = Path(booking_api.__file__).parent
 LAYERS = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
@@ -55,9 +59,54 @@ def test_tags_and_schedules_are_named_once():
         [tag.name for tag in all_tags()],
         [tag.place for tag in all_tags()],
         [n for n, _, _ in all_schedules()],
+        [scope.name for scope in all_scopes()],
+        [act for one in capabilities() for act in one.audited],
+        [table for one in capabilities() for table in one.personal],
     ):
         assert len(set(names)) == len(names)
 
 
-def test_the_page_of_events_is_current():
-    assert PAGE.read_text() == describe_events(), "run `python -m tests.contract.describe_events`"
+@pytest.mark.parametrize(
+    ("page", "describe"),
+    [
+        (describe_events, describe_events.describe_events),
+        (describe_personal, describe_personal.describe_personal),
+    ],
+)
+def test_the_pages_that_are_made_from_the_code_are_current(page: Any, describe: Any):
+    assert page.PAGE.read_text() == describe(), f"run `python -m {page.__name__}`"
+
+
+def test_the_import_rules_place_every_capability():
+    assert RULES.read_text() == with_capabilities(RULES.read_text()), "run `python -m tests.contract.import_rules`"
+
+
+def test_a_capability_that_is_new_in_the_list_gets_its_place():
+    rules = RULES.read_text()
+    without = rules.replace('  "booking_api.feedback",\n', "").replace('  "inventory",\n', "")
+    assert without != rules
+    placed = tomllib.loads(with_capabilities(without))["tool"]["importlinter"]["contracts"]
+    assert placed[0]["layers"] == LAYERS
+    assert "booking_api.feedback" in placed[1]["containers"]
+
+
+NOTES_AN_ACT = {"note", "noted", "note_command", "count_failure", "_note", "Note"}
+
+
+def acts_in_code() -> set[tuple[str, str | None]]:
+    """The literal acts of all calls that note one, each with its kind of thing where that is a literal too."""
+    found: set[tuple[str, str | None]] = set()
+    for path in ROOT.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in NOTES_AN_ACT:
+                texts = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+                if texts and "." in texts[0] and " " not in texts[0]:
+                    found.add((texts[0], texts[1] if texts[1:] and texts[1] in all_audited().values() else None))
+    return found
+
+
+def test_every_act_in_the_audit_is_declared_and_no_other():
+    declared, found = all_audited(), acts_in_code()
+    assert {act for act, _ in found} == set(declared)
+    for act, kind in found:
+        assert kind in {None, declared[act]}, act

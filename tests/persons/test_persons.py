@@ -13,7 +13,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 from booking_api.bookings import jobs as bookings
-from booking_api.capabilities import all_subscribers
+from booking_api.capabilities import all_personal, all_subscribers
 from booking_api.checkin import jobs as checkin
 from booking_api.core.db import queries as core_queries
 from booking_api.core.ids import new_id
@@ -23,7 +23,6 @@ from booking_api.identity import notifier
 from booking_api.identity.notifier import Message
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import Outcome
-from booking_api.persons.declared import COLUMNS
 from booking_api.upkeep import jobs as upkeep
 from tests.bookings.journey import confirm, hold, owner_of, visit
 from tests.processes import run
@@ -57,9 +56,9 @@ async def text_columns(database_url):
 
 
 async def test_every_column_that_could_hold_a_person_is_declared_and_no_other(database_url):
-    declared = {(table, column) for table, columns in COLUMNS.items() for column in columns}
+    declared = {(table, column) for table, columns in all_personal().items() for column in columns}
     found = await text_columns(database_url)
-    assert found - declared == set(), "say in booking_api/persons/declared.py what becomes of a person there"
+    assert found - declared == set(), "say in the capability's `personal` what becomes of a person there"
     assert declared - found == set(), "these are gone"
 
 
@@ -67,7 +66,7 @@ async def test_a_column_that_nobody_declared_is_found(database_url):
     db = await asyncpg.connect(database_url)
     await db.execute("alter table slot add column crew_names text[]; alter table place add column photo bytea")
     await db.close()
-    declared = {(table, column) for table, columns in COLUMNS.items() for column in columns}
+    declared = {(table, column) for table, columns in all_personal().items() for column in columns}
     assert await text_columns(database_url) - declared == {("slot", "crew_names"), ("place", "photo")}
 
 

@@ -1,0 +1,8 @@
+"""What keys may be allowed about the catalogue."""
+
+from booking_api.core.capability import Scope
+
+SCOPES = (
+    Scope("catalog:read", "agent", publishable=True),
+    Scope("catalogue:write", "manager"),
+)
