@@ -22,9 +22,18 @@ Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
 """It may be told of an event more than once."""
 Periodic = Callable[[Runtime], Awaitable[int]]
 """It does at most a batch and says how much that was."""
-Eraser = Callable[[Connection, UUID, Sequence[UUID], Sequence[UUID], datetime], Awaitable[int]]
-"""(connection, organisation, customers, bookings, now): erases what is kept of these customers and of these bookings, in
-the caller's transaction. It says how much that was; again, it is nothing."""
+
+
+class Theirs(NamedTuple):
+    """What is a person's: customers who are them, and bookings, also those that others made for them."""
+
+    customer_ids: Sequence[UUID]
+    booking_ids: Sequence[UUID]
+
+
+Eraser = Callable[[Connection, UUID, Theirs, datetime], Awaitable[int]]
+"""(connection, organisation, what is a person's, now): erases what is kept of it, in the caller's transaction. It says
+how much that was; again, it is nothing."""
 
 
 class Tag(NamedTuple):

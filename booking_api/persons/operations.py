@@ -6,6 +6,7 @@ from uuid import UUID
 from booking_api.bookings.operations import retention
 from booking_api.capabilities import all_erasers
 from booking_api.catalog import operations as catalog
+from booking_api.core.capability import Theirs
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import NotFound, invalid
@@ -111,7 +112,7 @@ async def erase(ctx: Context, person: Person) -> tuple[PersonErased, list[UUID]]
         customers=erased.customers + await identity.forget_contacts(db, org_id, whose.contact_ids, ctx.now),
     )
     for erase_theirs in all_erasers():
-        await erase_theirs(db, org_id, whose.customer_ids, whose.booking_ids, ctx.now)
+        await erase_theirs(db, org_id, Theirs(whose.customer_ids, whose.booking_ids), ctx.now)
     await queries.forget_devices(db, org_id, whose.customer_ids, ctx.now)
     await identity.end_customers(db, org_id, whose.customer_ids, ctx.now)
     await _note(ctx, "person.erased", whose)
