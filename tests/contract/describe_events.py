@@ -1,4 +1,4 @@
-"""`python -m tests.contract.describe_events` writes docs/events.md from what the capabilities declare."""
+"""docs/events.md, from what the capabilities declare. `python -m tests.contract.describe` writes it."""
 
 from pathlib import Path
 
@@ -40,7 +40,3 @@ def _describe(event: type[Fact], told: list[str]) -> str:
         lines.append(f"- `{field.name}{optional}`{note}")
     lines += ["", f"Told: {', '.join(told)}." if told else "Nobody is told yet.", ""]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(describe_events())

@@ -1,4 +1,4 @@
-"""`python -m tests.contract.describe_personal` writes docs/personal-data.md from what the capabilities declare."""
+"""docs/personal-data.md, from what the capabilities declare. `python -m tests.contract.describe` writes it."""
 
 from pathlib import Path
 
@@ -28,7 +28,3 @@ def describe_personal() -> str:
                 by_fate.setdefault(fate, []).append(f"`{column}`")
         lines += [f"| `{table}` | {', '.join(named)} | {fate} |" for fate, named in by_fate.items()]
     return HEAD + "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(describe_personal())

@@ -1,4 +1,4 @@
-"""`python -m tests.contract.import_rules` gives capabilities that are new in the list their place in the import rules.
+"""The import rules, with a place for capabilities that are new in the list. `python -m tests.contract.describe` writes it.
 
 Each gets a layer of its own, right above those before it in the list, and its files the layers of every capability's.
 Who is to stand beside another one, so that neither may use the other, is put there by hand.
@@ -25,7 +25,3 @@ def with_capabilities(rules: str) -> str:
             inner = inner.replace("containers = [\n", f'containers = [\n  "booking_api.{name}",\n', 1)
         rules = f'{outer}name = "Inside of a capability"{inner}'
     return rules
-
-
-if __name__ == "__main__":
-    RULES.write_text(with_capabilities(RULES.read_text()))

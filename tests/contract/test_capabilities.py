@@ -11,7 +11,7 @@ import pytest
 import booking_api
 from booking_api.capabilities import NAMES, all_audited, all_events, all_schedules, all_scopes, all_tags, capabilities
 from booking_api.core.queue.events import Fact
-from tests.contract import describe_events, describe_personal
+from tests.contract.describe import MADE
 from tests.contract.import_rules import RULES, with_capabilities
 
 ROOT = Path(booking_api.__file__).parent
@@ -66,19 +66,9 @@ def test_tags_and_schedules_are_named_once():
         assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize(
-    ("page", "describe"),
-    [
-        (describe_events, describe_events.describe_events),
-        (describe_personal, describe_personal.describe_personal),
-    ],
-)
-def test_the_pages_that_are_made_from_the_code_are_current(page: Any, describe: Any):
-    assert page.PAGE.read_text() == describe(), f"run `python -m {page.__name__}`"
-
-
-def test_the_import_rules_place_every_capability():
-    assert RULES.read_text() == with_capabilities(RULES.read_text()), "run `python -m tests.contract.import_rules`"
+@pytest.mark.parametrize("file", MADE, ids=lambda file: file.name)
+def test_what_is_made_from_the_declarations_is_current(file: Path):
+    assert file.read_text() == MADE[file](file.read_text()), "run `python -m tests.contract.describe`"
 
 
 def test_a_capability_that_is_new_in_the_list_gets_its_place():

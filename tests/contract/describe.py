@@ -1,0 +1,36 @@
+"""`python -m tests.contract.describe` makes what is made from the declarations of the capabilities.
+
+The pages of events and of personal data, the list in docs/architecture.md, and the places in the import rules.
+"""
+
+import re
+from importlib import import_module
+
+import booking_api
+from booking_api.capabilities import NAMES
+from tests.contract import describe_events, describe_personal, import_rules
+
+ARCHITECTURE = describe_events.PAGE.with_name("architecture.md")
+LIST = re.compile(r"(?<=\| capability \| what it is about \|\n\|---\|---\|\n)(\|.*\n)+")
+
+
+def with_list(page: str) -> str:
+    """docs/architecture.md with the list as it is: each folder's first sentence."""
+    rows = ""
+    for name in NAMES:
+        said = (import_module(f"{booking_api.__name__}.{name}").__doc__ or "").partition("\n\n")[0]
+        rows += f"| `{name}` | {' '.join(said.split())} |\n"
+    return LIST.sub(lambda _: rows, page)
+
+
+MADE = {
+    describe_events.PAGE: lambda _: describe_events.describe_events(),
+    describe_personal.PAGE: lambda _: describe_personal.describe_personal(),
+    ARCHITECTURE: with_list,
+    import_rules.RULES: import_rules.with_capabilities,
+}
+"""File → what it should be, from what it is."""
+
+if __name__ == "__main__":
+    for file, make in MADE.items():
+        file.write_text(make(file.read_text()))
