@@ -52,6 +52,8 @@ class Check(NamedTuple):
     look: Callable[[Examined], AsyncIterator[Finding]]
     of_data: bool = False
     """Whether it asks if rows contradict each other, whatever the machine and the processes are like."""
+    problem: str = ""
+    """What it would find, where that is one sentence; else `look` says it in its docstring."""
 
 
 def suspects(name: str, problem: str, remedy: str, query: Callable[[Examined, int], Awaitable[list[Suspect]]]) -> Check:
@@ -61,7 +63,7 @@ def suspects(name: str, problem: str, remedy: str, query: Callable[[Examined, in
         if found := await query(examined, SHOWN + 1):
             yield Finding(name, problem, remedy, shown(found))
 
-    return Check(name, look, of_data=True)
+    return Check(name, look, of_data=True, problem=problem)
 
 
 def shown(found: list[Suspect]) -> list[str]:

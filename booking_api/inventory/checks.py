@@ -9,6 +9,7 @@ from booking_api.inventory import check_queries
 
 
 async def _zones(examined: Examined) -> AsyncIterator[Finding]:
+    """Whether every time zone is known, and local dates are right by it."""
     unknown = []
     for row in await check_queries.list_zones(examined.db):
         try:

@@ -16,6 +16,7 @@ LINGERING = timedelta(days=3)
 
 
 async def _worker(examined: Examined) -> AsyncIterator[Finding]:
+    """Whether a worker was seen, events are relayed, and no job was given up."""
     db, now = examined.db, examined.now
     liveness = await core_queries.liveness(db, now - WORKER_SEEN_WITHIN)
     if liveness.workers == 0:

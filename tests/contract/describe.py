@@ -1,6 +1,6 @@
 """`python -m tests.contract.describe` makes what is made from the declarations of the capabilities.
 
-The pages of events and of personal data, the list in docs/architecture.md, and the places in the import rules.
+The pages of events, of personal data and of the doctor's checks, the list in docs/architecture.md, and the places in the import rules.
 """
 
 import re
@@ -8,7 +8,7 @@ from importlib import import_module
 
 import booking_api
 from booking_api.capabilities import NAMES
-from tests.contract import describe_events, describe_personal, import_rules
+from tests.contract import describe_checks, describe_events, describe_personal, import_rules
 
 ARCHITECTURE = describe_events.PAGE.with_name("architecture.md")
 LIST = re.compile(r"(?<=\| capability \| what it is about \|\n\|---\|---\|\n)(\|.*\n)+")
@@ -25,6 +25,7 @@ def with_list(page: str) -> str:
 
 MADE = {
     describe_events.PAGE: lambda _: describe_events.describe_events(),
+    describe_checks.PAGE: lambda _: describe_checks.describe_checks(),
     describe_personal.PAGE: lambda _: describe_personal.describe_personal(),
     ARCHITECTURE: with_list,
     import_rules.RULES: import_rules.with_capabilities,
@@ -33,4 +34,4 @@ MADE = {
 
 if __name__ == "__main__":
     for file, make in MADE.items():
-        file.write_text(make(file.read_text()))
+        file.write_text(make(file.read_text() if file.exists() else ""))
