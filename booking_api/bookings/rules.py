@@ -6,13 +6,13 @@ drawn from it, and `tests/bookings/test_matrix.py` walks all of it through HTTP.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Literal, get_args
 
 import msgspec
 
 from booking_api.bookings.schemas import OrderRow, Status, StatusReasonCode
 from booking_api.catalog.schemas import OptionDefinition
+from booking_api.core.cache import remembered
 from booking_api.inventory.schemas import SlotRow
 from booking_api.inventory.slot_rules import slot_over_at, slot_sales_close_at
 
@@ -282,12 +282,12 @@ def booking_actions(order: OrderStanding, booking: BookingStanding) -> list[str]
 # Nearly all orders stand in one of a few ways, and to judge each anew for every verb was a fiftieth of a hold.
 
 
-@lru_cache(maxsize=4_096)
+@remembered
 def _order_actions(order: OrderStanding) -> tuple[OrderVerb, ...]:
     return tuple(verb for verb in ORDER_VERBS if judge_order(verb, order).is_offered)
 
 
-@lru_cache(maxsize=4_096)
+@remembered
 def _booking_actions(order: OrderStanding, booking: BookingStanding) -> tuple[BookingVerb, ...]:
     return tuple(verb for verb in BOOKING_VERBS if judge_booking(verb, order, booking).is_offered)
 

@@ -17,6 +17,7 @@ from booking_api.catalog.schemas import (
     Quote,
     UnitDefinition,
 )
+from booking_api.core.cache import remembered
 from booking_api.core.errors import DomainError
 from booking_api.core.money import Money, allocate, part_included, share_of
 from booking_api.core.texts import Texts, pick
@@ -228,6 +229,12 @@ def quote(
 # times ------------------------------------------------------------------------------------------------------------
 
 
+@remembered
+def minutes(number: int) -> timedelta:
+    """So many minutes: products have few different ones, and each answer about a slot asks for several."""
+    return timedelta(minutes=number)
+
+
 def admission_window(
     admission: Admission, starts_at: datetime, ends_at: datetime, expected: tuple[datetime, datetime] | None = None
 ) -> tuple[datetime, datetime]:
@@ -237,8 +244,8 @@ def admission_window(
     """
     begins, ends = expected or (starts_at, ends_at)
     reference = begins if admission.closes_relative_to == "start" else ends
-    opens_at = starts_at - timedelta(minutes=admission.opens_before_minutes)
-    return opens_at, max(opens_at, reference + timedelta(minutes=admission.closes_after_minutes))
+    opens_at = starts_at - minutes(admission.opens_before_minutes)
+    return opens_at, max(opens_at, reference + minutes(admission.closes_after_minutes))
 
 
 def over_at(
@@ -276,5 +283,5 @@ def sales_close_at(
     """
     begins, ends = expected or (starts_at, ends_at)
     before_start, after_end = sales_close_minutes(option, kind)
-    closes_at = min(slot_closes_at + (begins - starts_at), begins - timedelta(minutes=before_start))
-    return closes_at if after_end is None else min(closes_at, ends + timedelta(minutes=after_end))
+    closes_at = min(slot_closes_at + (begins - starts_at), begins - minutes(before_start))
+    return closes_at if after_end is None else min(closes_at, ends + minutes(after_end))

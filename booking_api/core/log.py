@@ -3,6 +3,8 @@
 No line carries a name, an address, a phone number, a token or a body. A failure is logged once, where it is handled.
 """
 
+import asyncio
+import atexit
 import logging
 import re
 import sys
@@ -74,12 +76,32 @@ def log_request(
     if _request_lines == "json":
         at = utc_now().isoformat(timespec="microseconds")[:26]
         by = "" if caller is None else f'"org_id":"{caller[0]}","credential_id":"{caller[1]}",'
-        sys.stderr.write(
+        _write_soon(
             f'{{"method":"{method}","path":"{path}","status":{status},"duration_ms":{milliseconds},{by}"event":"request",'
             f'"request_id":"{request_id}","level":"info","timestamp":"{at}Z"}}\n'
         )
     elif _request_lines is not None:
         log.info("request", method=method, path=path, status=status, duration_ms=milliseconds)
+
+
+_lines: list[str] = []
+
+
+def _write_soon(line: str) -> None:
+    """Those who share a transaction are answered together, and their lines are written together, right after it."""
+    _lines.append(line)
+    if len(_lines) == 1:
+        try:
+            asyncio.get_running_loop().call_soon(_write_lines)
+        except RuntimeError:  # Nothing runs that could be waited for.
+            _write_lines()
+
+
+@atexit.register
+def _write_lines() -> None:
+    text = "".join(_lines)
+    _lines.clear()
+    sys.stderr.write(text)
 
 
 def _add_request_id(_: Any, __: str, line: Any) -> Any:

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from uuid import UUID
 
 from booking_api.capabilities import all_scopes
+from booking_api.core.cache import remembered
 from booking_api.core.context import ROLE_RANK, Caller, Role
 from booking_api.core.errors import Forbidden, unprocessable
 from booking_api.identity.schemas import KeyRow, NewKey, SessionRow, StaffRow
@@ -58,7 +58,7 @@ SYSTEMS = (
 DEVICE_LENGTH = 40
 
 
-@lru_cache(maxsize=1_024)
+@remembered
 def device_of(user_agent: str | None) -> str | None:
     """A hint for people of what a session runs on, such as `Safari on iPhone`: the family alone, no version, so that
     it tells nobody apart. None where the header says nothing."""

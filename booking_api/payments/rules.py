@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
+from booking_api.core.cache import remembered
 from booking_api.core.money import Money
 from booking_api.payments.schemas import (
     ON_SITE,
@@ -123,7 +123,7 @@ def describe_methods(methods: Sequence[str], language: str) -> list[PaymentMetho
     return [_describe_method(method, language) for method in methods]
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _describe_method(method: str, language: str) -> PaymentMethod:
     return PaymentMethod(
         method=method, title=TITLES.get(method, {}).get(language, method), needs=NEEDS.get(method, ["token"])
