@@ -16,7 +16,6 @@ from booking_api.availability import calendar_queries, rules
 from booking_api.availability.schemas import Calendar, CalendarDay, SlotsQuery
 from booking_api.availability.targets import all_products, check_party, date_range, find_target, holder_of, places_of
 from booking_api.core.context import Context
-from booking_api.core.db import columns
 from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess
 from booking_api.core.queue.coalescing import Coalescer
@@ -70,7 +69,7 @@ async def _sum_up(runtime: Runtime, question: Question, asked: Sequence[Context]
         first, last = date_range(ctx, target, query, CALENDAR_DAYS)
         products = await all_products(ctx, target, first, last)
         check_party(products, wanted)
-        offers = columns([row for product in products for row in rules.offer_rows(product, wanted, first, last)], 8)
+        offers = [offer for product in products for offer in rules.offer_rows(product, wanted, first, last)]
         rows = await calendar_queries.sum_up(
             db, org_id, places_of(target), offers, list(holders), rules.LIMITED_SHARE, ctx.now
         )

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from booking_api.availability.schemas import OfferRow
 from booking_api.core.db import Connection, fetch_all
+from booking_api.core.db.rows import columns_of
 
 
 class DayRow(msgspec.Struct, frozen=True):
@@ -25,19 +26,19 @@ async def sum_up(
     db: Connection,
     org_id: UUID,
     route: tuple[UUID | None, UUID | None],
-    offers: list[list[Any]],
+    offers: Sequence[OfferRow],
     holder_ids: Sequence[UUID],
     limited_share: int,
     now: datetime,
 ) -> list[DayRow]:
     """The slots summed up by local date, for whoever has no claim on them; the rank as `rules.judge`.
 
-    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes,
-    and after the end when it does at the latest. A delay moves all of these times.
+    A delay moves the times at which an offer closes.
     Slots are reached through those without an option, which say on which days a product is asked for. `offset 0` keeps
     the planner, which can't guess how many rows there are, on the index of products and dates. Holders are looked up in
     one object, because it would go through all of them again for each slot.
     """
+    origin_id, destination_id = route
     return await fetch_all(
         db,
         DayRow,
@@ -108,8 +109,9 @@ async def sum_up(
         group by d.local_date
         """,
         org_id,
-        *route,
-        *offers,
+        origin_id,
+        destination_id,
+        *columns_of(offers, OfferRow),
         holder_ids,
         limited_share,
         now,

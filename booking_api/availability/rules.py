@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from booking_api.availability.schemas import FoundSlot, SlotAnswer, UnitPrice
+from booking_api.availability.schemas import FoundSlot, OfferRow, SlotAnswer, UnitPrice
 from booking_api.catalog.answers import place_brief
 from booking_api.catalog.rules import (
     admission_window,
@@ -145,15 +145,9 @@ def _closing(option: OptionDefinition, kind: str) -> tuple[float, float]:
     return before_start * 60.0, math.inf if after_end is None else after_end * 60.0
 
 
-def offer_rows(
-    definition: ProductDefinition, wanted: Wanted | None, first: date, last: date
-) -> Iterator[tuple[UUID, UUID | None, date, date, int | None, int, int, int | None]]:
-    """A product's offers to a party for statements over many days, the first without an option.
-
-    Product, option, first and last day of a period with one price, total, places, minutes before the start when the
-    option closes, and minutes after the end when it does at the latest.
-    """
-    yield definition.id, None, first, last, None, 0, 0, None
+def offer_rows(definition: ProductDefinition, wanted: Wanted | None, first: date, last: date) -> Iterator[OfferRow]:
+    """A product's offers to a party for statements over many days, the first without an option."""
+    yield OfferRow(definition.id, None, first, last, None, 0, 0, None)
     counts, broken = party_for(definition, wanted)
     if broken:
         return
@@ -162,14 +156,16 @@ def offer_rows(
         for start, end in price_periods(definition, option, first, last):
             total = total_amount(definition, option, counts, start)
             if total is not None:
-                yield (
-                    definition.id,
-                    option.id,
-                    start,
-                    end,
-                    total,
-                    occupied,
-                    *sales_close_minutes(option, definition.kind),
+                closes, gate = sales_close_minutes(option, definition.kind)
+                yield OfferRow(
+                    product_id=definition.id,
+                    option_id=option.id,
+                    first_day=start,
+                    last_day=end,
+                    total=total,
+                    places=occupied,
+                    closes_minutes=closes,
+                    gate_minutes=gate,
                 )
 
 

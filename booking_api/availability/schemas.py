@@ -268,6 +268,36 @@ class SlotId(msgspec.Struct, frozen=True):
     id: UUID
 
 
+class OfferRow(msgspec.Struct, frozen=True):
+    """An option, or that there is none, to a party in a period with one price."""
+
+    product_id: UUID
+    option_id: UUID | None
+    first_day: date
+    last_day: date
+    total: int | None
+    places: int
+    closes_minutes: int
+    """How long before the start it closes."""
+    gate_minutes: int | None
+    """How long after the end it does at the latest."""
+
+
+class RankedOffer(msgspec.Struct, frozen=True):
+    """As `OfferRow`, among all offers in the order of products and prices."""
+
+    product_id: UUID
+    option_id: UUID | None
+    first_day: date
+    last_day: date
+    total: int
+    places: int
+    closes_minutes: int
+    gate_minutes: int | None
+    cheapest: int
+    """The place, from 1, of the product's first offer."""
+
+
 class RankedSlot(msgspec.Struct, frozen=True):
     id: UUID
     starts_at: datetime

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from booking_api.availability.schemas import (
     AvailabilityPage,
     AvailabilityQuery,
     FoundSlot,
+    RankedOffer,
     SeatLayoutAnswer,
     SlotQuery,
     SlotSeats,
@@ -43,7 +44,6 @@ from booking_api.catalog.rules import places
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
-from booking_api.core.db import columns
 from booking_api.core.errors import NotFound
 from booking_api.core.money import Money
 from booking_api.core.paging import read_cursor, write_cursor
@@ -191,18 +191,28 @@ async def _by_price(
 
 def ranked_offers(
     products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
-) -> list[list[Any]]:
-    """The offers as columns for `rank_by_price`: of each product the cheapest first, and last that there is none."""
-    rows: list[tuple[Any, ...]] = []
+) -> list[RankedOffer]:
+    """The offers as `rank_by_price` takes them: of each product the cheapest first, and last that there is none."""
+    ranked: list[RankedOffer] = []
     for product in products:
         offers = list(rules.offer_rows(product, wanted, first, last))
-        occupied, cheapest = max(offer[5] for offer in offers), len(rows) + 1
+        places, cheapest = max(offer.places for offer in offers), len(ranked) + 1
         priced = [
-            (product_id, option_id, start, end, NEVER if total is None else total, occupied, closes, gate, cheapest)
-            for product_id, option_id, start, end, total, _, closes, gate in offers
+            RankedOffer(
+                product_id=offer.product_id,
+                option_id=offer.option_id,
+                first_day=offer.first_day,
+                last_day=offer.last_day,
+                total=NEVER if offer.total is None else offer.total,
+                places=places,
+                closes_minutes=offer.closes_minutes,
+                gate_minutes=offer.gate_minutes,
+                cheapest=cheapest,
+            )
+            for offer in offers
         ]
-        rows += sorted(priced, key=itemgetter(4))
-    return columns(rows, 9)
+        ranked += sorted(priced, key=attrgetter("total"))
+    return ranked
 
 
 # single slots -----------------------------------------------------------------------------------------------------

@@ -5,12 +5,13 @@ its product that is on sale, what is left of its quotas, and the places that the
 slot's own columns, in the order of an index.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from booking_api.availability.schemas import FoundSlot, ProductVersion, RankedSlot, SlotId
+from booking_api.availability.schemas import FoundSlot, ProductVersion, RankedOffer, RankedSlot, SlotId
 from booking_api.core.db import Connection, fetch_all
+from booking_api.core.db.rows import columns_of
 
 
 async def search_product(
@@ -25,6 +26,7 @@ async def search_product(
     limit: int,
 ) -> list[FoundSlot]:
     """Slots of a product that start from now on, by local date, start and id, after a position."""
+    after_day, after_start, after_id = after
     return await fetch_all(
         db,
         FoundSlot,
@@ -62,7 +64,9 @@ async def search_product(
         product_id,
         first,
         last,
-        *after,
+        after_day,
+        after_start,
+        after_id,
         holder_id,
         now,
         limit,
@@ -82,6 +86,7 @@ async def search_route(
     limit: int,
 ) -> list[FoundSlot]:
     """Slots between two places that start from now on, by local date, start and id, after a position."""
+    after_day, after_start, after_id = after
     return await fetch_all(
         db,
         FoundSlot,
@@ -120,7 +125,9 @@ async def search_route(
         destination_id,
         first,
         last,
-        *after,
+        after_day,
+        after_start,
+        after_id,
         holder_id,
         now,
         limit,
@@ -175,15 +182,13 @@ async def rank_by_price(
     db: Connection,
     org_id: UUID,
     route: tuple[UUID | None, UUID | None],
-    offers: list[list[Any]],
+    offers: Sequence[RankedOffer],
     after: tuple[int, datetime, UUID],
     now: datetime,
     limit: int,
 ) -> list[RankedSlot]:
     """Slots from now on by the lowest total that can be booked, then start and id, after a position.
 
-    `offers` are columns: product, option, first and last day, total, places, minutes before the start when it closes
-    and after the end when it does at the latest, and the place, from 1, of the product's first offer in these columns.
     A product's offers stand together, the cheapest first; the last of them, without an option, has those slots on which none of the others can be booked.
 
     Nothing is read but what comes before the page's end: steps go from total to total, within one from day to day of
@@ -194,6 +199,8 @@ async def rank_by_price(
     are, on the index of products and dates, and the lookups behind the inner sort. The last page, which has to
     look at every slot under every offer, takes longer than a ranking of them all at once would.
     """
+    origin_id, destination_id = route
+    after_price, after_start, after_id = after
     return await fetch_all(
         db,
         RankedSlot,
@@ -282,9 +289,12 @@ async def rank_by_price(
         limit $17
         """,
         org_id,
-        *route,
-        *offers,
-        *after,
+        origin_id,
+        destination_id,
+        *columns_of(offers, RankedOffer),
+        after_price,
+        after_start,
+        after_id,
         now,
         limit,
     )

@@ -17,7 +17,7 @@ from booking_api.bench.stage import HOLD_SECONDS
 from booking_api.bench.world import World, context_of
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.clock import utc_now
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
 from booking_api.core.ids import CROCKFORD
 from booking_api.core.runtime import acquire
 from booking_api.identity import operations as identity
@@ -119,8 +119,7 @@ async def _copy_chunk(
     ):  # fmt: skip
         await sheet.send(db, table, fields)
     for some in _pieces(sorted(taken.items()), 5_000):
-        slot_ids, counts = [slot_id for slot_id, _ in some], [count for _, count in some]
-        await claim_queries.move_slots(db, org, slot_ids, counts, columns((), 8))
+        await claim_queries.move_slots(db, org, [claim_queries.MovedSlot(*moved) for moved in some])
     return codes
 
 

@@ -9,10 +9,11 @@ import msgspec
 
 from booking_api.bookings.schemas import OrderRow
 from booking_api.core.db import Connection, fetch_all
+from booking_api.core.db.rows import columns_of
 from booking_api.inventory.schemas import SlotRow
 
 
-class SlotWithCounts(SlotRow, frozen=True, kw_only=True):
+class SlotWithCounts(SlotRow, frozen=True):
     """A slot, and beside each the same counts of unpaid places."""
 
     unpaid: list[list[Any]]
@@ -70,7 +71,7 @@ async def find_slots_and_counts(
     )
 
 
-class LockedOrder(OrderRow, kw_only=True):
+class LockedOrder(OrderRow):
     contact_unpaid: int
     """Unpaid places of other orders with its contact."""
     known_name: str | None
@@ -80,13 +81,18 @@ class LockedOrder(OrderRow, kw_only=True):
     known_phone: str | None
 
 
+class OrderContact(msgspec.Struct, frozen=True):
+    order_id: UUID
+    contact: bytes | None
+    """The digest of a contact."""
+
+
 async def lock_orders_and_count(
-    db: Connection, org_id: UUID, order_ids: Sequence[UUID], contacts: Sequence[bytes | None], now: datetime
+    db: Connection, org_id: UUID, orders: Sequence[OrderContact], now: datetime
 ) -> list[LockedOrder]:
     """Locks those of the orders that nobody works on, in id order; the others are left out, as are unknown ones.
 
-    `contacts` are the digests of those that come with the confirmations, one for each order; where one is null, the
-    order's own counts.
+    The contacts are those that come with the confirmations; where one is null, the order's own counts.
     """
     return await fetch_all(
         db,
@@ -104,8 +110,7 @@ async def lock_orders_and_count(
         where o.org_id = $1 and o.id = any($2::uuid[]) order by o.id for update of o skip locked
         """,
         org_id,
-        order_ids,
-        contacts,
+        *columns_of(orders, OrderContact),
         now,
     )
 
@@ -138,7 +143,7 @@ class UnpaidBeside(msgspec.Struct, frozen=True):
 
 
 async def sum_unpaid_beside(
-    db: Connection, org_id: UUID, order_ids: Sequence[UUID], contacts: Sequence[bytes], now: datetime
+    db: Connection, org_id: UUID, orders: Sequence[OrderContact], now: datetime
 ) -> list[UnpaidBeside]:
     """For each order the unpaid places of its contact in other ones."""
     return await fetch_all(
@@ -152,7 +157,6 @@ async def sum_unpaid_beside(
         from unnest($2::uuid[], $3::bytea[]) as w (order_id, contact)
         """,
         org_id,
-        order_ids,
-        contacts,
+        *columns_of(orders, OrderContact),
         now,
     )

@@ -1,12 +1,12 @@
 """The SQL that writes the words of names that were saved by a program that knew of none."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_value
+from booking_api.core.db.rows import columns_of
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -73,7 +73,15 @@ async def list_items_on_slot(db: Connection, org_id: UUID, slot_id: UUID, limit:
     )
 
 
-async def fold_contacts(db: Connection, org_id: UUID, name_columns: list[list[Any]]) -> int:
+class FoldedName(msgspec.Struct, frozen=True):
+    """Whose name, and its words."""
+
+    id: UUID
+    name: str
+    words: str | None
+
+
+async def fold_contacts(db: Connection, org_id: UUID, names: Sequence[FoldedName]) -> int:
     """Writes the words of contacts who are still called so; how many. Passes over what somebody is working on."""
     return await execute(
         db,
@@ -89,11 +97,11 @@ async def fold_contacts(db: Connection, org_id: UUID, name_columns: list[list[An
         from free where booking.org_id = $1 and booking.id = free.id
         """,
         org_id,
-        *name_columns,
+        *columns_of(names, FoldedName),
     )
 
 
-async def fold_items(db: Connection, org_id: UUID, name_columns: list[list[Any]]) -> int:
+async def fold_items(db: Connection, org_id: UUID, names: Sequence[FoldedName]) -> int:
     """The same for items."""
     return await execute(
         db,
@@ -109,7 +117,7 @@ async def fold_items(db: Connection, org_id: UUID, name_columns: list[list[Any]]
         from free where item.org_id = $1 and item.id = free.id
         """,
         org_id,
-        *name_columns,
+        *columns_of(names, FoldedName),
     )
 
 

@@ -2,13 +2,34 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from booking_api.bookings.schemas import BookingRow, ItemRow, OrderRow
+from booking_api.bookings.write_schemas import (
+    AgreedTerms,
+    ChangedBooking,
+    ChangedItem,
+    ChangedOrder,
+    InsertedBooking,
+    InsertedItem,
+    InsertedOrder,
+)
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db.rows import columns_of
+
+ORDER_COLUMNS: Final = """
+  id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at, version,
+  status_reason, session_id
+"""
+BOOKING_COLUMNS: Final = """
+  id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status, version,
+  contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at, updated_at,
+  confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, moved_while_paying,
+  slot_change, decide_by, offered_starts_at, status_reason
+"""
 
 # orders -----------------------------------------------------------------------------------------------------------
 
@@ -17,10 +38,8 @@ async def find_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
     return await fetch_one(
         db,
         OrderRow,
-        """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason, session_id
-        from booking_order where org_id = $1 and id = $2
+        f"""
+        select {ORDER_COLUMNS} from booking_order where org_id = $1 and id = $2
         """,
         org_id,
         order_id,
@@ -32,10 +51,8 @@ async def lock_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
     return await fetch_one(
         db,
         OrderRow,
-        """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason, session_id
-        from booking_order where org_id = $1 and id = $2 for update
+        f"""
+        select {ORDER_COLUMNS} from booking_order where org_id = $1 and id = $2 for update
         """,
         org_id,
         order_id,
@@ -47,10 +64,8 @@ async def lock_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
     return await fetch_all(
         db,
         OrderRow,
-        """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason, session_id
-        from booking_order where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked
+        f"""
+        select {ORDER_COLUMNS} from booking_order where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked
         """,
         org_id,
         order_ids,
@@ -61,10 +76,8 @@ async def list_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) -
     return await fetch_all(
         db,
         OrderRow,
-        """
-        select id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at,
-          version, status_reason, session_id
-        from booking_order where org_id = $1 and id = any($2::uuid[])
+        f"""
+        select {ORDER_COLUMNS} from booking_order where org_id = $1 and id = any($2::uuid[])
         """,
         org_id,
         order_ids,
@@ -165,9 +178,9 @@ class NewBooking(msgspec.Struct, frozen=True):
 async def insert_orders(
     db: Connection,
     org_id: UUID,
-    order_columns: list[list[Any]],
-    booking_columns: list[list[Any]],
-    item_columns: list[list[Any]],
+    orders: Sequence[InsertedOrder],
+    bookings: Sequence[InsertedBooking],
+    items: Sequence[InsertedItem],
 ) -> list[NewBooking]:
     """Inserts orders with their bookings and items. A booking whose reference is taken gets its spare one.
 
@@ -187,10 +200,10 @@ async def insert_orders(
             o.unpaid_until, o.unpaid_places, o.address_digest, o.contact_digest, o.session_id
           from unnest(
             $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::timestamptz[],
-            $9::timestamptz[], $10::int[], $11::bytea[], $12::bytea[], $13::uuid[]
+            $9::uuid[], $10::timestamptz[], $11::int[], $12::bytea[], $13::bytea[]
           ) as o (
-            id, customer_id, status, expires_at, hold_limit_at, channel, created_at, unpaid_until, unpaid_places,
-            address_digest, contact_digest, session_id
+            id, customer_id, status, expires_at, hold_limit_at, channel, created_at, session_id, unpaid_until,
+            unpaid_places, address_digest, contact_digest
           )
         ), booked as (
           insert into booking (
@@ -207,14 +220,14 @@ async def insert_orders(
             b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
             array_to_tsvector(string_to_array(b.words, ' ')), b.holds_sensitive
           from unnest(
-            $14::uuid[], $15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::uuid[],
-            $22::int[], $23::uuid[], $24::text[], $25::int[], $26::jsonb[], $27::jsonb[], $28::jsonb[], $29::bigint[],
-            $30::text[], $31::timestamptz[], $32::timestamptz[], $33::timestamptz[], $34::timestamptz[],
-            $35::timestamptz[], $36::uuid[], $37::uuid[], $38::text[], $39::boolean[]
+            $14::uuid[], $15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::uuid[], $20::uuid[], $21::int[],
+            $22::uuid[], $23::text[], $24::int[], $25::jsonb[], $26::jsonb[], $27::jsonb[], $28::bigint[], $29::text[],
+            $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::timestamptz[], $34::timestamptz[],
+            $35::uuid[], $36::uuid[], $37::text[], $38::text[], $39::boolean[]
           ) as b (
-            id, order_id, position, customer_id, reference, spare, slot_id, product_id, product_version, option_id,
-            status, version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at,
-            agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, words, holds_sensitive
+            id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
+            version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at, agreed_starts_at,
+            agreed_ends_at, agreed_origin_id, agreed_destination_id, spare, words, holds_sensitive
           )
           returning id, reference
         ), itemised as (
@@ -234,9 +247,9 @@ async def insert_orders(
         select id, reference from booked
         """,
         org_id,
-        *order_columns,
-        *booking_columns,
-        *item_columns,
+        *columns_of(orders, InsertedOrder),
+        *columns_of(bookings, InsertedBooking),
+        *columns_of(items, InsertedItem),
     )
 
 
@@ -260,12 +273,8 @@ async def list_bookings_of_orders(db: Connection, org_id: UUID, order_ids: Seque
     return await fetch_all(
         db,
         BookingRow,
-        """
-        select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
-          version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
-          updated_at, confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id,
-          moved_while_paying, slot_change, decide_by, offered_starts_at, status_reason
-        from booking where org_id = $1 and order_id = any($2::uuid[]) order by order_id, position
+        f"""
+        select {BOOKING_COLUMNS} from booking where org_id = $1 and order_id = any($2::uuid[]) order by order_id, position
         """,
         org_id,
         order_ids,
@@ -279,12 +288,8 @@ async def list_customer_bookings(
     return await fetch_all(
         db,
         BookingRow,
-        """
-        select id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
-          version, contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at,
-          updated_at, confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id,
-          moved_while_paying, slot_change, decide_by, offered_starts_at, status_reason
-        from booking
+        f"""
+        select {BOOKING_COLUMNS} from booking
         where org_id = $1 and customer_id = $2 and ($3::text is null or status = $3) and ($4::uuid is null or id < $4)
         order by id desc limit $5
         """,
@@ -354,7 +359,7 @@ async def list_items(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) 
 
 
 async def update_orders(
-    db: Connection, org_id: UUID, order_columns: list[list[Any]], booking_columns: list[list[Any]], now: datetime
+    db: Connection, org_id: UUID, orders: Sequence[ChangedOrder], bookings: Sequence[ChangedBooking], now: datetime
 ) -> None:
     """Writes what may change of orders and of these bookings, and raises the versions of all of them."""
     await execute(
@@ -388,45 +393,47 @@ async def update_orders(
         where booking_order.org_id = $1 and booking_order.id = c.id
         """,
         org_id,
-        *order_columns,
-        *booking_columns,
+        *columns_of(orders, ChangedOrder),
+        *columns_of(bookings, ChangedBooking),
         now,
     )
 
 
-async def update_agreed(db: Connection, org_id: UUID, columns: list[list[Any]]) -> None:
+async def update_agreed(db: Connection, org_id: UUID, bookings: Sequence[BookingRow]) -> None:
     """Notes what bookings' customers have agreed to; beside `update_orders`, which raises the versions."""
     await execute(
         db,
         """
-        update booking set agreed_starts_at = c.starts_at, agreed_ends_at = c.ends_at, agreed_origin_id = c.origin_id,
-          agreed_destination_id = c.destination_id, moved_while_paying = c.moved_while_paying, slot_change = c.slot_change,
-          decide_by = c.decide_by, offered_starts_at = c.offered_starts_at
+        update booking set agreed_starts_at = c.agreed_starts_at, agreed_ends_at = c.agreed_ends_at,
+          agreed_origin_id = c.agreed_origin_id, agreed_destination_id = c.agreed_destination_id,
+          moved_while_paying = c.moved_while_paying, slot_change = c.slot_change, decide_by = c.decide_by,
+          offered_starts_at = c.offered_starts_at
         from unnest(
           $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::boolean[], $8::text[],
           $9::timestamptz[], $10::timestamptz[]
         ) as c (
-          id, starts_at, ends_at, origin_id, destination_id, moved_while_paying, slot_change, decide_by, offered_starts_at
+          id, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, moved_while_paying, slot_change,
+          decide_by, offered_starts_at
         )
         where booking.org_id = $1 and booking.id = c.id
         """,
         org_id,
-        *columns,
+        *columns_of(bookings, AgreedTerms),
     )
 
 
-async def update_items(db: Connection, org_id: UUID, item_columns: list[list[Any]]) -> None:
+async def update_items(db: Connection, org_id: UUID, items: Sequence[ChangedItem]) -> None:
     await execute(
         db,
         """
         update item set name = c.name, seat = c.seat, answers = c.answers, status = c.status,
           name_words = array_to_tsvector(string_to_array(c.words, ' ')), after_admission = c.after_admission
         from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[], $8::text[])
-          as c (id, name, seat, answers, status, words, after_admission)
+          as c (id, name, seat, answers, status, after_admission, words)
         where item.org_id = $1 and item.id = c.id
         """,
         org_id,
-        *item_columns,
+        *columns_of(items, ChangedItem),
     )
 
 

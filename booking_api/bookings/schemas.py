@@ -356,7 +356,7 @@ class SyncPage(msgspec.Struct, frozen=True, kw_only=True):
 # rows -------------------------------------------------------------------------------------------------------------
 
 
-class OrderRow(msgspec.Struct, kw_only=True):
+class OrderRow(msgspec.Struct):
     id: UUID
     customer_id: UUID
     status: Status
@@ -373,7 +373,7 @@ class OrderRow(msgspec.Struct, kw_only=True):
     """The restricted session that made it, which sees it whatever its contact is."""
 
 
-class BookingRow(msgspec.Struct, kw_only=True):
+class BookingRow(msgspec.Struct):
     id: UUID
     order_id: UUID
     position: int
@@ -416,7 +416,7 @@ AfterAdmission = Literal["kept", "given_back"]
 """What became of the place of an item that was cancelled although its person had been admitted."""
 
 
-class ItemRow(msgspec.Struct, kw_only=True):
+class ItemRow(msgspec.Struct):
     id: UUID
     booking_id: UUID
     slot_id: UUID

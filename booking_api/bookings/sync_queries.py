@@ -1,12 +1,13 @@
 """The SQL of sync and of the event streams: what changed since, and for whom."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, fetch_all, fetch_one
+from booking_api.core.db.rows import columns_of
 
 
 class Horizon(msgspec.Struct, frozen=True):
@@ -120,7 +121,16 @@ class VersionRow(msgspec.Struct, frozen=True):
     ended: bool
 
 
-async def list_versions(db: Connection, watched_columns: list[list[Any]]) -> list[VersionRow]:
+class Watched(msgspec.Struct, frozen=True):
+    """Who watches what."""
+
+    org_id: UUID
+    id: UUID
+    credential_id: UUID
+    subject_id: UUID
+
+
+async def list_versions(db: Connection, watched: Sequence[Watched]) -> list[VersionRow]:
     """The versions of the bookings that somebody is watching, and whether those who watch still may.
 
     Reads `session`, `api_key` and `staff`, so that a stream costs no poll of its own to end with its credential.
@@ -137,5 +147,5 @@ async def list_versions(db: Connection, watched_columns: list[list[Any]]) -> lis
         left join api_key k on k.org_id = w.org_id and k.id = w.credential_id
         left join staff m on m.org_id = w.org_id and m.id = w.subject_id
         """,
-        *watched_columns,
+        *columns_of(watched, Watched),
     )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from booking_api.catalog import queries
 from booking_api.catalog.answers import place_answer, product_answer
+from booking_api.catalog.queries import FoldedPlace, FoldedProduct
 from booking_api.catalog.schemas import (
     Place,
     PlacePage,
@@ -16,7 +17,8 @@ from booking_api.catalog.schemas import (
 )
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
+from booking_api.core.db.rows import row_from
 from booking_api.core.errors import FieldError, NotFound, Unprocessable
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.per_process import Caches, PerProcess
@@ -35,16 +37,14 @@ async def load_definitions(
     """The documents of these product versions. They never change, so what was read once is kept."""
     cache = DEFINITIONS.of(caches)
     found: dict[Version, ProductDefinition] = {}
-    missing: list[Version] = []
+    missing: list[queries.WantedVersion] = []
     for version in set(versions):
         if (cached := cache.get((org_id, *version))) is not None:
             found[version] = cached
         else:
-            missing.append(version)
+            missing.append(queries.WantedVersion(*version))
     if missing:
-        for row in await queries.find_versions(
-            db, org_id, [id_ for id_, _ in missing], [number for _, number in missing]
-        ):
+        for row in await queries.find_versions(db, org_id, missing):
             found[row.product_id, row.version] = row.definition
             cache.put((org_id, row.product_id, row.version), row.definition)
     return found
@@ -97,8 +97,11 @@ async def fold_places(db: Connection, org_id: UUID) -> int:
     """Writes the words of places that were saved by a program that knew of none; how many there were."""
     done = 0
     while rows := await queries.list_unfolded_places(db, org_id, FOLDED_AT_ONCE):
-        folded = [(row.id, row.name, fold_beginning(row.name), words_of(row.code, row.name)) for row in rows]
-        folded_now = await queries.fold_places(db, org_id, columns(folded, 4))
+        folded = [
+            row_from(row, FoldedPlace, name_folded=fold_beginning(row.name), words=words_of(row.code, row.name))
+            for row in rows
+        ]
+        folded_now = await queries.fold_places(db, org_id, folded)
         done += folded_now
         if len(rows) < FOLDED_AT_ONCE or not folded_now:
             break
@@ -109,8 +112,8 @@ async def fold_products(db: Connection, org_id: UUID) -> int:
     """The same for products."""
     done = 0
     while rows := await queries.list_unfolded_products(db, org_id, FOLDED_AT_ONCE):
-        folded = [(row.id, row.version, words_of(row.code, *row.titles.values())) for row in rows]
-        folded_now = await queries.fold_products(db, org_id, columns(folded, 3))
+        folded = [row_from(row, FoldedProduct, words=words_of(row.code, *row.titles.values())) for row in rows]
+        folded_now = await queries.fold_products(db, org_id, folded)
         done += folded_now
         if len(rows) < FOLDED_AT_ONCE or not folded_now:
             break

@@ -1,13 +1,13 @@
 """All SQL of the catalogue's read side."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.catalog.schemas import Kind, Place, ProductDefinition
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db.rows import columns_of
 
 
 class VersionRow(msgspec.Struct, frozen=True):
@@ -31,9 +31,12 @@ class RankedPlace(Place, frozen=True, kw_only=True):
     rank: int
 
 
-async def find_versions(
-    db: Connection, org_id: UUID, product_ids: Sequence[UUID], versions: Sequence[int]
-) -> list[VersionRow]:
+class WantedVersion(msgspec.Struct, frozen=True):
+    product_id: UUID
+    version: int
+
+
+async def find_versions(db: Connection, org_id: UUID, wanted: Sequence[WantedVersion]) -> list[VersionRow]:
     return await fetch_all(
         db,
         VersionRow,
@@ -43,8 +46,7 @@ async def find_versions(
         join product_version v on v.org_id = $1 and v.product_id = wanted.product_id and v.version = wanted.version
         """,
         org_id,
-        product_ids,
-        versions,
+        *columns_of(wanted, WantedVersion),
     )
 
 
@@ -104,10 +106,8 @@ async def find_places(db: Connection, org_id: UUID, ids: Sequence[UUID], codes: 
         from place p
         where p.org_id = $1 and (p.id = any($2::uuid[]) or p.code = any($3::text[]))
         """,
-        org_id,
-        ids,
-        codes,
-    )
+        org_id, ids, codes,
+    )  # fmt: skip
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -187,9 +187,8 @@ async def list_unfolded_places(db: Connection, org_id: UUID, limit: int) -> list
         db,
         UnfoldedPlace,
         "select id, code, name from place where org_id = $1 and words is null limit $2",
-        org_id,
-        limit,
-    )
+        org_id, limit,
+    )  # fmt: skip
 
 
 async def list_unfolded_products(db: Connection, org_id: UUID, limit: int) -> list[UnfoldedProduct]:
@@ -206,7 +205,16 @@ async def list_unfolded_products(db: Connection, org_id: UUID, limit: int) -> li
     )
 
 
-async def fold_places(db: Connection, org_id: UUID, place_columns: list[list[Any]]) -> int:
+class FoldedPlace(msgspec.Struct, frozen=True):
+    """A place by its id and the name that its words are of."""
+
+    id: UUID
+    name: str
+    name_folded: str
+    words: str | None
+
+
+async def fold_places(db: Connection, org_id: UUID, places: Sequence[FoldedPlace]) -> int:
     """Writes the words of places that are still called so; how many there were."""
     return await execute(
         db,
@@ -216,11 +224,19 @@ async def fold_places(db: Connection, org_id: UUID, place_columns: list[list[Any
         where place.org_id = $1 and place.id = given.id and place.name = given.name and place.words is null
         """,
         org_id,
-        *place_columns,
+        *columns_of(places, FoldedPlace),
     )
 
 
-async def fold_products(db: Connection, org_id: UUID, product_columns: list[list[Any]]) -> int:
+class FoldedProduct(msgspec.Struct, frozen=True):
+    """A product by its id and the version that its words are of."""
+
+    id: UUID
+    version: int
+    words: str | None
+
+
+async def fold_products(db: Connection, org_id: UUID, products: Sequence[FoldedProduct]) -> int:
     """Writes the words of products that still have this version on sale; how many there were."""
     return await execute(
         db,
@@ -230,5 +246,5 @@ async def fold_products(db: Connection, org_id: UUID, product_columns: list[list
         where product.org_id = $1 and product.id = given.id and product.version = given.version and product.words is null
         """,
         org_id,
-        *product_columns,
+        *columns_of(products, FoldedProduct),
     )

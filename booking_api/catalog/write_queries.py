@@ -9,6 +9,7 @@ import msgspec
 
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.db import Connection, execute, fetch_all
+from booking_api.core.db.rows import columns_of
 
 
 async def wait_for_other_writers(db: Connection, org_id: UUID) -> None:
@@ -22,7 +23,21 @@ async def wait_for_other_writers(db: Connection, org_id: UUID) -> None:
 # places -----------------------------------------------------------------------------------------------------------
 
 
-async def upsert_places(db: Connection, org_id: UUID, place_columns: list[list[Any]], now: datetime) -> int:
+class PlaceLine(msgspec.Struct, frozen=True):
+    """A place to be written under its code, with what it is found by; `id` is for a new one."""
+
+    code: str
+    name: str
+    time_zone: str
+    latitude: float | None
+    longitude: float | None
+    address: str | None
+    id: UUID
+    name_folded: str
+    words: str | None
+
+
+async def upsert_places(db: Connection, org_id: UUID, places: Sequence[PlaceLine], now: datetime) -> int:
     """Writes the places that are new or differ; the number of those."""
     return await execute(
         db,
@@ -33,8 +48,8 @@ async def upsert_places(db: Connection, org_id: UUID, place_columns: list[list[A
         select $1, given.id, given.code, given.name, given.time_zone, given.latitude, given.longitude, given.address, $11,
           given.name_folded, array_to_tsvector(string_to_array(given.words, ' '))
         from unnest(
-          $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[], $8::text[], $9::text[], $10::text[]
-        ) as given (id, code, name, time_zone, latitude, longitude, address, name_folded, words)
+          $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::text[], $8::uuid[], $9::text[], $10::text[]
+        ) as given (code, name, time_zone, latitude, longitude, address, id, name_folded, words)
         order by given.code
         on conflict (org_id, code) do update
         set name = excluded.name, time_zone = excluded.time_zone, latitude = coalesce(excluded.latitude, place.latitude),
@@ -46,7 +61,7 @@ async def upsert_places(db: Connection, org_id: UUID, place_columns: list[list[A
                coalesce(excluded.longitude, place.longitude), coalesce(excluded.address, place.address))
         """,
         org_id,
-        *place_columns,
+        *columns_of(places, PlaceLine),
         now,
     )
 
@@ -79,7 +94,16 @@ class LayoutSize(msgspec.Struct, frozen=True):
     seats: int
 
 
-async def insert_layouts(db: Connection, org_id: UUID, layout_columns: list[list[Any]], now: datetime) -> int:
+class LayoutLine(msgspec.Struct, frozen=True):
+    """A seat layout to be written, `layout` as it is stored."""
+
+    id: UUID
+    code: str
+    seats: int
+    layout: dict[str, Any]
+
+
+async def insert_layouts(db: Connection, org_id: UUID, layouts: Sequence[LayoutLine], now: datetime) -> int:
     """Writes the layouts whose codes are new; the number of those."""
     return await execute(
         db,
@@ -90,10 +114,8 @@ async def insert_layouts(db: Connection, org_id: UUID, layout_columns: list[list
         order by given.code
         on conflict (org_id, code) do nothing
         """,
-        org_id,
-        *layout_columns,
-        now,
-    )
+        org_id, *columns_of(layouts, LayoutLine), now,
+    )  # fmt: skip
 
 
 async def compare_layouts(
@@ -108,10 +130,8 @@ async def compare_layouts(
         from unnest($2::text[], $3::jsonb[]) as given (code, layout)
         join seat_layout l on l.org_id = $1 and l.code = given.code
         """,
-        org_id,
-        codes,
-        layouts,
-    )
+        org_id, codes, layouts,
+    )  # fmt: skip
 
 
 async def find_layouts_by_code(db: Connection, org_id: UUID, codes: Sequence[str]) -> list[LayoutSize]:
@@ -171,7 +191,21 @@ async def find_products_by_code(db: Connection, org_id: UUID, codes: Sequence[st
     )
 
 
-async def upsert_products(db: Connection, org_id: UUID, product_columns: list[list[Any]], now: datetime) -> None:
+class ProductLine(msgspec.Struct, frozen=True):
+    """A product to be written, with the version that is on sale."""
+
+    id: UUID
+    code: str
+    kind: str
+    version: int
+    origin_id: UUID | None
+    destination_id: UUID | None
+    venue_id: UUID | None
+    on_sale: bool
+    words: str | None
+
+
+async def upsert_products(db: Connection, org_id: UUID, products: Sequence[ProductLine], now: datetime) -> None:
     await execute(
         db,
         """
@@ -190,15 +224,18 @@ async def upsert_products(db: Connection, org_id: UUID, product_columns: list[li
             words = excluded.words
         """,
         org_id,
-        *product_columns,
+        *columns_of(products, ProductLine),
         now,
     )
 
 
-async def insert_versions(
-    db: Connection, org_id: UUID, product_ids: Sequence[UUID], versions: Sequence[int],
-    definitions: Sequence[ProductDefinition], now: datetime,
-) -> None:  # fmt: skip
+class NewVersion(msgspec.Struct, frozen=True):
+    product_id: UUID
+    version: int
+    definition: ProductDefinition
+
+
+async def insert_versions(db: Connection, org_id: UUID, versions: Sequence[NewVersion], now: datetime) -> None:
     await execute(
         db,
         """
@@ -207,8 +244,6 @@ async def insert_versions(
         from unnest($2::uuid[], $3::int[], $4::jsonb[]) as given (product_id, version, definition)
         """,
         org_id,
-        product_ids,
-        versions,
-        definitions,
+        *columns_of(versions, NewVersion),
         now,
     )

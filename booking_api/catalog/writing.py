@@ -19,8 +19,10 @@ from booking_api.catalog.schemas import (
     QuestionDefinition,
     UnitDefinition,
 )
+from booking_api.catalog.write_queries import LayoutLine, NewVersion, PlaceLine, ProductLine
 from booking_api.catalog.write_schemas import NewLayout, NewPlace, NewProduct, SavedLayouts, SavedProduct
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
+from booking_api.core.db.rows import row_from
 from booking_api.core.ids import new_id
 from booking_api.core.text.folding import fold_beginning, words_of
 
@@ -38,11 +40,17 @@ async def save_places(
     """Writes places: all of them by code as they are now, how many are new, how many changed. Codes must differ."""
     codes = [place.code for place in places]
     before = {place.code for place in await queries.find_places_by_code(db, org_id, codes)}
-    rows = [
-        (new_id(), p.code, p.name, p.time_zone, p.latitude, p.longitude, p.address, fold_beginning(p.name), words_of(p.code, p.name))
-        for p in places
-    ]  # fmt: skip
-    touched = await queries.upsert_places(db, org_id, columns(rows, 9), now)
+    lines = [
+        row_from(
+            place,
+            PlaceLine,
+            id=new_id(),
+            name_folded=fold_beginning(place.name),
+            words=words_of(place.code, place.name),
+        )
+        for place in places
+    ]
+    touched = await queries.upsert_places(db, org_id, lines, now)
     after = {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
     created = len(after) - len(before)
     return after, created, touched - created
@@ -58,13 +66,13 @@ async def save_layouts(db: Connection, org_id: UUID, layouts: Sequence[NewLayout
     codes = [layout.code for layout in layouts]
     documents = [{"decks": msgspec.to_builtins(layout.decks)} for layout in layouts]
     before = {row.code for row in await queries.compare_layouts(db, org_id, codes, documents)}
-    rows = [
-        (new_id(), layout.code, layout.seats, document)
+    lines = [
+        LayoutLine(id=new_id(), code=layout.code, seats=layout.seats, layout=document)
         for layout, document in zip(layouts, documents, strict=True)
         if layout.code not in before
     ]
-    if rows:
-        await queries.insert_layouts(db, org_id, columns(rows, 4), now)
+    if lines:
+        await queries.insert_layouts(db, org_id, lines, now)
     found = await queries.compare_layouts(db, org_id, codes, documents)
     return SavedLayouts(
         ids={row.code: row.id for row in found if row.same},
@@ -111,8 +119,8 @@ async def save_products(
         row.code: row for row in await queries.lock_products_by_code(db, org_id, [p.definition.code for p in products])
     }
     saved: dict[str, SavedProduct] = {}
-    rows: list[tuple[object, ...]] = []
-    versions: list[tuple[UUID, int, ProductDefinition]] = []
+    lines: list[ProductLine] = []
+    versions: list[NewVersion] = []
     for product in products:
         definition, old = product.definition, current.get(product.definition.code)
         if old is not None and old.definition.kind != definition.kind:
@@ -126,16 +134,22 @@ async def save_products(
         fate = "created" if old is None else "unchanged" if same and old.on_sale == on_sale else "changed"
         saved[definition.code] = SavedProduct(fate, definition)
         if fate != "unchanged":
-            rows.append((
-                definition.id, definition.code, definition.kind, version, _place_id(definition.origin),
-                _place_id(definition.destination), _place_id(definition.venue), on_sale,
-                words_of(definition.code, *definition.title.values()),
-            ))  # fmt: skip
+            line = ProductLine(
+                id=definition.id,
+                code=definition.code,
+                kind=definition.kind,
+                version=version,
+                origin_id=_place_id(definition.origin),
+                destination_id=_place_id(definition.destination),
+                venue_id=_place_id(definition.venue),
+                on_sale=on_sale,
+                words=words_of(definition.code, *definition.title.values()),
+            )
+            lines.append(line)
         if not same:
-            versions.append((definition.id, version, definition))
-    if rows:
-        await queries.upsert_products(db, org_id, columns(rows, 9), now)
+            versions.append(NewVersion(definition.id, version, definition))
+    if lines:
+        await queries.upsert_products(db, org_id, lines, now)
     if versions:
-        ids, numbers, definitions = columns(versions, 3)
-        await queries.insert_versions(db, org_id, ids, numbers, definitions, now)
+        await queries.insert_versions(db, org_id, versions, now)
     return saved

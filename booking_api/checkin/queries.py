@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,6 +17,7 @@ from booking_api.checkin.schemas import (
     StoredScan,
 )
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db.rows import columns_of
 
 # scans ------------------------------------------------------------------------------------------------------------
 
@@ -128,7 +128,25 @@ async def count_admitted(db: Connection, org_id: UUID, slot_ids: Sequence[UUID])
     )
 
 
-async def insert_scans(db: Connection, org_id: UUID, now: datetime, scan_columns: list[list[Any]]) -> int:
+class ScanRecord(msgspec.Struct, frozen=True):
+    """A scan as it is recorded. The item is null where the code named none of ours."""
+
+    nonce: str
+    id: UUID
+    request_hash: bytes
+    item_id: UUID | None
+    slot_id: UUID | None
+    gate: str | None
+    direction: str
+    admit: bool
+    verdict: str
+    scanned_at: datetime
+    scanned_by: UUID
+    override_reason: str | None
+    answer: bytes
+
+
+async def insert_scans(db: Connection, org_id: UUID, now: datetime, scans: Sequence[ScanRecord]) -> int:
     """Records scans; how many. Those whose nonce was used meanwhile are left out."""
     return await execute(
         db,
@@ -146,11 +164,23 @@ async def insert_scans(db: Connection, org_id: UUID, now: datetime, scan_columns
         """,
         org_id,
         now,
-        *scan_columns,
+        *columns_of(scans, ScanRecord),
     )
 
 
-async def insert_outcomes(db: Connection, org_id: UUID, outcome_columns: list[list[Any]]) -> None:
+class OutcomeRecord(msgspec.Struct, frozen=True):
+    """What a scan meant for one item, and where the item was before."""
+
+    nonce: str
+    item_id: UUID
+    admit: bool
+    verdict: str
+    inside_before: bool
+    entries_before: int
+    nonce_before: str | None
+
+
+async def insert_outcomes(db: Connection, org_id: UUID, outcomes: Sequence[OutcomeRecord]) -> None:
     await execute(
         db,
         """
@@ -160,7 +190,7 @@ async def insert_outcomes(db: Connection, org_id: UUID, outcome_columns: list[li
           as o (nonce, item_id, admit, verdict, inside_before, entries_before, nonce_before)
         """,
         org_id,
-        *outcome_columns,
+        *columns_of(outcomes, OutcomeRecord),
     )
 
 
@@ -276,6 +306,7 @@ async def list_gate_slots(
     starts_before: datetime, after: tuple[datetime, UUID], limit: int,
 ) -> list[GateSlotRow]:  # fmt: skip
     """Slots of a gate by its names, or of all, that run within a window, with their counts; after the position `after`."""
+    after_start, after_id = after
     return await fetch_all(
         db,
         GateSlotRow,
@@ -306,7 +337,8 @@ async def list_gate_slots(
         earliest_start,
         ends_after,
         starts_before,
-        *after,
+        after_start,
+        after_id,
         limit,
     )
 

@@ -258,7 +258,7 @@ class GateSlotPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 # rows -------------------------------------------------------------------------------------------------------------
 
 
-class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ItemFacts(msgspec.Struct, frozen=True):
     """All that a verdict on an item rests on, in one row."""
 
     item_id: UUID

@@ -11,7 +11,8 @@ import msgspec
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
+from booking_api.core.db.rows import row_from
 from booking_api.core.errors import Conflict, NotFound
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
@@ -22,7 +23,7 @@ from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules
 from booking_api.feedback.answers import attributed, find_subject, written
 from booking_api.feedback.events import FeedbackLow
-from booking_api.feedback.queries import AskOf
+from booking_api.feedback.queries import AskOf, NewAsk
 from booking_api.feedback.schemas import (
     AlreadyAnswered,
     AskRow,
@@ -67,11 +68,8 @@ async def add_prompts(db: Connection, org_id: UUID, new: Sequence[NewPrompt], no
     """Configures prompts. Raises `TooManyPrompts` beyond 200 of one organisation."""
     if await queries.count_prompts(db, org_id) + len(new) > MOST_PROMPTS:
         raise TooManyPrompts(f"An organisation may have {MOST_PROMPTS} prompts.")
-    rows = [
-        PromptRow(new_id(), p.step, p.kind, p.question, p.share_percent, p.pause_days, p.active, now, now) for p in new
-    ]
-    fields = [(r.id, r.step, r.kind, r.question, r.share_percent, r.pause_days, r.active) for r in rows]
-    await queries.insert_prompts(db, org_id, columns(fields, 7), now)
+    rows = [PromptRow(id=new_id(), created_at=now, updated_at=now, **msgspec.structs.asdict(prompt)) for prompt in new]
+    await queries.insert_prompts(db, org_id, rows)
     return rows
 
 
@@ -244,12 +242,9 @@ async def _latest_asks(ctx: Context, customer_ids: Collection[UUID]) -> dict[UUI
 
 async def _record(ctx: Context, new: Mapping[UUID, tuple[Occasion, AskOf]]) -> set[UUID]:
     """Records the asks, in the order of their customers so that two batches don't deadlock; those that came too late."""
-    rows = [
-        (a.id, a.customer_id, a.number, a.prompt_id, a.step, a.kind, a.booking_id, one.product_id, one.channel)
-        for one, a in new.values()
-    ]
-    rows.sort(key=lambda row: (row[1], row[2]))
-    return set(new) - {row.id for row in await queries.insert_asks(ctx.db, ctx.org_id, columns(rows, 9), ctx.now)}
+    asks = [row_from(ask, NewAsk, product_id=one.product_id, channel=one.channel) for one, ask in new.values()]
+    asks.sort(key=lambda ask: (ask.customer_id, ask.number))
+    return set(new) - {row.id for row in await queries.insert_asks(ctx.db, ctx.org_id, asks, ctx.now)}
 
 
 def _shown(ctx: Context, asked_id: UUID, prompt: PromptRow) -> FeedbackPrompt:

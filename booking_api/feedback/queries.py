@@ -2,28 +2,38 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.core.db.rows import columns_of
 from booking_api.feedback.schemas import AskRow, FeedbackRow, PromptRow
+
+PROMPT_COLUMNS: Final = "id, step, kind, question, share_percent, pause_days, active, created_at, updated_at"
+FEEDBACK_COLUMNS: Final = """
+  id, customer_id, asked_id, step, kind, score, text, booking_id, product_id, channel, retention_from, created_at,
+  edited_at, erased_at
+"""
+
 
 # prompts ----------------------------------------------------------------------------------------------------------
 
 
-async def insert_prompts(db: Connection, org_id: UUID, prompt_columns: list[list[Any]], now: datetime) -> None:
+async def insert_prompts(db: Connection, org_id: UUID, prompts: Sequence[PromptRow]) -> None:
     await execute(
         db,
         """
         insert into feedback_prompt (org_id, id, step, kind, question, share_percent, pause_days, active, created_at, updated_at)
-        select $1, p.*, $9, $9
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::int[], $7::int[], $8::boolean[]) as p
+        select $1, p.*
+        from unnest(
+          $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::int[], $7::int[], $8::boolean[], $9::timestamptz[],
+          $10::timestamptz[]
+        ) as p (id, step, kind, question, share_percent, pause_days, active, created_at, updated_at)
         """,
         org_id,
-        *prompt_columns,
-        now,
+        *columns_of(prompts, PromptRow),
     )
 
 
@@ -37,24 +47,22 @@ async def list_prompts(db: Connection, org_id: UUID, after: UUID | None, limit: 
     return await fetch_all(
         db,
         PromptRow,
-        """
-        select id, step, kind, question, share_percent, pause_days, active, created_at, updated_at
+        f"""
+        select {PROMPT_COLUMNS}
         from feedback_prompt
         where org_id = $1 and deleted_at is null and ($2::uuid is null or id > $2)
         order by id limit $3
         """,
-        org_id,
-        after,
-        limit,
-    )
+        org_id, after, limit,
+    )  # fmt: skip
 
 
 async def find_active_prompts(db: Connection, org_id: UUID, limit: int) -> list[PromptRow]:
     return await fetch_all(
         db,
         PromptRow,
-        """
-        select id, step, kind, question, share_percent, pause_days, active, created_at, updated_at
+        f"""
+        select {PROMPT_COLUMNS}
         from feedback_prompt
         where org_id = $1 and deleted_at is null and active
         order by id limit $2
@@ -68,8 +76,8 @@ async def lock_prompt(db: Connection, org_id: UUID, prompt_id: UUID) -> PromptRo
     return await fetch_one(
         db,
         PromptRow,
-        """
-        select id, step, kind, question, share_percent, pause_days, active, created_at, updated_at
+        f"""
+        select {PROMPT_COLUMNS}
         from feedback_prompt where org_id = $1 and id = $2 and deleted_at is null for no key update
         """,
         org_id,
@@ -130,17 +138,29 @@ async def latest_asks(db: Connection, org_id: UUID, customer_ids: Sequence[UUID]
         ) as asked
         order by c.customer_id, asked.number desc
         """,
-        org_id,
-        customer_ids,
-        limit,
-    )
+        org_id, customer_ids, limit,
+    )  # fmt: skip
+
+
+class NewAsk(msgspec.Struct, frozen=True):
+    """An ask to be recorded, with where it was put and for what product."""
+
+    id: UUID
+    customer_id: UUID
+    number: int
+    prompt_id: UUID
+    step: str
+    kind: str
+    booking_id: UUID | None
+    product_id: UUID | None
+    channel: str
 
 
 class RecordedAsk(msgspec.Struct, frozen=True):
     id: UUID
 
 
-async def insert_asks(db: Connection, org_id: UUID, ask_columns: list[list[Any]], now: datetime) -> list[RecordedAsk]:
+async def insert_asks(db: Connection, org_id: UUID, asks: Sequence[NewAsk], now: datetime) -> list[RecordedAsk]:
     """Records asks, in the order given; those are left out whose number another one took: one of two at once wins."""
     return await fetch_all(
         db,
@@ -150,12 +170,12 @@ async def insert_asks(db: Connection, org_id: UUID, ask_columns: list[list[Any]]
         select $1, a.*, $11
         from unnest(
           $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::text[], $8::uuid[], $9::uuid[], $10::text[]
-        ) as a
+        ) as a (id, customer_id, number, prompt_id, step, kind, booking_id, product_id, channel)
         on conflict (org_id, customer_id, number) do nothing
         returning id
         """,
         org_id,
-        *ask_columns,
+        *columns_of(asks, NewAsk),
         now,
     )
 
@@ -239,10 +259,8 @@ async def find_visits_made(db: Connection, org_id: UUID, booking_ids: Sequence[U
                        where i.org_id = $1 and i.booking_id = b.id)
             or not exists (select 1 from attendance a where a.org_id = $1 and a.slot_id = b.slot_id))
         """,
-        org_id,
-        booking_ids,
-        now,
-    )
+        org_id, booking_ids, now,
+    )  # fmt: skip
 
 
 async def find_latest_visit(db: Connection, org_id: UUID, customer_id: UUID, now: datetime) -> UUID | None:
@@ -292,9 +310,8 @@ async def find_answer(db: Connection, org_id: UUID, asked_id: UUID) -> FeedbackR
     return await fetch_one(
         db,
         FeedbackRow,
-        """
-        select id, customer_id, asked_id, step, kind, score, text, booking_id, product_id, channel, retention_from,
-               created_at, edited_at, erased_at
+        f"""
+        select {FEEDBACK_COLUMNS}
         from feedback where org_id = $1 and asked_id = $2
         """,
         org_id,
@@ -307,15 +324,12 @@ async def lock_feedback(db: Connection, org_id: UUID, feedback_id: UUID, custome
     return await fetch_one(
         db,
         FeedbackRow,
-        """
-        select id, customer_id, asked_id, step, kind, score, text, booking_id, product_id, channel, retention_from,
-               created_at, edited_at, erased_at
+        f"""
+        select {FEEDBACK_COLUMNS}
         from feedback where org_id = $1 and id = $2 and customer_id = $3 for update
         """,
-        org_id,
-        feedback_id,
-        customer_id,
-    )
+        org_id, feedback_id, customer_id,
+    )  # fmt: skip
 
 
 async def update_feedback(db: Connection, org_id: UUID, row: FeedbackRow) -> None:
@@ -348,9 +362,8 @@ async def list_feedback(db: Connection, org_id: UUID, wanted: FeedbackFilter, li
     return await fetch_all(
         db,
         FeedbackRow,
-        """
-        select id, customer_id, asked_id, step, kind, score, text, booking_id, product_id, channel, retention_from,
-               created_at, edited_at, erased_at
+        f"""
+        select {FEEDBACK_COLUMNS}
         from feedback
         where org_id = $1
           and ($2::text is null or step = $2)

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
 from booking_api.core.db.partitions import first_id
 from booking_api.core.errors import invalid
 from booking_api.core.ids import new_id
@@ -57,15 +57,18 @@ def noted(
 ) -> Note:  # fmt: skip
     """The entry of an act of the context's caller, to be written with others."""
     caller = ctx.caller
-    if caller.kind in {"system", "command"}:  # Neither has an id that leads to anybody.
-        return Note(
-            ctx.org_id, action, caller.kind, None, None, object_type, object_id, reason_code, ctx.request_id, ctx.now
-        )
-    actor_id = caller.subject_id or caller.credential_id
+    named = caller.kind not in {"system", "command"}  # Neither has an id that leads to anybody.
     return Note(
-        ctx.org_id, action, caller.kind, actor_id, caller.credential_id, object_type, object_id, reason_code,
-        ctx.request_id, ctx.now,
-    )  # fmt: skip
+        action=action,
+        actor_kind=caller.kind,
+        actor_id=(caller.subject_id or caller.credential_id) if named else None,
+        credential_id=caller.credential_id if named else None,
+        object_type=object_type,
+        object_id=object_id,
+        reason_code=reason_code,
+        request_id=ctx.request_id,
+        created_at=ctx.now,
+    )
 
 
 async def note(
@@ -81,24 +84,24 @@ async def note_command(
     reason_code: str | None = None,
 ) -> None:  # fmt: skip
     """Notes what somebody at the installation's command line did, in the caller's transaction."""
-    await write(
-        db,
-        org_id,
-        [Note(org_id, action, "command", None, None, object_type, object_id, reason_code, "", now)],
+    note = Note(
+        action=action,
+        actor_kind="command",
+        actor_id=None,
+        credential_id=None,
+        object_type=object_type,
+        object_id=object_id,
+        reason_code=reason_code,
+        request_id="",
+        created_at=now,
     )
+    await write(db, org_id, [note])
 
 
 async def write(db: Connection, org_id: UUID, notes: Sequence[Note]) -> None:
     """Writes entries of one organisation with one statement, in the caller's transaction; none costs nothing."""
     if notes:
-        rows = [
-            (
-                new_id(), n.action, n.actor_kind, n.actor_id, n.credential_id, n.object_type, n.object_id, n.reason_code,
-                n.request_id, n.created_at, n.occurrences,
-            )
-            for n in notes
-        ]  # fmt: skip
-        await audit_queries.insert_notes(db, org_id, columns(rows, 11))
+        await audit_queries.insert_notes(db, org_id, notes)
 
 
 # what was refused -------------------------------------------------------------------------------------------------

@@ -1,25 +1,31 @@
 """The SQL of the audit: entries are added and read, never changed."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_value
-from booking_api.identity.audit_schemas import AuditRow
+from booking_api.core.db.rows import columns_of
+from booking_api.identity.audit_schemas import AuditRow, Note
 
 
-async def insert_notes(db: Connection, org_id: UUID, note_columns: list[list[Any]]) -> None:
+async def insert_notes(db: Connection, org_id: UUID, notes: Sequence[Note]) -> None:
     await execute(
         db,
         """
-        insert into audit (org_id, id, action, actor_kind, actor_id, credential_id, object_type, object_id, reason_code,
-                           request_id, created_at, occurrences)
+        insert into audit (org_id, action, actor_kind, actor_id, credential_id, object_type, object_id, reason_code,
+                           request_id, created_at, occurrences, id)
         select $1, n.*
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::uuid[], $9::text[],
-                    $10::text[], $11::timestamptz[], $12::int[]) as n
+        from unnest(
+          $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[],
+          $10::timestamptz[], $11::int[], $12::uuid[]
+        ) as n (
+          action, actor_kind, actor_id, credential_id, object_type, object_id, reason_code, request_id, created_at,
+          occurrences, id
+        )
         """,
         org_id,
-        *note_columns,
+        *columns_of(notes, Note),
     )
 
 

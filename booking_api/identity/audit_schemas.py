@@ -1,11 +1,12 @@
 """What the audit knows of: actions, who acted, and the entries as owners read them."""
 
 from datetime import datetime
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 
+from booking_api.core.ids import new_id
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
 
@@ -15,10 +16,9 @@ ObjectType = str
 ActorKind = Literal["anonymous", "app", "customer", "staff", "key", "system", "command"]
 
 
-class Note(NamedTuple):
+class Note(msgspec.Struct, frozen=True):
     """One entry before it is written."""
 
-    org_id: UUID
     action: Action
     actor_kind: ActorKind
     actor_id: UUID | None
@@ -29,6 +29,7 @@ class Note(NamedTuple):
     request_id: str
     created_at: datetime
     occurrences: int = 1
+    id: UUID = msgspec.field(default_factory=new_id)
 
 
 class AuditRow(msgspec.Struct, frozen=True):

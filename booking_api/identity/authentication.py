@@ -20,7 +20,7 @@ from litestar.handlers.base import BaseRouteHandler
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller, Organisation, Restriction, Role
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, Overloaded, TokenExpired, TokenRevoked, Unauthenticated
 from booking_api.core.log import CALLER, log
 from booking_api.core.per_process import PerProcess
@@ -31,6 +31,7 @@ from booking_api.core.web.headers import header
 from booking_api.core.web.http import Endpoint
 from booking_api.identity import audit, limiting, queries, reach, rules, session_life_queries, session_queries, tokens
 from booking_api.identity.queries import FoundKey
+from booking_api.identity.session_life_queries import FirstUse
 from booking_api.identity.session_queries import FoundSession
 from booking_api.identity.tokens import Claims
 
@@ -339,22 +340,17 @@ def _restriction(session: FoundSession) -> Restriction | None:
 # the first use of a session ---------------------------------------------------------------------------------------
 
 
-class FirstUse(NamedTuple):
-    session_id: UUID
-    subject_id: UUID
-    kind: str
-    channel: str
-    device: str | None
-    created_at: datetime
-
-
 async def _note_first_use(runtime: Runtime, claims: Claims, user_agent: str | None, *, waits: bool) -> None:
     """Gives a session its row, so that it can be listed, and that a repeat of the request which opened it brings no
     more tokens. What shares transactions isn't held up by it; what fails is noted with the next request."""
     use = FirstUse(
-        claims.session_id, claims.subject_id, claims.subject, claims.channel, rules.device_of(user_agent),
-        rules.made_at(claims.session_id) or utc_now(),
-    )  # fmt: skip
+        id=claims.session_id,
+        subject_id=claims.subject_id,
+        kind=claims.subject,
+        channel=claims.channel,
+        device=rules.device_of(user_agent),
+        created_at=rules.made_at(claims.session_id) or utc_now(),
+    )
     notes = batcher_of(
         runtime, ("first uses", claims.org_id), lambda: Batcher(lambda uses: _note_uses(runtime, claims.org_id, uses))
     )
@@ -370,10 +366,10 @@ async def _note_first_use(runtime: Runtime, claims: Claims, user_agent: str | No
 
 
 async def _note_uses(runtime: Runtime, org_id: UUID, uses: list[FirstUse]) -> list[None]:
-    rows = sorted({use.session_id: use for use in uses}.values())
+    rows = sorted({use.id: use for use in uses}.values(), key=lambda use: use.id)
     try:
         async with acquire(runtime) as db:
-            await session_life_queries.note_first_uses(db, org_id, columns(rows, 6), utc_now())
+            await session_life_queries.note_first_uses(db, org_id, rows, utc_now())
     except Exception as error:  # noqa: BLE001 - the request that it came with isn't to fail by it
         log.warning("session.not_noted", error=type(error).__name__)
     return [None] * len(uses)

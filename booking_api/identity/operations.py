@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context, Organisation, Role
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
 from booking_api.core.errors import FieldError, TokenRevoked, Unauthenticated, unprocessable
 from booking_api.core.ids import new_code, new_id, read_code
 from booking_api.core.per_process import Caches, PerProcess
@@ -148,8 +148,8 @@ async def remember_customers(db: Connection, org_id: UUID, said: Sequence[Reacha
     """Keeps how to reach these customers, in place of all that they said before; who spoke twice means the latter."""
     latest = {one.customer_id: one for one in said}
     if latest:
-        rows = [(c.customer_id, c.name, c.email, c.phone, c.language) for c in latest.values()]
-        await session_queries.upsert_customers(db, org_id, columns(sorted(rows, key=lambda row: row[0]), 5), now)
+        customers = sorted(latest.values(), key=lambda one: one.customer_id)
+        await session_queries.upsert_customers(db, org_id, customers, now)
 
 
 async def customer_contacts(db: Connection, org_id: UUID, customer_ids: Collection[UUID]) -> dict[UUID, Contact]:

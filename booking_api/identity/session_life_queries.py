@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all
+from booking_api.core.db.rows import columns_of
 from booking_api.identity.schemas import SessionRow
 
 
@@ -64,7 +64,18 @@ async def insert_session(
     )  # fmt: skip
 
 
-async def note_first_uses(db: Connection, org_id: UUID, use_columns: list[list[Any]], now: datetime) -> None:
+class FirstUse(msgspec.Struct, frozen=True):
+    """A session, by its id, whose first token was used."""
+
+    id: UUID
+    subject_id: UUID
+    kind: str
+    channel: str
+    device: str | None
+    created_at: datetime
+
+
+async def note_first_uses(db: Connection, org_id: UUID, uses: Sequence[FirstUse], now: datetime) -> None:
     """Gives sessions whose first token was used their row, in id order, so that two of these don't deadlock."""
     await execute(
         db,
@@ -82,7 +93,7 @@ async def note_first_uses(db: Connection, org_id: UUID, use_columns: list[list[A
               device = coalesce(session.device, excluded.device)
         """,
         org_id,
-        *use_columns,
+        *columns_of(uses, FirstUse),
         now,
     )
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.identity.schemas import Contact, Redeemed
+from booking_api.core.db.rows import columns_of
+from booking_api.identity.schemas import Contact, Reachable, Redeemed
 
 # sessions ---------------------------------------------------------------------------------------------------------
 
@@ -245,20 +245,21 @@ async def delete_codes(db: Connection, org_id: UUID, code_hashes: Sequence[bytes
 # customers --------------------------------------------------------------------------------------------------------
 
 
-async def upsert_customers(db: Connection, org_id: UUID, customer_columns: list[list[Any]], now: datetime) -> None:
+async def upsert_customers(db: Connection, org_id: UUID, customers: Sequence[Reachable], now: datetime) -> None:
     """Each customer once, in id order, so that two of these don't deadlock."""
     await execute(
         db,
         """
         insert into customer (org_id, id, name, email, phone, locale, created_at, updated_at)
         select $1, c.*, $7, $7
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]) as c
+        from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
+          as c (customer_id, name, email, phone, language)
         on conflict (org_id, id) do update
           set name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
               updated_at = excluded.updated_at
         """,
         org_id,
-        *customer_columns,
+        *columns_of(customers, Reachable),
         now,
     )
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all
+from booking_api.core.db.rows import columns_of
+from booking_api.inventory.schemas import ClaimRequest, SeatWish
 
 
 class FreeSlot(msgspec.Struct, frozen=True):
@@ -70,10 +71,33 @@ async def lock_quotas(
     )
 
 
+class MovedSlot(msgspec.Struct, frozen=True):
+    """How much more of a slot is taken, negative: less."""
+
+    id: UUID
+    places: int
+
+
+class NewClaim(msgspec.Struct, frozen=True):
+    """What is written of a request for places that were taken for it."""
+
+    id: UUID
+    slot_id: UUID
+    option_id: UUID
+    holder_id: UUID
+    places: int
+    quota_places: int
+    expires_at: datetime | None
+
+
 async def move_slots(
-    db: Connection, org_id: UUID, slot_ids: Sequence[UUID], places: Sequence[int], claim_columns: list[list[Any]]
+    db: Connection,
+    org_id: UUID,
+    moved: Sequence[MovedSlot],
+    claims: Sequence[ClaimRequest] = (),
+    now: datetime | None = None,
 ) -> None:
-    """Adds `places` (negative: gives back) to what is taken, and writes the claims that they are taken for.
+    """Moves what is taken, and writes the claims that it is taken for, if any, as made at a moment.
 
     Raises a check violation beyond the capacity.
     """
@@ -82,25 +106,31 @@ async def move_slots(
         """
         with claimed as (
           insert into claim (org_id, id, slot_id, option_id, holder_id, places, quota_places, expires_at, created_at)
-          select $1, c.*
+          select $1, c.*, $11
           from unnest(
-            $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[], $9::int[], $10::timestamptz[], $11::timestamptz[]
-          ) as c
+            $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[], $9::int[], $10::timestamptz[]
+          ) as c (id, slot_id, option_id, holder_id, places, quota_places, expires_at)
         )
         update slot set taken = slot.taken + moved.places
         from unnest($2::uuid[], $3::int[]) as moved (id, places)
         where slot.org_id = $1 and slot.id = moved.id
         """,
         org_id,
-        slot_ids,
-        places,
-        *claim_columns,
+        *columns_of(moved, MovedSlot),
+        *columns_of(claims, NewClaim),
+        now,
     )
 
 
-async def move_quotas(
-    db: Connection, org_id: UUID, slot_ids: Sequence[UUID], option_ids: Sequence[UUID], places: Sequence[int]
-) -> None:
+class MovedQuota(msgspec.Struct, frozen=True):
+    """How much more of a quota is taken, negative: less."""
+
+    slot_id: UUID
+    option_id: UUID
+    places: int
+
+
+async def move_quotas(db: Connection, org_id: UUID, moved: Sequence[MovedQuota]) -> None:
     await execute(
         db,
         """
@@ -109,9 +139,7 @@ async def move_quotas(
         where quota.org_id = $1 and quota.slot_id = moved.slot_id and quota.option_id = moved.option_id
         """,
         org_id,
-        slot_ids,
-        option_ids,
-        places,
+        *columns_of(moved, MovedQuota),
     )
 
 
@@ -150,7 +178,15 @@ async def delete_claims(db: Connection, org_id: UUID, claim_ids: Sequence[UUID])
     )
 
 
-async def shrink_claims(db: Connection, org_id: UUID, kept_columns: list[list[Any]]) -> list[Released]:
+class KeptPlaces(msgspec.Struct, frozen=True):
+    """How many places a claim is left with."""
+
+    id: UUID
+    places: int
+    quota_places: int
+
+
+async def shrink_claims(db: Connection, org_id: UUID, kept: Sequence[KeptPlaces]) -> list[Released]:
     """Leaves these claims with no more than so many places, for good; what they had beyond that.
 
     The row that is changed says what may be given back, so that nothing is given back twice here either.
@@ -172,7 +208,7 @@ async def shrink_claims(db: Connection, org_id: UUID, kept_columns: list[list[An
           before.quota_places - before.quota_places_kept as quota_places
         """,
         org_id,
-        *kept_columns,
+        *columns_of(kept, KeptPlaces),
     )
 
 
@@ -239,7 +275,7 @@ class SeatRow(msgspec.Struct, frozen=True):
 
 
 async def insert_seats(
-    db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, seats: Sequence[str], item_ids: Sequence[UUID]
+    db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, wishes: Sequence[SeatWish]
 ) -> list[SeatRow]:
     """The seats that were free; the primary key decides. In seat order, so that two parties don't deadlock."""
     return await fetch_all(
@@ -248,13 +284,12 @@ async def insert_seats(
         """
         insert into seat_claim (org_id, slot_id, seat, claim_id, item_id)
         select $1, $2, wished.seat, $3, wished.item_id
-        from unnest($4::text[], $5::uuid[]) as wished (seat, item_id) order by wished.seat
+        from unnest($4::uuid[], $5::text[]) as wished (item_id, seat) order by wished.seat
         on conflict (org_id, slot_id, seat) do nothing
         returning seat
         """,
         org_id,
         slot_id,
         claim_id,
-        seats,
-        item_ids,
+        *columns_of(wishes, SeatWish),
     )

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from booking_api.core.cache import BoundedCache
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
 from booking_api.core.errors import DomainError
 from booking_api.core.per_process import Caches, PerProcess
 from booking_api.inventory import claim_queries as queries
+from booking_api.inventory.claim_queries import KeptPlaces, MovedQuota, MovedSlot, Released
 from booking_api.inventory.claim_rules import choose_seats, first_fit
 from booking_api.inventory.schemas import ClaimRequest, Kept, SeatWish, Taken
 
@@ -50,31 +51,30 @@ async def take(db: Connection, org_id: UUID, claims: Sequence[ClaimRequest], now
     won = [claim for claim, outcome in zip(claims, outcomes, strict=True) if outcome.ok]
     if won:
         has_quota = {(quota.slot_id, quota.option_id) for quota in quotas}
-        moves = [(c.slot_id, c.option_id, c.places, c.quota_places) for c in won]
-        rows = [(c.id, c.slot_id, c.option_id, c.holder_id, c.places, c.quota_places, c.expires_at, now) for c in won]
-        await _move(db, org_id, moves, has_quota, rows)
+        await _move(db, org_id, won, has_quota, claims=won, now=now)
     return outcomes
 
 
 async def _move(
     db: Connection,
     org_id: UUID,
-    moves: Sequence[tuple[UUID, UUID, int, int]],
+    moves: Sequence[ClaimRequest | Released],
     quotas: set[tuple[UUID, UUID]],
-    claims: Sequence[tuple[Any, ...]] = (),
+    claims: Sequence[ClaimRequest] = (),
+    now: datetime | None = None,
 ) -> None:
-    """Adds up what moves per slot and per quota, and writes each once, with the claims that are new."""
+    """Adds up what is taken, with the claims that are new, or else given back, per slot and per quota, and writes each
+    once."""
+    sign = 1 if claims else -1
     slots: dict[UUID, int] = defaultdict(int)
     options: dict[tuple[UUID, UUID], int] = defaultdict(int)
-    for slot_id, option_id, places, quota_places in moves:
-        slots[slot_id] += places
-        if (slot_id, option_id) in quotas:
-            options[slot_id, option_id] += quota_places
-    await queries.move_slots(db, org_id, list(slots), list(slots.values()), columns(claims, 8))
+    for one in moves:
+        slots[one.slot_id] += sign * one.places
+        if (one.slot_id, one.option_id) in quotas:
+            options[one.slot_id, one.option_id] += sign * one.quota_places
+    await queries.move_slots(db, org_id, [MovedSlot(*moved) for moved in slots.items()], claims, now)
     if options:
-        await queries.move_quotas(
-            db, org_id, [slot for slot, _ in options], [option for _, option in options], list(options.values())
-        )
+        await queries.move_quotas(db, org_id, [MovedQuota(*of, places) for of, places in options.items()])
 
 
 async def give_back(
@@ -86,11 +86,11 @@ async def give_back(
     """
     kept = kept or {}
     await queries.delete_seats_of(db, org_id, claim_ids, [item_id for one in kept.values() for item_id in one.item_ids])
-    released: list[queries.Released] = []
+    released: list[Released] = []
     if whole := [claim_id for claim_id in claim_ids if claim_id not in kept]:
         released += await queries.delete_claims(db, org_id, whole)
-    if rows := [(one, kept[one].places, kept[one].quota_places) for one in claim_ids if one in kept]:
-        released += await queries.shrink_claims(db, org_id, columns(rows, 3))
+    if shrunk := [KeptPlaces(one, kept[one].places, kept[one].quota_places) for one in claim_ids if one in kept]:
+        released += await queries.shrink_claims(db, org_id, shrunk)
     if released:
         slot_ids = sorted({row.slot_id for row in released})
         await queries.lock_slots(db, org_id, slot_ids)
@@ -100,10 +100,7 @@ async def give_back(
             if limited
             else []
         )
-        await _move(
-            db, org_id, [(r.slot_id, r.option_id, -r.places, -r.quota_places) for r in released],
-            {(quota.slot_id, quota.option_id) for quota in quotas},
-        )  # fmt: skip
+        await _move(db, org_id, released, {(quota.slot_id, quota.option_id) for quota in quotas})
     return len(released)
 
 
@@ -140,9 +137,7 @@ async def layout_rows(db: Connection, caches: Caches, org_id: UUID, layout_id: U
 async def take_seats(db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, wishes: Sequence[SeatWish]) -> None:
     """Gives each item the seat it wishes, instead of the one it had. Raises `SeatTaken` naming those that are gone."""
     await queries.delete_item_seats(db, org_id, slot_id, [wish.item_id for wish in wishes])
-    got = await queries.insert_seats(
-        db, org_id, slot_id, claim_id, [wish.seat for wish in wishes], [wish.item_id for wish in wishes]
-    )
+    got = await queries.insert_seats(db, org_id, slot_id, claim_id, wishes)
     lost = {wish.seat for wish in wishes} - {row.seat for row in got}
     if lost or len(got) < len(wishes):
         raise SeatTaken(f"Taken: {', '.join(sorted(lost))}.", seats=sorted(lost))
@@ -169,7 +164,7 @@ async def assign_seats(
         chosen = choose_seats(rows, taken, len(waiting))
         if not chosen:
             break
-        wished = dict(zip(chosen, waiting, strict=False))
-        got = await queries.insert_seats(db, org_id, slot_id, claim_id, list(wished), list(wished.values()))
-        seated.update({wished[row.seat]: row.seat for row in got})
+        wishes = [SeatWish(item_id, seat) for seat, item_id in zip(chosen, waiting, strict=False)]
+        got = {row.seat for row in await queries.insert_seats(db, org_id, slot_id, claim_id, wishes)}
+        seated.update({wish.item_id: wish.seat for wish in wishes if wish.seat in got})
     return seated

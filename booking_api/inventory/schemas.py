@@ -35,7 +35,7 @@ def expected_times(
     return begins, max(ends_at, estimated_ends_at or ends_at + (begins - starts_at))
 
 
-class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
+class SlotRow(msgspec.Struct, frozen=True):
     """A slot with the version of its product that is on sale."""
 
     id: UUID

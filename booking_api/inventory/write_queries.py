@@ -5,21 +5,44 @@ What is the same is neither written nor locked. Staged lines look things up by s
 each, where a join would read the whole of a table whose growth the planner hasn't heard of yet.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import astuple
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.inventory.schemas import SlotState
 
-STAGED_SLOT = (
-    "position", "id", "code", "product_id", "kind", "origin_id", "destination_id", "local_date", "starts_at", "ends_at",
-    "time_zone", "end_time_zone", "capacity", "status", "booking_closes_at", "gate", "resource", "seat_layout_id",
-)  # fmt: skip
-STAGED_QUOTA = ("position", "option_id", "capacity")
+
+class StagedSlot(msgspec.Struct, frozen=True):
+    """A slot on the stage, under its position in what was handed over; `id` is for a new one."""
+
+    code: str
+    product_id: UUID
+    kind: str
+    origin_id: UUID
+    destination_id: UUID | None
+    local_date: date
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    end_time_zone: str
+    capacity: int
+    status: str | None
+    booking_closes_at: datetime
+    gate: str | None
+    resource: str | None
+    seat_layout_id: UUID | None
+    position: int
+    id: UUID
+
+
+class StagedQuota(msgspec.Struct, frozen=True):
+    position: int
+    option_id: UUID
+    capacity: int
 
 
 async def create_staged_slots(db: Connection) -> None:
@@ -52,10 +75,10 @@ async def empty_stage(db: Connection) -> None:
     await execute(db, "truncate staged_slot, staged_quota")
 
 
-async def stage(db: Connection, slots: Iterable[Sequence[Any]], quotas: Iterable[Sequence[Any]]) -> None:
+async def stage(db: Connection, slots: Sequence[StagedSlot], quotas: Sequence[StagedQuota]) -> None:
     """Streams the rows in by COPY. Raises `asyncpg.DataError` for what the columns can't hold."""
-    await db.copy_records_to_table("staged_slot", records=slots, columns=STAGED_SLOT)
-    await db.copy_records_to_table("staged_quota", records=quotas, columns=STAGED_QUOTA)
+    await db.copy_records_to_table("staged_slot", records=map(astuple, slots), columns=StagedSlot.__struct_fields__)
+    await db.copy_records_to_table("staged_quota", records=map(astuple, quotas), columns=StagedQuota.__struct_fields__)
 
 
 async def find_existing(db: Connection, org_id: UUID) -> int:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
+from booking_api.core.db.rows import row_from
 from booking_api.core.errors import Forbidden, NotFound, VersionConflict
 from booking_api.core.ids import new_id
 from booking_api.core.queue.events import publish
@@ -14,20 +15,13 @@ from booking_api.inventory import slot_rules as rules
 from booking_api.inventory import write_queries as queries
 from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
 from booking_api.inventory.schemas import SlotChange, SlotState
+from booking_api.inventory.write_queries import StagedQuota, StagedSlot
 from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
 
 SEATED = "seats are taken on its present seat layout, so it can't get another one"
 OVER_QUOTA = "more places are taken under an option than the quota it would get"
 WRITE_SCOPE = "catalogue:write"
 OTHER_PRODUCT = "its code belongs to a slot of another product"
-
-
-def _row(position: int, slot: NewSlot) -> tuple[object, ...]:
-    return (
-        position, new_id(), slot.code, slot.product_id, slot.kind, slot.origin_id, slot.destination_id,
-        slot.local_date, slot.starts_at, slot.ends_at, slot.time_zone, slot.end_time_zone, slot.capacity, slot.status,
-        slot.booking_closes_at, slot.gate, slot.resource, slot.seat_layout_id,
-    )  # fmt: skip
 
 
 async def _lock_changing(
@@ -53,8 +47,11 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
     await queries.create_staged_slots(db)
     await queries.create_staged_quotas(db)
     await queries.empty_stage(db)
-    quotas = [(position, option_id, places) for position, slot in enumerate(slots) for option_id, places in slot.quotas]
-    await queries.stage(db, [_row(position, slot) for position, slot in enumerate(slots)], quotas)
+    await queries.stage(
+        db,
+        [row_from(slot, StagedSlot, position=position, id=new_id()) for position, slot in enumerate(slots)],
+        [StagedQuota(position, *quota) for position, slot in enumerate(slots) for quota in slot.quotas],
+    )
     await queries.find_existing(db, org_id)
     await queries.analyze_stage(db)
     compared = await queries.compare_staged(db, org_id)

@@ -11,7 +11,7 @@ import msgspec
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
-from booking_api.core.db import Connection, columns
+from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, NotFound, Unauthenticated
 from booking_api.core.ids import new_id
 from booking_api.core.per_process import PerProcess
@@ -24,11 +24,15 @@ from booking_api.passes.drawing import ImageFormat
 from booking_api.passes.schemas import (
     AttendanceBefore,
     Claims,
+    Entering,
+    Issue,
     ItemState,
+    Leaving,
     PassAnswer,
     PassRequest,
     PassRow,
     PicturedPass,
+    Revoked,
     VerifiedPass,
 )
 
@@ -52,32 +56,35 @@ async def issue(ctx: Context, requests: Sequence[PassRequest], *, revoking: bool
     item_ids = [request.item_id for request in requests]
     latest = {row.item_id: row for row in await queries.find_latest_issues(ctx.db, ctx.org_id, item_ids)}
     rows: list[PassRow] = []
-    revoked: list[tuple[UUID, datetime]] = []
+    revoked: list[Revoked] = []
     for request in requests:
         before = latest.get(request.item_id)
         issued_at = rules.next_issue(ctx.now, before.issued_at if before else None)
         if before is not None and (revoking or before.customer_id != request.customer_id):
-            revoked.append((request.item_id, issued_at))
+            revoked.append(Revoked(request.item_id, issued_at))
         valid_from, valid_until = rules.whole_seconds(request.valid_from), rules.whole_seconds(request.valid_until)
         claims = Claims(
             request.item_id, request.slot_id,
             int(issued_at.timestamp()), int(valid_from.timestamp()), int(valid_until.timestamp()),
         )  # fmt: skip
-        code = rules.write_code(claims, key.kid, key.private_key)
         row = PassRow(
-            new_id(), request.item_id, request.slot_id, request.customer_id, key.kid, code,
-            issued_at, valid_from, valid_until, None,
-        )  # fmt: skip
+            id=new_id(),
+            item_id=request.item_id,
+            slot_id=request.slot_id,
+            customer_id=request.customer_id,
+            kid=key.kid,
+            code=rules.write_code(claims, key.kid, key.private_key),
+            issued_at=issued_at,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            revoked_at=None,
+        )
         rows.append(row)
     if latest:
         await queries.revoke_passes(ctx.db, ctx.org_id, list(latest), ctx.now)
     if revoked:
-        await queries.revoke_codes(ctx.db, ctx.org_id, *columns(revoked, 2))
-    values = [
-        (p.id, p.item_id, p.slot_id, p.customer_id, p.kid, p.code, p.issued_at, p.valid_from, p.valid_until)
-        for p in rows
-    ]
-    await queries.insert_passes(ctx.db, ctx.org_id, columns(values, 9))
+        await queries.revoke_codes(ctx.db, ctx.org_id, revoked)
+    await queries.insert_passes(ctx.db, ctx.org_id, rows)
     return rows
 
 
@@ -144,17 +151,17 @@ async def verify_all(ctx: Context, codes: Sequence[str]) -> list[VerifiedPass | 
     its signature, which costs ten times as much as all else that is to be done with a code.
     """
     claims = [rules.find_claims(code) for code in codes]
-    wanted = [(one.item_id, datetime.fromtimestamp(one.issued_at, UTC)) for one in claims if one is not None]
-    issued: dict[tuple[UUID, datetime], str] = {}
+    wanted = {_issue_of(one) for one in claims if one is not None}
+    issued: dict[Issue, str] = {}
     if wanted:
-        found = await queries.find_issued(ctx.db, ctx.org_id, columns(list(set(wanted)), 2))
-        issued = {(row.item_id, row.issued_at): row.code for row in found}
+        found = await queries.find_issued(ctx.db, ctx.org_id, list(wanted))
+        issued = {Issue(row.item_id, row.issued_at): row.code for row in found}
     verified: list[VerifiedPass | None] = []
     for code, one in zip(codes, claims, strict=True):
         if one is None:
             verified.append(None)
             continue
-        on_record = issued.get((one.item_id, datetime.fromtimestamp(one.issued_at, UTC)))
+        on_record = issued.get(_issue_of(one))
         if on_record is not None and secrets.compare_digest(on_record.encode(), code.encode()):
             verified.append(_verified(ctx.org_id, one, recorded=True))
         elif (signed := await verify(ctx, code)) is not None:
@@ -163,6 +170,10 @@ async def verify_all(ctx: Context, codes: Sequence[str]) -> list[VerifiedPass | 
         else:
             verified.append(None)
     return verified
+
+
+def _issue_of(claims: Claims) -> Issue:
+    return Issue(claims.item_id, datetime.fromtimestamp(claims.issued_at, UTC))
 
 
 def _verified(org_id: UUID, claims: Claims, *, recorded: bool = False) -> VerifiedPass:
@@ -175,19 +186,19 @@ def _verified(org_id: UUID, claims: Claims, *, recorded: bool = False) -> Verifi
 # who is inside ----------------------------------------------------------------------------------------------------
 
 
-async def enter(ctx: Context, entries: Sequence[tuple[UUID, UUID, str]]) -> None:
-    """Notes that items (item, slot, the scan's nonce) came in, in the transaction of the scan.
+async def enter(ctx: Context, entering: Sequence[Entering]) -> None:
+    """Notes that items came in, in the transaction of the scan.
 
     The caller holds the locks of their bookings.
     """
-    if entries:
-        await queries.enter(ctx.db, ctx.org_id, columns(entries, 3), ctx.now)
+    if entering:
+        await queries.enter(ctx.db, ctx.org_id, entering, ctx.now)
 
 
-async def leave(ctx: Context, exits: Sequence[tuple[UUID, str]]) -> None:
-    """Notes that items (item, the scan's nonce) left, in the transaction of the scan; of who never came, nothing."""
-    if exits:
-        await queries.leave(ctx.db, ctx.org_id, columns(exits, 2), ctx.now)
+async def leave(ctx: Context, leaving: Sequence[Leaving]) -> None:
+    """Notes that items left, in the transaction of the scan; of who never came, nothing."""
+    if leaving:
+        await queries.leave(ctx.db, ctx.org_id, leaving, ctx.now)
 
 
 async def restore_attendance(ctx: Context, before: Sequence[AttendanceBefore]) -> None:

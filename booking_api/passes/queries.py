@@ -2,13 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.passes.schemas import AttendanceBefore, IssuedCode, IssueRow, ItemStateRow, PicturedPass
+from booking_api.core.db.rows import columns_of
+from booking_api.passes.schemas import (
+    AttendanceBefore,
+    Entering,
+    Issue,
+    IssuedCode,
+    IssueRow,
+    ItemStateRow,
+    Leaving,
+    NewPass,
+    PicturedPass,
+    Revoked,
+)
 
 
 async def find_latest_issues(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[IssueRow]:
@@ -26,7 +37,7 @@ async def find_latest_issues(db: Connection, org_id: UUID, item_ids: Sequence[UU
     )
 
 
-async def insert_passes(db: Connection, org_id: UUID, pass_columns: list[list[Any]]) -> None:
+async def insert_passes(db: Connection, org_id: UUID, passes: Sequence[NewPass]) -> None:
     """Raises `asyncpg.UniqueViolationError` if a twin issued a pass for the same item and second."""
     await execute(
         db,
@@ -40,7 +51,7 @@ async def insert_passes(db: Connection, org_id: UUID, pass_columns: list[list[An
         ) as p (id, item_id, slot_id, customer_id, kid, code, issued_at, valid_from, valid_until)
         """,
         org_id,
-        *pass_columns,
+        *columns_of(passes, NewPass),
     )
 
 
@@ -58,9 +69,7 @@ async def revoke_passes(db: Connection, org_id: UUID, item_ids: Sequence[UUID], 
     )
 
 
-async def revoke_codes(
-    db: Connection, org_id: UUID, item_ids: Sequence[UUID], issued_before: Sequence[datetime]
-) -> None:
+async def revoke_codes(db: Connection, org_id: UUID, revoked: Sequence[Revoked]) -> None:
     """Makes every code worthless that was issued for an item before a second. Never takes a revocation back."""
     await execute(
         db,
@@ -72,8 +81,7 @@ async def revoke_codes(
           set issued_before = greatest(pass_revocation.issued_before, excluded.issued_before)
         """,
         org_id,
-        item_ids,
-        issued_before,
+        *columns_of(revoked, Revoked),
     )
 
 
@@ -94,7 +102,7 @@ async def find_items(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> 
     )
 
 
-async def find_issued(db: Connection, org_id: UUID, issue_columns: list[list[Any]]) -> list[IssuedCode]:
+async def find_issued(db: Connection, org_id: UUID, issues: Sequence[Issue]) -> list[IssuedCode]:
     """The passes that were issued for these items at these seconds, revoked ones included."""
     return await fetch_all(
         db,
@@ -105,7 +113,7 @@ async def find_issued(db: Connection, org_id: UUID, issue_columns: list[list[Any
         join pass p on p.org_id = $1 and p.item_id = c.item_id and p.issued_at = c.issued_at
         """,
         org_id,
-        *issue_columns,
+        *columns_of(issues, Issue),
     )
 
 
@@ -163,7 +171,7 @@ async def find_key_owner(db: Connection, kid: str) -> UUID | None:
 # attendance -------------------------------------------------------------------------------------------------------
 
 
-async def enter(db: Connection, org_id: UUID, entry_columns: list[list[Any]], now: datetime) -> None:
+async def enter(db: Connection, org_id: UUID, entering: Sequence[Entering], now: datetime) -> None:
     """The items are inside from now on, which is news of those that never were. The caller locked their bookings."""
     await execute(
         db,
@@ -177,12 +185,12 @@ async def enter(db: Connection, org_id: UUID, entry_columns: list[list[Any]], no
               last_scan_nonce = excluded.last_scan_nonce, updated_at = excluded.updated_at
         """,
         org_id,
-        *entry_columns,
+        *columns_of(entering, Entering),
         now,
     )
 
 
-async def leave(db: Connection, org_id: UUID, exit_columns: list[list[Any]], now: datetime) -> None:
+async def leave(db: Connection, org_id: UUID, leaving: Sequence[Leaving], now: datetime) -> None:
     """The items are outside from now on. The caller holds the locks of their bookings."""
     await execute(
         db,
@@ -192,7 +200,7 @@ async def leave(db: Connection, org_id: UUID, exit_columns: list[list[Any]], now
         where attendance.org_id = $1 and attendance.item_id = l.item_id
         """,
         org_id,
-        *exit_columns,
+        *columns_of(leaving, Leaving),
         now,
     )
 
@@ -207,10 +215,7 @@ async def restore_attendance(db: Connection, org_id: UUID, before: Sequence[Atte
         where attendance.org_id = $1 and attendance.item_id = r.item_id
         """,
         org_id,
-        [row.item_id for row in before],
-        [row.inside for row in before],
-        [row.entries for row in before],
-        [row.nonce for row in before],
+        *columns_of(before, AttendanceBefore),
         now,
     )
 

@@ -19,8 +19,8 @@ class PassRequest(msgspec.Struct, frozen=True):
     valid_until: datetime
 
 
-class PassRow(msgspec.Struct, frozen=True):
-    """An issued pass. Its times are exactly those inside `code`: whole seconds."""
+class NewPass(msgspec.Struct, frozen=True):
+    """A pass as it is issued. Its times are exactly those inside `code`: whole seconds."""
 
     id: UUID
     item_id: UUID
@@ -31,6 +31,11 @@ class PassRow(msgspec.Struct, frozen=True):
     issued_at: datetime
     valid_from: datetime
     valid_until: datetime
+
+
+class PassRow(NewPass, frozen=True):
+    """An issued pass, and what became of it."""
+
     revoked_at: datetime | None
     """Since when it isn't the current one: another was issued, or it was revoked. Its code may still be good."""
 
@@ -44,7 +49,7 @@ class ItemState(msgspec.Struct, frozen=True, kw_only=True):
     """None: it was never admitted, or every admission was undone."""
 
 
-class ItemStateRow(msgspec.Struct, frozen=True, kw_only=True):
+class ItemStateRow(msgspec.Struct, frozen=True):
     item_id: UUID
     id: UUID | None
     slot_id: UUID | None
@@ -67,6 +72,35 @@ class IssueRow(msgspec.Struct, frozen=True):
     item_id: UUID
     issued_at: datetime
     customer_id: UUID
+
+
+class Entering(msgspec.Struct, frozen=True):
+    """An item that comes in; `nonce` is that of the scan."""
+
+    item_id: UUID
+    slot_id: UUID
+    nonce: str
+
+
+class Leaving(msgspec.Struct, frozen=True):
+    """An item that goes out; `nonce` is that of the scan."""
+
+    item_id: UUID
+    nonce: str
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """Since which second the codes of an item are good: none that was issued before."""
+
+    item_id: UUID
+    issued_before: datetime
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """What tells one pass of an item from the others."""
+
+    item_id: UUID
+    issued_at: datetime
 
 
 class AttendanceBefore(msgspec.Struct, frozen=True):

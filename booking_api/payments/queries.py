@@ -147,8 +147,8 @@ async def list_decided(db: Connection, org_ids: Sequence[UUID], intent_ids: Sequ
         IntentState,
         """
         select i.org_id, i.id, i.status
-        from unnest($1::uuid[], $2::uuid[]) as w (org_id, id)
-        join payment_intent i on i.org_id = w.org_id and i.id = w.id
+        from unnest($1::uuid[], $2::uuid[]) as w (org_id, intent_id)
+        join payment_intent i on i.org_id = w.org_id and i.id = w.intent_id
         where i.status in ('requires_action', 'succeeded', 'failed', 'cancelled')
         """,
         org_ids,

@@ -138,7 +138,17 @@ async def _fail_after_all(db: Connection, refund: RefundRow, now: datetime) -> b
 async def tell_of_failure(db: Connection, refund: RefundRow, failure: str, now: datetime) -> None:
     """Tells staff and bookings that a refund failed. Nothing repeats it by itself."""
     log.error("refund.failed", refund_id=str(refund.id), intent_id=str(refund.intent_id), provider=refund.provider)
-    note = Note(refund.org_id, "refund.failed", "system", None, None, "refund", refund.id, failure, "", now)
+    note = Note(
+        action="refund.failed",
+        actor_kind="system",
+        actor_id=None,
+        credential_id=None,
+        object_type="refund",
+        object_id=refund.id,
+        reason_code=failure,
+        request_id="",
+        created_at=now,
+    )
     await audit.write(db, refund.org_id, [note])
     await announce(db, refund.org_id, RefundFailed, refund, "failed", now)
 

@@ -8,12 +8,12 @@ import asyncpg
 import msgspec
 
 from booking_api.availability import rules
-from booking_api.availability.schemas import Calendar, CalendarDay
+from booking_api.availability.schemas import Calendar, CalendarDay, OfferRow
 from booking_api.availability.targets import check_party
 from booking_api.catalog.operations import load_definitions
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.catalog.schemas import ProductDefinition
-from booking_api.core.db import columns
+from booking_api.core.db.rows import columns_of
 from booking_api.core.money import Money
 from tests.world import World
 
@@ -78,9 +78,9 @@ class DayRow(msgspec.Struct):
 
 def offer_columns(
     products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
-) -> list[list[object]]:
+) -> list[tuple[object, ...]]:
     """Every offer of the products, and of each a row without an option, for a statement over all of their slots."""
-    return columns([row for product in products for row in rules.offer_rows(product, wanted, first, last)], 8)
+    return columns_of([row for product in products for row in rules.offer_rows(product, wanted, first, last)], OfferRow)
 
 
 async def plain_calendar(

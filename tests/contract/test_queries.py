@@ -11,6 +11,7 @@ import msgspec
 
 import booking_api
 from booking_api.run.distribution.rules import LOCAL
+from tests.contract.alignment import Given, Taken, Unaligned, given, literal
 from tests.contract.statements import takes_rows
 
 PACKAGE = Path(booking_api.__file__).parent
@@ -78,7 +79,9 @@ class Statement(NamedTuple):
     verb: str
     into: str | None
     sql: str
-    arguments: int | None
+    arguments: int
+    given: tuple[Given, ...] = ()
+    taken: tuple[Taken, ...] = ()
 
     @property
     def name(self) -> str:
@@ -102,14 +105,19 @@ def statements_of(path: Path) -> list[Statement]:
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id not in VERBS:
                 continue
             position = VERBS[call.func.id]
-            where = f"{path.name}:{call.lineno}"
-            sql = call.args[position]
-            assert isinstance(sql, ast.Constant), f"{where}: the statement is not a literal"
-            assert isinstance(sql.value, str), f"{where}: the statement is not a literal"
-            rest = call.args[position + 1 :]
-            counted = None if any(isinstance(argument, ast.Starred) for argument in rest) else len(rest)
+            names = vars(importlib.import_module(module_name(path)))
+            try:
+                sql = literal(call.args[position], names)
+                parameters, taken = given(call.args[position + 1 :], names)
+            except Unaligned as error:
+                raise AssertionError(f"{path.name}: {error}") from error
             into = ast.unparse(call.args[1]) if position == 2 else None
-            found.append(Statement(module_name(path), function.name, call.func.id, into, sql.value, counted))
+            found.append(
+                Statement(
+                    module_name(path), function.name, call.func.id, into, sql, len(parameters), tuple(parameters),
+                    tuple(taken),
+                )
+            )  # fmt: skip
     return found
 
 
@@ -135,7 +143,7 @@ async def test_every_statement_prepares_and_fits_its_struct(database_url):
             except asyncpg.PostgresError as error:
                 wrong.append(f"{statement.name}: {error}")
                 continue
-            if statement.arguments is not None and len(prepared.get_parameters()) != statement.arguments:
+            if len(prepared.get_parameters()) != statement.arguments:
                 wrong.append(
                     f"{statement.name}: {len(prepared.get_parameters())} parameters, {statement.arguments} arguments"
                 )

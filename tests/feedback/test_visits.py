@@ -7,6 +7,7 @@ import pytest
 
 from booking_api.core.ids import new_id
 from booking_api.passes import operations as passes
+from booking_api.passes.schemas import Entering
 from tests.feedback.helpers import add_booking, configure, prompt
 from tests.world import World
 
@@ -42,7 +43,7 @@ async def admit(world: World, booking: UUID, *, undone: bool = False) -> None:
             booking,
         )
         ctx = world.context(db)
-        await passes.enter(ctx, [(row["id"], row["slot_id"], f"nonce-{row['id']}")])
+        await passes.enter(ctx, [Entering(row["id"], row["slot_id"], f"nonce-{row['id']}")])
         if undone:
             await db.execute("delete from attendance where item_id = $1", row["id"])
 

@@ -7,13 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from booking_api.bookings import holding_rules as rules
-from booking_api.bookings.hold_queries import SlotWithCounts, sum_unpaid_beside
+from booking_api.bookings.hold_queries import OrderContact, SlotWithCounts, sum_unpaid_beside
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.refusals import ContactUnproven, TooManyHolds
 from booking_api.bookings.schemas import BookingRow, Contact
 from booking_api.catalog.rules import places
 from booking_api.core.context import Context
-from booking_api.core.db import columns
 from booking_api.core.text.addresses import email_key, phone_key
 from booking_api.identity import operations as identity
 from booking_api.identity.notifier import delivers
@@ -90,11 +89,12 @@ async def count_beside(ctx: Context, orders: Sequence[Facts]) -> dict[UUID, int]
 
     It takes the round trip that finding these contacts takes elsewhere.
     """
-    asked = [(one.order.id, one.contact_digest) for one in orders if one.contact_digest and _is_due_on_site(one)]
+    asked = [
+        OrderContact(one.order.id, one.contact_digest) for one in orders if one.contact_digest and _is_due_on_site(one)
+    ]
     if not asked:
         return {}
-    order_ids, digests = columns(asked, 2)
-    found = await sum_unpaid_beside(ctx.db, ctx.org_id, order_ids, digests, ctx.now)
+    found = await sum_unpaid_beside(ctx.db, ctx.org_id, asked, ctx.now)
     return {row.order_id: row.places for row in found}
 
 

@@ -22,9 +22,10 @@ from booking_api.bookings.operations.refusing import Wanted
 from booking_api.bookings.operations.write import mark_confirmed
 from booking_api.bookings.refusals import SoldOut
 from booking_api.bookings.schemas import Confirmation, Contact, NewOrder
+from booking_api.bookings.write_schemas import InsertedBooking, InsertedItem, InsertedOrder
 from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
-from booking_api.core.db import columns
+from booking_api.core.db.rows import row_from
 from booking_api.core.errors import DomainError, FieldError, unprocessable
 from booking_api.core.ids import new_reference
 from booking_api.core.queue.events import publish
@@ -215,33 +216,41 @@ async def _take_places(ctx: Context, orders: Sequence[OrderDraft]) -> dict[UUID,
 async def _insert(ctx: Context, orders: Sequence[Drafted]) -> None:
     if not orders:
         return
-    new_orders = [
-        (o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.channel, o.created_at, *unpaid(one.facts),
-         one.keeper and one.keeper.address, one.keeper and one.keeper.contact, o.session_id)
-        for one, o in ((one, one.draft.order) for one in orders)
-    ]  # fmt: skip
     drafts = [draft for one in orders for draft in one.draft.drafts]
     bookings = {draft.booking.id: draft.booking for draft in drafts}
-    sensitive = {d.booking.id for d in drafts if holds_sensitive(d.definition, d.booking, d.items)}
-    new_bookings = [
-        (b.id, b.order_id, b.position, b.customer_id, b.reference, new_reference(REFERENCE_LENGTH), b.slot_id, b.product_id,
-         b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel,
-         b.visit_ends_at, b.created_at, b.confirmed_at, b.agreed_starts_at, b.agreed_ends_at, b.agreed_origin_id,
-         b.agreed_destination_id, contact_words(b.contact), b.id in sensitive)
-        for b in bookings.values()
-    ]  # fmt: skip
-    new_items = [
-        (i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
-         i.companion_item_id, words_of(i.name))
-        for draft in drafts
-        for i in draft.items
-    ]  # fmt: skip
     for inserted in await queries.insert_orders(
-        ctx.db, ctx.org_id, columns(new_orders, 12), columns(new_bookings, 26), columns(new_items, 12)
+        ctx.db,
+        ctx.org_id,
+        [_inserted_order(one) for one in orders],
+        [_inserted_booking(draft) for draft in drafts],
+        [row_from(item, InsertedItem, words=words_of(item.name)) for draft in drafts for item in draft.items],
     ):
         bookings[inserted.id].reference = inserted.reference
     for draft in drafts:
         await _seat(ctx, draft)
+
+
+def _inserted_order(drafted: Drafted) -> InsertedOrder:
+    until, places = unpaid(drafted.facts)
+    keeper = drafted.keeper
+    return row_from(
+        drafted.draft.order,
+        InsertedOrder,
+        unpaid_until=until,
+        unpaid_places=places,
+        address_digest=keeper and keeper.address,
+        contact_digest=keeper and keeper.contact,
+    )
+
+
+def _inserted_booking(draft: Draft) -> InsertedBooking:
+    return row_from(
+        draft.booking,
+        InsertedBooking,
+        spare=new_reference(REFERENCE_LENGTH),
+        words=contact_words(draft.booking.contact),
+        holds_sensitive=holds_sensitive(draft.definition, draft.booking, draft.items),
+    )
 
 
 async def _seat(ctx: Context, draft: Draft) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from booking_api.bookings import name_queries as queries
-from booking_api.bookings.name_queries import Named
-from booking_api.core.db import Connection, columns
+from booking_api.bookings.name_queries import FoldedName, Named
+from booking_api.core.db import Connection
 from booking_api.core.text.folding import words_of
 
 BATCH = 500
@@ -34,11 +34,11 @@ async def fold_slot(db: Connection, org_id: UUID, slot_id: UUID) -> None:
 
 
 async def _fold(db: Connection, org_id: UUID, contacts: Sequence[Named], items: Sequence[Named]) -> None:
-    if rows := _with_words(contacts):
-        await queries.fold_contacts(db, org_id, columns(rows, 3))
-    if rows := _with_words(items):
-        await queries.fold_items(db, org_id, columns(rows, 3))
+    if names := _with_words(contacts):
+        await queries.fold_contacts(db, org_id, names)
+    if names := _with_words(items):
+        await queries.fold_items(db, org_id, names)
 
 
-def _with_words(named: Sequence[Named]) -> list[tuple[UUID, str, str | None]]:
-    return [(row.id, row.name, words_of(row.name)) for row in named if row.name is not None]
+def _with_words(named: Sequence[Named]) -> list[FoldedName]:
+    return [FoldedName(row.id, row.name, words_of(row.name)) for row in named if row.name is not None]

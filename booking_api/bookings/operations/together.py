@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import queries
-from booking_api.bookings.hold_queries import lock_orders_and_count
+from booking_api.bookings.hold_queries import OrderContact, lock_orders_and_count
 from booking_api.bookings.operations.bounding import contact_digest, count_beside, needs_proof, require_room_of_contact
 from booking_api.bookings.operations.complete import Confirmed
 from booking_api.bookings.operations.confirm import Step, check, confirm_now, whole_contact, with_contacts
@@ -23,6 +23,7 @@ from booking_api.bookings.operations.show import Show, present
 from booking_api.bookings.refusals import UseOrder
 from booking_api.bookings.schemas import Confirmation, Contact, NewOrder, OrderRow
 from booking_api.core.context import Context
+from booking_api.core.db.queries import NewAnswer
 from booking_api.core.errors import DomainError, NotFound
 from booking_api.core.ids import new_id
 from booking_api.core.queue.together import Turn
@@ -72,7 +73,16 @@ async def hold_together(turns: Sequence[Turn[HoldWish]]) -> None:
         if turn.ctx.caller.kind == "app" and (booking_id := turn.wish.booking_id) is not None:
             # As `repeat.remember_id` does.
             made = body_fingerprint(turn.wish.body)
-            turn.notes.append((id_key(booking_id), made, turn.outcome.status, b"", facts.order.customer_id))
+            turn.notes.append(
+                NewAnswer(
+                    credential_id=turn.ctx.caller.credential_id,
+                    key_hash=id_key(booking_id),
+                    fingerprint=made,
+                    status=turn.outcome.status,
+                    body=b"",
+                    customer_id=facts.order.customer_id,
+                )
+            )
 
 
 def _wish(turn: Turn[HoldWish]) -> Wish:
@@ -149,8 +159,8 @@ async def _lock(
             turn.outcome = NotFound()
         else:
             wanted.setdefault(order_id, turn)
-    digests = [contact_digest(turn.ctx, turn.wish.wanted.contact) for turn in wanted.values()]
-    found_orders = await lock_orders_and_count(ctx.db, ctx.org_id, list(wanted), digests, ctx.now)
+    asked = [OrderContact(id_, contact_digest(turn.ctx, turn.wish.wanted.contact)) for id_, turn in wanted.items()]
+    found_orders = await lock_orders_and_count(ctx.db, ctx.org_id, asked, ctx.now)
     locked = {order.id: order for order in found_orders}
     customers: set[UUID] = set()
     chosen: list[tuple[Turn[ConfirmWish], OrderRow]] = []

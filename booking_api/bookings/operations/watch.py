@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 from uuid import UUID
 
 from booking_api.bookings import sync_queries
+from booking_api.bookings.sync_queries import Watched
 from booking_api.core.context import Caller
-from booking_api.core.db import columns
 from booking_api.core.errors import Overloaded, RateLimited
 from booking_api.core.log import log
 from booking_api.core.per_process import PerProcess
@@ -18,15 +17,6 @@ POLL_SECONDS = 0.25
 MAX_WATCHERS = 2_000
 """Event streams of one process: fewer than it may have connections, so that others still get through."""
 NOBODY = UUID(int=0)
-
-
-class Key(NamedTuple):
-    """Who watches what."""
-
-    org_id: UUID
-    booking_id: UUID
-    credential_id: UUID
-    subject_id: UUID
 
 
 def owner_of(caller: Caller) -> UUID:
@@ -45,8 +35,8 @@ class Watch:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.signals: dict[Key, set[Signal]] = {}
-        self.versions: dict[Key, int] = {}
+        self.signals: dict[Watched, set[Signal]] = {}
+        self.versions: dict[Watched, int] = {}
         self.count = 0
         self.of_owner: dict[UUID, int] = {}
         """How many each customer, member of staff or key has open."""
@@ -65,7 +55,7 @@ class Watch:
         access has ended. Raises what `check_room` raises."""
         owner_id = owner_of(caller)
         self.check_room(owner_id)
-        key, signal = Key(org_id, booking_id, caller.credential_id, caller.subject_id or NOBODY), Signal()
+        key, signal = Watched(org_id, booking_id, caller.credential_id, caller.subject_id or NOBODY), Signal()
         self.signals.setdefault(key, set()).add(signal)
         self.versions[key] = min(version, self.versions.get(key, version))
         self.count += 1
@@ -88,7 +78,7 @@ class Watch:
             keys = list(self.signals)
             try:
                 async with acquire(self.runtime) as db:
-                    rows = await sync_queries.list_versions(db, columns(keys, 4))
+                    rows = await sync_queries.list_versions(db, keys)
             except Exception as error:  # noqa: BLE001 - a watcher outlives a database that is away for a while
                 log.warning("watch.failed", error=type(error).__name__)
                 rows = []
@@ -96,7 +86,7 @@ class Watch:
                 for signal in (signal for signals in self.signals.values() for signal in signals):
                     signal.set()
             for row in rows:
-                key = Key(row.org_id, row.id, row.credential_id, row.subject_id)
+                key = Watched(row.org_id, row.id, row.credential_id, row.subject_id)
                 if key in self.signals and (row.ended or self.versions[key] != row.version):
                     self.versions[key] = row.version
                     for signal in self.signals[key]:

@@ -11,8 +11,9 @@ from booking_api.bookings.operations.bounding import unpaid
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.rules import Action, next_status
 from booking_api.bookings.schemas import BookingRow, ItemRow
+from booking_api.bookings.write_schemas import ChangedBooking, ChangedItem, ChangedOrder
 from booking_api.core.context import Context
-from booking_api.core.db import columns
+from booking_api.core.db.rows import row_from
 from booking_api.core.errors import Conflict
 from booking_api.core.queue.events import publish
 from booking_api.core.text.folding import words_of
@@ -50,27 +51,14 @@ async def save_all(ctx: Context, many: Sequence[Facts]) -> None:
 
 
 async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingRow]) -> None:
-    orders = [
-        (
-            o.id,
-            o.status,
-            o.expires_at,
-            o.pending_until,
-            o.intent_id,
-            o.status_reason,
-            *unpaid(facts),
-            facts.contact_digest,
-        )
-        for o, facts in ((facts.order, facts) for facts in many)
-    ]
     facts_of = {booking.id: facts for facts in many for booking in facts.bookings}
-    bookings = [
-        (b.id, b.status, b.contact, b.answers, b.price, b.cancel_reason, b.refund_amount, b.confirmed_at, b.visit_ends_at,
-         b.status_reason, contact_words(b.contact),
-         holds_sensitive(facts_of[b.id].definition(b), b, facts_of[b.id].items[b.id]))
-        for b in changed
-    ]  # fmt: skip
-    await queries.update_orders(ctx.db, ctx.org_id, columns(orders, 9), columns(bookings, 12), ctx.now)
+    await queries.update_orders(
+        ctx.db,
+        ctx.org_id,
+        [_changed_order(facts) for facts in many],
+        [_changed_booking(facts_of[booking.id], booking) for booking in changed],
+        ctx.now,
+    )
     for facts in many:
         facts.order.version += 1
     if left := {facts.order.customer_id for facts in many if facts.leaves_sessions}:
@@ -80,30 +68,32 @@ async def _write(ctx: Context, many: Sequence[Facts], changed: Sequence[BookingR
         booking.updated_at = ctx.now
 
 
+def _changed_order(facts: Facts) -> ChangedOrder:
+    until, places = unpaid(facts)
+    return row_from(
+        facts.order, ChangedOrder, unpaid_until=until, unpaid_places=places, contact_digest=facts.contact_digest
+    )
+
+
+def _changed_booking(facts: Facts, booking: BookingRow) -> ChangedBooking:
+    return row_from(
+        booking,
+        ChangedBooking,
+        words=contact_words(booking.contact),
+        holds_sensitive=holds_sensitive(facts.definition(booking), booking, facts.items[booking.id]),
+    )
+
+
 async def save_agreed(ctx: Context, bookings: Sequence[BookingRow]) -> None:
     """Writes what these bookings' customers have agreed to. Who changes that saves the order as well."""
     if bookings:
-        rows = [
-            (
-                b.id,
-                b.agreed_starts_at,
-                b.agreed_ends_at,
-                b.agreed_origin_id,
-                b.agreed_destination_id,
-                b.moved_while_paying,
-                b.slot_change,
-                b.decide_by,
-                b.offered_starts_at,
-            )
-            for b in bookings
-        ]
-        await queries.update_agreed(ctx.db, ctx.org_id, columns(rows, 9))
+        await queries.update_agreed(ctx.db, ctx.org_id, bookings)
 
 
 async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:
     if items:
-        rows = [(i.id, i.name, i.seat, i.answers, i.status, words_of(i.name), i.after_admission) for i in items]
-        await queries.update_items(ctx.db, ctx.org_id, columns(rows, 7))
+        changed = [row_from(item, ChangedItem, words=words_of(item.name)) for item in items]
+        await queries.update_items(ctx.db, ctx.org_id, changed)
 
 
 async def announce(ctx: Context, of: type[OfBooking], bookings: Sequence[BookingRow], **more: Any) -> None:

@@ -18,11 +18,11 @@ from booking_api.catalog import operations as catalog
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.checkin import answers, archive_queries, queries
 from booking_api.checkin.answers import Judged
+from booking_api.checkin.queries import OutcomeRecord, ScanRecord
 from booking_api.checkin.rules import REFUSES_PARTY, Judgement, judge
 from booking_api.checkin.schemas import ItemFacts, NewScan, ScanAnswer, StoredScan
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
-from booking_api.core.db import columns
 from booking_api.core.errors import DomainError, Forbidden, IdempotencyMismatch, invalid
 from booking_api.core.ids import new_id
 from booking_api.core.queue.batching import SINGLY, Singly
@@ -33,6 +33,7 @@ from booking_api.identity import audit
 from booking_api.identity.audit_schemas import Note
 from booking_api.passes import operations as passes
 from booking_api.passes.rules import is_revoked
+from booking_api.passes.schemas import Entering, Leaving
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
@@ -322,29 +323,29 @@ async def _record(cases: Sequence[Case]) -> None:
     Nonces are written in their order, so that two transactions that bring the same ones can't wait for each other.
     """
     ctx = cases[0].ctx
-    scans = [_scan_values(case) for case in sorted(cases, key=lambda case: case.new.nonce)]
-    if await queries.insert_scans(ctx.db, ctx.org_id, ctx.now, columns(scans, 13)) < len(scans):
+    scans = [_scan_record(case) for case in sorted(cases, key=lambda case: case.new.nonce)]
+    if await queries.insert_scans(ctx.db, ctx.org_id, ctx.now, scans) < len(scans):
         raise TwinCameFirst
     known = [(case.new, one.row, one.judgement) for case in cases for one in case.judged if one.row is not None]
     if known:
         outcomes = [
-            (
-                new.nonce,
-                row.item_id,
-                verdict.admit,
-                verdict.verdict,
-                row.inside,
-                row.entries,
-                row.last_nonce,
+            OutcomeRecord(
+                nonce=new.nonce,
+                item_id=row.item_id,
+                admit=verdict.admit,
+                verdict=verdict.verdict,
+                inside_before=row.inside,
+                entries_before=row.entries,
+                nonce_before=row.last_nonce,
             )
             for new, row, verdict in known
         ]
-        await queries.insert_outcomes(ctx.db, ctx.org_id, columns(outcomes, 7))
-    through = [(row.item_id, row.slot_id, new) for new, row, verdict in known if verdict.admit]
-    entering = [(item_id, slot_id, new.nonce) for item_id, slot_id, new in through if new.direction == "entry"]
-    leaving = [(item_id, new.nonce) for item_id, _, new in through if new.direction == "exit"]
-    await passes.enter(ctx, entering)
-    await passes.leave(ctx, leaving)
+        await queries.insert_outcomes(ctx.db, ctx.org_id, outcomes)
+    through = [(new, row) for new, row, verdict in known if verdict.admit]
+    await passes.enter(
+        ctx, [Entering(row.item_id, row.slot_id, new.nonce) for new, row in through if new.direction == "entry"]
+    )
+    await passes.leave(ctx, [Leaving(row.item_id, new.nonce) for new, row in through if new.direction == "exit"])
     await audit.write(ctx.db, ctx.org_id, [note for case in cases for note in _overrides_of(case)])
 
 
@@ -359,11 +360,20 @@ def _overrides_of(case: Case) -> list[Note]:
     ]
 
 
-def _scan_values(case: Case) -> tuple[object, ...]:
-    """A scan as it is recorded. The item is null where the code named none of ours."""
+def _scan_record(case: Case) -> ScanRecord:
     new, first = case.new, case.judged[0]
-    return (
-        new.nonce, new_id(), case.digest, first.item_id, first.row.slot_id if first.row else None, new.gate,
-        new.direction, first.judgement.admit, first.judgement.verdict, new.scanned_at or case.ctx.now,
-        actor_of(case.ctx), new.override.reason if new.override else None, case.answer,
-    )  # fmt: skip
+    return ScanRecord(
+        nonce=new.nonce,
+        id=new_id(),
+        request_hash=case.digest,
+        item_id=first.item_id,
+        slot_id=first.row.slot_id if first.row else None,
+        gate=new.gate,
+        direction=new.direction,
+        admit=first.judgement.admit,
+        verdict=first.judgement.verdict,
+        scanned_at=new.scanned_at or case.ctx.now,
+        scanned_by=actor_of(case.ctx),
+        override_reason=new.override.reason if new.override else None,
+        answer=case.answer,
+    )

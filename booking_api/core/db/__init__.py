@@ -4,7 +4,6 @@ The SQL stands in each capability's `queries.py` as a literal; `LiteralString` l
 statement that was glued together.
 """
 
-from collections.abc import Sequence
 from typing import Any, LiteralString, TypeVar
 
 import asyncpg
@@ -113,8 +112,3 @@ async def execute(db: Connection, sql: LiteralString, *args: Any) -> int:
     status = await db.execute(sql, *args)
     last = status.rsplit(" ", 1)[-1]
     return int(last) if last.isdigit() else 0
-
-
-def columns(rows: Sequence[Sequence[Any]], count: int) -> list[list[Any]]:
-    """Rows turned into the columns that `unnest($1::…[], …)` wants; `count` empty ones when there is no row."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(count)]

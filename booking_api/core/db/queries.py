@@ -8,7 +8,20 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.core.db.rows import columns_of
+from booking_api.core.ids import new_id
 from booking_api.core.rounds import one_by_one
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to `subject_id`, to be published."""
+
+    org_id: UUID
+    type: str
+    subject_id: UUID
+    data: Any
+    created_at: datetime
+    id: UUID = msgspec.field(default_factory=new_id)
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -35,14 +48,16 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     """Whether the session of these tokens was ended."""
 
 
-async def insert_events(db: Connection, event_columns: list[list[Any]]) -> None:
+async def insert_events(db: Connection, events: Sequence[Event]) -> None:
     await execute(
         db,
         """
-        insert into event (org_id, id, type, subject_id, data, created_at)
-        select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::timestamptz[])
+        insert into event (org_id, type, subject_id, data, created_at, id)
+        select e.*
+        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::jsonb[], $5::timestamptz[], $6::uuid[])
+          as e (org_id, type, subject_id, data, created_at, id)
         """,
-        *event_columns,
+        *columns_of(events, Event),
     )
 
 
@@ -99,10 +114,8 @@ async def claim_events(db: Connection, org_id: UUID, ids: Sequence[UUID], now: d
         from due where event.org_id = $1 and event.id = due.id
         returning event.org_id, event.id, event.type, event.subject_id, event.data, event.created_at
         """,
-        org_id,
-        ids,
-        now,
-    )
+        org_id, ids, now,
+    )  # fmt: skip
 
 
 async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> list[StoredEvent]:
@@ -137,10 +150,8 @@ async def delete_relayed_events(db: Connection, org_id: UUID, end: UUID, limit: 
         )
         delete from event_rest using due where event_rest.org_id = $1 and event_rest.id = due.id
         """,
-        org_id,
-        end,
-        limit,
-    )
+        org_id, end, limit,
+    )  # fmt: skip
 
 
 class PartitionRow(msgspec.Struct, frozen=True):
@@ -191,11 +202,8 @@ async def find_answer(db: Connection, org_id: UUID, credential_id: UUID, key_has
         left join idempotency_key k on k.org_id = $1 and k.credential_id = $2 and k.key_hash = $3
         left join session s on s.org_id = $1 and s.id = k.customer_id
         """,
-        org_id,
-        credential_id,
-        key_hash,
-        lock,
-    )
+        org_id, credential_id, key_hash, lock,
+    )  # fmt: skip
     assert found is not None
     return found
 
@@ -217,18 +225,17 @@ async def store_answer(
                 about_id = excluded.about_id
               where idempotency_key.status = $9 and idempotency_key.fingerprint = excluded.fingerprint
             """,
-            org_id,
-            credential_id,
-            key_hash,
-            fingerprint,
-            status,
-            body,
-            customer_id,
-            now,
-            unfinished,
-            about_id,
+            org_id, credential_id, key_hash, fingerprint, status, body, customer_id, now, unfinished, about_id,
         )
-    )
+    )  # fmt: skip
+
+
+class WantedAnswer(msgspec.Struct, frozen=True):
+    """A key whose answer is looked for, and the lock that its twins contend for."""
+
+    credential_id: UUID
+    key_hash: bytes
+    lock: int
 
 
 class FoundAnswer(msgspec.Struct, frozen=True):
@@ -245,9 +252,7 @@ class FoundAnswer(msgspec.Struct, frozen=True):
     is_ended: bool
 
 
-async def find_answers(
-    db: Connection, org_id: UUID, credential_ids: list[UUID], key_hashes: list[bytes], locks: list[int]
-) -> list[FoundAnswer]:
+async def find_answers(db: Connection, org_id: UUID, wanted: Sequence[WantedAnswer]) -> list[FoundAnswer]:
     """As `find_answer`, for several keys at once, in their order."""
     return await fetch_all(
         db,
@@ -263,13 +268,23 @@ async def find_answers(
         order by wanted.position
         """,
         org_id,
-        credential_ids,
-        key_hashes,
-        locks,
+        *columns_of(wanted, WantedAnswer),
     )
 
 
-async def store_answers(db: Connection, org_id: UUID, answer_columns: list[list[Any]], now: datetime) -> int:
+class NewAnswer(msgspec.Struct, frozen=True):
+    """What a key is answered with: `customer_id` gets the tokens, `about_id` is whom the answer is about."""
+
+    credential_id: UUID
+    key_hash: bytes
+    fingerprint: bytes
+    status: int
+    body: bytes
+    customer_id: UUID | None
+    about_id: UUID | None = None
+
+
+async def store_answers(db: Connection, org_id: UUID, answers: Sequence[NewAnswer], now: datetime) -> int:
     """Stores new answers; fewer than were given if a twin stored its own first."""
     return await execute(
         db,
@@ -277,11 +292,12 @@ async def store_answers(db: Connection, org_id: UUID, answer_columns: list[list[
         insert into idempotency_key
           (org_id, credential_id, key_hash, fingerprint, status, body, customer_id, about_id, created_at)
         select $1, a.*, $9
-        from unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::smallint[], $6::bytea[], $7::uuid[], $8::uuid[]) as a
+        from unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::smallint[], $6::bytea[], $7::uuid[], $8::uuid[])
+          as a (credential_id, key_hash, fingerprint, status, body, customer_id, about_id)
         on conflict (org_id, credential_id, key_hash) do nothing
         """,
         org_id,
-        *answer_columns,
+        *columns_of(answers, NewAnswer),
         now,
     )
 
@@ -325,11 +341,8 @@ async def delete_answers_of(
         delete from idempotency_key k using due
         where k.org_id = $1 and k.credential_id = due.credential_id and k.key_hash = due.key_hash
         """,
-        org_id,
-        credential_ids,
-        key_hashes,
-        before,
-    )
+        org_id, credential_ids, key_hashes, before,
+    )  # fmt: skip
 
 
 async def delete_answers(db: Connection, before: datetime, limit: int) -> int:

@@ -6,24 +6,13 @@ an id watermark, because commits come out of order. Delivery is at least once.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, columns, queries
-from booking_api.core.db.queries import StoredEvent
-from booking_api.core.ids import new_id
-
-
-class Event(msgspec.Struct, frozen=True):
-    """Something that happened to `subject_id`."""
-
-    org_id: UUID
-    type: str
-    subject_id: UUID
-    data: Any
-    created_at: datetime
+from booking_api.core.db import Connection, queries
+from booking_api.core.db.queries import Event, StoredEvent
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,5 +38,4 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 async def publish(db: Connection, events: Sequence[Event]) -> None:
     """Appends the events; they become visible when the caller's transaction commits."""
     if events:
-        rows = [(e.org_id, new_id(), e.type, e.subject_id, e.data, e.created_at) for e in events]
-        await queries.insert_events(db, columns(rows, 6))
+        await queries.insert_events(db, events)

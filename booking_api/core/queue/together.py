@@ -23,7 +23,8 @@ from litestar import Request, Response
 
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
-from booking_api.core.db import Connection, columns, queries
+from booking_api.core.db import Connection, queries
+from booking_api.core.db.queries import NewAnswer, WantedAnswer
 from booking_api.core.errors import DomainError
 from booking_api.core.queue.batching import SINGLY, Batcher, Singly, batcher_of
 from booking_api.core.runtime import Runtime, acquire
@@ -33,8 +34,6 @@ from booking_api.core.web.transactions import UNFINISHED, earlier_reply, make_co
 
 Wish = TypeVar("Wish")
 Outcome = Reply | Exception | Singly
-Answer = tuple[bytes, bytes, int, bytes, UUID | None]
-"""What a key is answered with: its digest, the request's fingerprint, status, body, and who gets tokens."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -48,7 +47,7 @@ class Turn(Generic[Wish]):
     marks: frozenset[Hashable] = frozenset()
     """What no two requests of a batch may have in common."""
     outcome: Outcome | None = None
-    notes: list[Answer] = dataclasses.field(default_factory=list)
+    notes: list[NewAnswer] = dataclasses.field(default_factory=list)
     """Answers to be stored beside the key's own."""
 
 
@@ -100,7 +99,8 @@ class TwinCameFirst(Exception):
 async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[Any]]) -> None:
     """Answers what was answered before, and sends away what has a twin."""
     seen: set[Hashable] = set()
-    keyed: list[tuple[Turn[Any], UUID, bytes, bytes]] = []
+    keyed: list[tuple[Turn[Any], bytes]] = []
+    wanted: list[WantedAnswer] = []
     for turn in turns:
         credential_id = turn.ctx.caller.credential_id
         marks = turn.marks | {(credential_id, turn.key[0])} if turn.key else turn.marks
@@ -109,13 +109,13 @@ async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[A
             continue
         seen |= marks
         if turn.key is not None:
-            keyed.append((turn, credential_id, *turn.key))
+            key_hash, fingerprint = turn.key
+            keyed.append((turn, fingerprint))
+            wanted.append(WantedAnswer(credential_id, key_hash, twin_lock(org_id, credential_id, key_hash)))
     if not keyed:
         return
-    credentials, hashes = [credential_id for _, credential_id, _, _ in keyed], [hash_ for _, _, hash_, _ in keyed]
-    locks = [twin_lock(org_id, credential_id, hash_) for _, credential_id, hash_, _ in keyed]
-    found = await queries.find_answers(db, org_id, credentials, hashes, locks)
-    for (turn, _, _, fingerprint), answer in zip(keyed, found, strict=True):
+    found = await queries.find_answers(db, org_id, wanted)
+    for (turn, fingerprint), answer in zip(keyed, found, strict=True):
         if answer.status is None:
             turn.outcome = None if answer.locked else SINGLY
         elif answer.status == UNFINISHED or answer.fingerprint != fingerprint:
@@ -129,12 +129,23 @@ async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[A
 
 async def _store(db: Connection, org_id: UUID, turns: Sequence[Turn[Any]]) -> None:
     """Stores the answers under their keys. Refusals aren't stored, so that they may be tried again."""
-    rows: list[tuple[Any, ...]] = []
+    answers: list[NewAnswer] = []
     for turn in turns:
-        reply, credential_id = turn.outcome, turn.ctx.caller.credential_id
+        reply = turn.outcome
         if isinstance(reply, Reply):
             if turn.key is not None:
-                rows.append((credential_id, *turn.key, reply.status, reply.body, reply.tokens_for, turn.ctx.about_id))
-            rows += [(credential_id, *note, None) for note in turn.notes]
-    if rows and await queries.store_answers(db, org_id, columns(rows, 7), turns[0].ctx.now) < len(rows):
+                key_hash, fingerprint = turn.key
+                answers.append(
+                    NewAnswer(
+                        credential_id=turn.ctx.caller.credential_id,
+                        key_hash=key_hash,
+                        fingerprint=fingerprint,
+                        status=reply.status,
+                        body=reply.body,
+                        customer_id=reply.tokens_for,
+                        about_id=turn.ctx.about_id,
+                    )
+                )
+            answers += turn.notes
+    if answers and await queries.store_answers(db, org_id, answers, turns[0].ctx.now) < len(answers):
         raise TwinCameFirst
