@@ -35,7 +35,7 @@ from booking_api.core.log import configure_logging, log, words_of
 from booking_api.core.process import connect
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
-from booking_api.core.web.side_door import Answer, open_side_door
+from booking_api.core.web.side_door import PlainAnswer, open_side_door
 from booking_api.run.lifetime import open_runtime
 from booking_api.run.starting import check_address, check_database, check_mail, check_secret
 
@@ -172,8 +172,8 @@ async def run_heartbeat(runtime: Runtime, worker_id: UUID, stop: asyncio.Event) 
     clock = asyncio.get_running_loop().time
     beaten_at = clock()
 
-    async def answer(_method: str, _target: str) -> Answer:
-        return Answer(200 if clock() - beaten_at < UNHEALTHY_SECONDS else 503)
+    async def answer(_method: str, _target: str) -> PlainAnswer:
+        return PlainAnswer(200 if clock() - beaten_at < UNHEALTHY_SECONDS else 503)
 
     async with AsyncExitStack() as stack:
         if runtime.settings.worker_port:

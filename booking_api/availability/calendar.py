@@ -25,7 +25,7 @@ from booking_api.core.web.replies import encode
 CALENDAR_DAYS = 62
 CLOSED, LIMITED = rules.STATUSES.index("closed"), rules.STATUSES.index("limited")
 
-Question = tuple[UUID, SlotsQuery]
+CalendarQuestion = tuple[UUID, SlotsQuery]
 """The organisation and what is asked."""
 
 
@@ -58,7 +58,7 @@ def _for_holder(day: CalendarDay) -> CalendarDay:
     return msgspec.structs.replace(day, status=rules.STATUSES[rank])
 
 
-async def _sum_up(runtime: Runtime, question: Question, asked: Sequence[Context]) -> Summed:
+async def _sum_up(runtime: Runtime, question: CalendarQuestion, asked: Sequence[Context]) -> Summed:
     """The calendar at the moment at which the last of them asked."""
     org_id, query = question
     wanted = rules.parse_units(query.units)
@@ -88,7 +88,7 @@ def _day(day: date, row: calendar_queries.DayRow | None, currency: str | None) -
     return CalendarDay(date=day, status=rules.STATUSES[row.rank], vacancies=row.vacancies, from_price=price)
 
 
-def _coalescer(runtime: Runtime) -> Coalescer[Question, Context, Summed]:
+def _coalescer(runtime: Runtime) -> Coalescer[CalendarQuestion, Context, Summed]:
     """A run takes no longer than a request by itself might."""
     seconds = runtime.settings.pool_wait_seconds + runtime.settings.statement_timeout_seconds
     return Coalescer(lambda question, asked: _sum_up(runtime, question, asked), seconds=seconds)

@@ -32,7 +32,7 @@ DEFAULT_UNIT = "adult"
 OPTION_STATUSES = ("closed", "sold_out")
 """Why a party can't book an option."""
 
-Wanted = Mapping[str, int]
+UnitCounts = Mapping[str, int]
 """A party as a search names it: code of a unit → count."""
 
 
@@ -86,7 +86,7 @@ def parse_units(units: str | None) -> dict[str, int] | None:
     return wanted
 
 
-def party_for(definition: ProductDefinition, wanted: Wanted | None) -> tuple[dict[UUID, int], list[str]]:
+def party_for(definition: ProductDefinition, wanted: UnitCounts | None) -> tuple[dict[UUID, int], list[str]]:
     """The party in a product's units, and the rules that it breaks. Nobody named: an adult, else the first unit."""
     if wanted is None:
         unit = definition.unit_by_code(DEFAULT_UNIT) or next(iter(definition.units), None)
@@ -108,7 +108,7 @@ def _written(offer_id: UUID, units: list[UnitPrice], total: Money | None) -> tup
     return f'{{"option_id":"{offer_id}","vacancies":', {None: after, **with_status}
 
 
-def make_terms(definition: ProductDefinition, wanted: Wanted | None, day: date) -> Terms:
+def make_terms(definition: ProductDefinition, wanted: UnitCounts | None, day: date) -> Terms:
     """What a product means for a party on a local date, and on every other one between the same price changes."""
     counts, broken = party_for(definition, wanted)
     options, currency = definition.options, definition.currency
@@ -145,7 +145,7 @@ def _closing(option: OptionDefinition, kind: str) -> tuple[float, float]:
     return before_start * 60.0, math.inf if after_end is None else after_end * 60.0
 
 
-def offer_rows(definition: ProductDefinition, wanted: Wanted | None, first: date, last: date) -> Iterator[OfferRow]:
+def offer_rows(definition: ProductDefinition, wanted: UnitCounts | None, first: date, last: date) -> Iterator[OfferRow]:
     """A product's offers to a party for statements over many days, the first without an option."""
     yield OfferRow(definition.id, None, first, last, None, 0, 0, None)
     counts, broken = party_for(definition, wanted)

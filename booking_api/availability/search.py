@@ -75,7 +75,7 @@ class Run(NamedTuple):
     slots: list[FoundSlot]
 
 
-async def _with_terms(ctx: Context, slots: Sequence[FoundSlot], wanted: rules.Wanted | None) -> list[Run]:
+async def _with_terms(ctx: Context, slots: Sequence[FoundSlot], wanted: rules.UnitCounts | None) -> list[Run]:
     """The slots, in their order, with their terms: by the version of the product that is on sale, the price of the
     day and the party. Terms that were made before are kept."""
     party = None if wanted is None else tuple(sorted(wanted.items()))
@@ -170,7 +170,7 @@ async def _by_start(
 
 
 async def _by_price(
-    ctx: Context, target: Target, first: date, last: date, wanted: rules.Wanted | None, query: AvailabilityQuery
+    ctx: Context, target: Target, first: date, last: date, wanted: rules.UnitCounts | None, query: AvailabilityQuery
 ) -> tuple[list[FoundSlot], str | None]:
     """Ranks in the database, where the slots are, and then reads the page whole."""
     after: PricePosition = read_cursor(query.cursor, PricePosition) if query.cursor else (-1, LONG_AGO, UUID(int=0))
@@ -190,7 +190,7 @@ async def _by_price(
 
 
 def ranked_offers(
-    products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
+    products: Iterable[ProductDefinition], wanted: rules.UnitCounts | None, first: date, last: date
 ) -> list[RankedOffer]:
     """The offers as `rank_by_price` takes them: of each product the cheapest first, and last that there is none."""
     ranked: list[RankedOffer] = []
@@ -234,7 +234,7 @@ async def get_slot(ctx: Context, slot_id: UUID, query: SlotQuery) -> ShownSlot:
     return shown
 
 
-async def show_slot(ctx: Context, slot_id: UUID, wanted: rules.Wanted | None) -> ShownSlot:
+async def show_slot(ctx: Context, slot_id: UUID, wanted: rules.UnitCounts | None) -> ShownSlot:
     """One slot as it is now, for whatever party. Raises `NotFound`."""
     slots = await queries.find_slots_with_room(ctx.db, ctx.org_id, [slot_id], holder_of(ctx), ctx.now)
     if not slots:

@@ -72,7 +72,7 @@ def refuse(broken: Sequence[str]) -> PartyNotAllowed:
     return PartyNotAllowed(broken[0], errors=[FieldError("/query/units", detail) for detail in broken])
 
 
-def check_party(definitions: Iterable[ProductDefinition], wanted: rules.Wanted | None) -> None:
+def check_party(definitions: Iterable[ProductDefinition], wanted: rules.UnitCounts | None) -> None:
     """Raises `PartyNotAllowed` if there are products and none of them allows the party."""
     refusal = None
     for definition in definitions:

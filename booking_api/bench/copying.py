@@ -23,7 +23,7 @@ from booking_api.core.runtime import acquire
 from booking_api.identity import operations as identity
 from booking_api.inventory import claim_queries
 from booking_api.passes import rules as pass_rules
-from booking_api.passes.schemas import Claims
+from booking_api.passes.schemas import PassClaims
 
 CHUNK = 20_000
 ORDER = ["org_id", "id", "customer_id", "status", "expires_at", "hold_limit_at", "channel", "created_at", "updated_at"]
@@ -143,7 +143,7 @@ async def _add_passes(
         opens = pass_rules.whole_seconds(slot.starts_at - timedelta(minutes=admission.opens_before_minutes))
         closes = pass_rules.whole_seconds(slot.ends_at + timedelta(minutes=admission.closes_after_minutes))
         if signed or not sample:
-            claims = Claims(
+            claims = PassClaims(
                 make_id("item", number),
                 slot.id,
                 int(issued.timestamp()),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from booking_api.bench import queries
 from booking_api.bench.load import send_load
-from booking_api.bench.loads.base import Note, Operation
-from booking_api.bench.schemas import LimitRun, LoadRun, Plan, Result
+from booking_api.bench.loads.base import MeasuredOperation, Remark
+from booking_api.bench.schemas import BenchPlan, LimitRun, LoadRun, Result
 from booking_api.core.runtime import acquire
 
 ROOM = 1.6
@@ -32,7 +32,7 @@ class _Rounds:
 class Bench:
     """Measures one operation."""
 
-    def __init__(self, operation: Operation, plan: Plan, note: Note) -> None:
+    def __init__(self, operation: MeasuredOperation, plan: BenchPlan, note: Remark) -> None:
         self.operation, self.plan, self.note = operation, plan, note
         self.guess_per_s = operation.first_guess_per_s
         self.limit_guess_per_s = operation.first_guess_per_s

@@ -48,7 +48,7 @@ class Exchange:
     """Length of the answer's body before compression."""
 
 
-class Phone:
+class MobileClient:
     """One kept-open connection that counts."""
 
     def __init__(self, url: str) -> None:
@@ -118,7 +118,7 @@ async def book(url: str, publishable_key: str, origin: str, destination: str) ->
     """The exchanges of a first-time guest from search to pass, and of a returning customer who knows the slot."""
     day = (utc_now() + timedelta(days=3)).date()
     search = urlencode({"origin": origin, "destination": destination, "from": day, "to": day, "limit": SCREENFUL})
-    guest, returning = Phone(url), Phone(url)
+    guest, returning = MobileClient(url), MobileClient(url)
     try:
         found = await guest.ask("search", "GET", f"/v1/availability?{search}", publishable_key)
         items = [item for item in found["items"] if item["status"] in {"available", "limited"}]

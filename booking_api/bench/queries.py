@@ -9,7 +9,7 @@ import msgspec
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 
 
-class Books(msgspec.Struct, frozen=True, kw_only=True):
+class RowCounts(msgspec.Struct, frozen=True, kw_only=True):
     """How many rows there are of what the measured operations write.
 
     `units` are booked items, `stored` the answers of idempotency keys, `wrong_slots` those whose places taken aren't
@@ -28,11 +28,11 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     wrong_slots: int
 
 
-async def read_books(db: Connection, org_id: UUID, product_id: UUID) -> Books:
+async def read_books(db: Connection, org_id: UUID, product_id: UUID) -> RowCounts:
     """Slots, claims and bookings are those of one product; the other tables are counted whole."""
     found = await fetch_one(
         db,
-        Books,
+        RowCounts,
         """
         with held as (
           select s.id, s.taken,

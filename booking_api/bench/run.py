@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from booking_api.bench import queries
 from booking_api.bench.load import generator_name
-from booking_api.bench.loads.base import Note, Operation
+from booking_api.bench.loads.base import MeasuredOperation, Remark
 from booking_api.bench.loads.confirm import Confirm
 from booking_api.bench.loads.growth import measure_growth
 from booking_api.bench.loads.hold import Express, Hold, HotHold, SlowHotHold
@@ -25,14 +25,14 @@ from booking_api.bench.loads.scan import Scan
 from booking_api.bench.loads.search import CategoryCalendar, LineCalendar, Search, Timetable
 from booking_api.bench.machine import count_cores, look_at_machine
 from booking_api.bench.measure import Bench
-from booking_api.bench.schemas import Plan, Report, Result
+from booking_api.bench.schemas import BenchPlan, Report, Result
 from booking_api.bench.stage import TUNED, Stage, open_database, open_folder, open_stage
 from booking_api.bench.world import World, build_world
 from booking_api.core.process import StartFailed
 from booking_api.core.runtime import acquire
 from booking_api.run.demo.embedded import EmbeddedPostgres
 
-RATES: dict[str, type[Operation]] = {
+RATES: dict[str, type[MeasuredOperation]] = {
     operation.name: operation for operation in (Hold, HotHold, SlowHotHold, Confirm, Scan, Express)
 }
 READING = ("search", "calendar", "calendar_line")
@@ -49,13 +49,13 @@ SHOWN_SETTINGS = (
 def make_plan(
     *, quick: bool, rounds: int | None, seconds: float | None, connections: int, workers: int | None,
     slots: int | None, bookings: int | None,
-) -> Plan:  # fmt: skip
+) -> BenchPlan:  # fmt: skip
     """The plan that the options describe; a process of the server for every two cores unless they say else.
 
     PostgreSQL and the load generator need the other half: with a process for each core nothing was answered faster,
     and at half load everybody waited longer.
     """
-    return Plan(
+    return BenchPlan(
         rounds=rounds or (2 if quick else 5), seconds=seconds or (0.5 if quick else 4.0),
         warm_seconds=0.2 if quick else 1.5, connections=connections, workers=workers or max(count_cores() // 2, 1),
         half_load=not quick,
@@ -73,7 +73,7 @@ def choose(wanted: Sequence[str], *, quick: bool) -> list[str]:
     return [name for name in OPERATIONS if name in chosen]
 
 
-async def run_bench(names: list[str], plan: Plan, data_dir: Path | None, console: Console) -> Report:
+async def run_bench(names: list[str], plan: BenchPlan, data_dir: Path | None, console: Console) -> Report:
     """Measures the operations and tidies up, also when it is told to stop. Raises `StartFailed`."""
     measuring = asyncio.current_task()
     assert measuring is not None
@@ -118,14 +118,14 @@ async def run_bench(names: list[str], plan: Plan, data_dir: Path | None, console
     )  # fmt: skip
 
 
-def _failed(name: str, plan: Plan, error: Exception) -> Result:
+def _failed(name: str, plan: BenchPlan, error: Exception) -> Result:
     return Result(
         op=name, title=name, connections=plan.connections, ours_per_s=0.0, exact=False,
         problems=[f"{type(error).__name__}: {error}"],
     )  # fmt: skip
 
 
-def check_room(plan: Plan, data_dir: Path | None) -> None:
+def check_room(plan: BenchPlan, data_dir: Path | None) -> None:
     """Raises `StartFailed` where growth would fill the disk."""
     place = data_dir or Path(tempfile.gettempdir())
     needed, free = plan.bookings * BYTES_PER_BOOKING, shutil.disk_usage(place).free
@@ -136,7 +136,7 @@ def check_room(plan: Plan, data_dir: Path | None) -> None:
         )
 
 
-async def _measure_growth(folder: Path, database: EmbeddedPostgres, plan: Plan, note: Note) -> list[Result]:
+async def _measure_growth(folder: Path, database: EmbeddedPostgres, plan: BenchPlan, note: Remark) -> list[Result]:
     worlds: list[World] = []
     async with AsyncExitStack() as stack:
         for name in ("small", "growing"):
@@ -152,7 +152,7 @@ class _Session:
     world: World
     timetable: Timetable
 
-    def __init__(self, stage: Stage, plan: Plan, note: Note, progress: Progress) -> None:
+    def __init__(self, stage: Stage, plan: BenchPlan, note: Remark, progress: Progress) -> None:
         self.stage, self.plan, self.note, self.progress = stage, plan, note, progress
 
     async def begin(self, names: list[str]) -> None:

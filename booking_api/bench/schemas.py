@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How much is measured."""
 
     rounds: int = 5
@@ -105,7 +105,7 @@ class Report(msgspec.Struct, kw_only=True):
 
     machine: Machine
     generator: str
-    plan: Plan
+    plan: BenchPlan
     settings: dict[str, str]
     results: list[Result]
     seconds: float

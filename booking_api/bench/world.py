@@ -44,7 +44,7 @@ PLENTY = 1_000_000_000
 SALE_SEATS = 300
 SLOTS_AT_ONCE = 5_000
 PER_DAY = 5
-Progress = Callable[[int], None]
+RowProgress = Callable[[int], None]
 """Told how many rows have come in."""
 
 
@@ -136,7 +136,7 @@ def slot_of(product: ProductDefinition, code: str, starts_at: datetime, *, minut
     )  # fmt: skip
 
 
-async def offer(stage: Stage, org_id: UUID, slots: Iterable[NewSlot], progress: Progress) -> None:
+async def offer(stage: Stage, org_id: UUID, slots: Iterable[NewSlot], progress: RowProgress) -> None:
     """Brings slots in by the inventory's own verb, which streams them by COPY."""
     batch: list[NewSlot] = []
 

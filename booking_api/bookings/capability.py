@@ -5,7 +5,7 @@ from booking_api.bookings.checks import CHECKS
 from booking_api.core.capability import Capability, Tag
 from booking_api.core.personal import MONEY, NOT, VISIT
 from booking_api.identity.events import RecoveryRequested
-from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
+from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.payments.events import PaymentSettled, RefundFailed, RefundRetried, RefundSettled
 
 CAPABILITY = Capability(
@@ -31,7 +31,7 @@ CAPABILITY = Capability(
     subscribers={
         PaymentSettled: (jobs.settle_payment,),
         RecoveryRequested: (jobs.send_recovery_code,),
-        SlotChanged: (jobs.follow_slot,),
+        SlotUpdated: (jobs.follow_slot,),
         SlotHoldsUnwanted: (jobs.release_holds,),
         RefundSettled: (jobs.follow_refund,),
         RefundFailed: (jobs.follow_refund,),

@@ -17,7 +17,7 @@ from booking_api.core.context import Caller
 from booking_api.core.settings import Settings
 
 Bound = Literal["slot", "customer", "contact", "address"]
-Key = tuple[Bound, UUID | bytes, UUID | None]
+BoundKey = tuple[Bound, UUID | bytes, UUID | None]
 """Whose places are counted: a customer's on a slot, a customer's, those under a contact, or those from an address."""
 
 
@@ -53,10 +53,10 @@ def limits(settings: Settings) -> dict[Bound, int]:
     }
 
 
-def counted(keeper: Keeper, places: Mapping[UUID, int]) -> dict[Key, int]:
+def counted(keeper: Keeper, places: Mapping[UUID, int]) -> dict[BoundKey, int]:
     """What an order with so many places by slot adds to which counts, the narrowest first."""
     total = sum(places.values())
-    found: dict[Key, int] = {("slot", keeper.customer_id, slot_id): wanted for slot_id, wanted in places.items()}
+    found: dict[BoundKey, int] = {("slot", keeper.customer_id, slot_id): wanted for slot_id, wanted in places.items()}
     found["customer", keeper.customer_id, None] = total
     if keeper.contact is not None:
         found["contact", keeper.contact, None] = total
@@ -65,7 +65,7 @@ def counted(keeper: Keeper, places: Mapping[UUID, int]) -> dict[Key, int]:
     return found
 
 
-def excess(wanted: Mapping[Key, int], held: Mapping[Key, int], most: Mapping[Bound, int]) -> Excess | None:
+def excess(wanted: Mapping[BoundKey, int], held: Mapping[BoundKey, int], most: Mapping[Bound, int]) -> Excess | None:
     """The first bound that the wanted places would go beyond; None where they may be kept.
 
     What keeps no places for nothing, such as a party that occupies none, is never refused.

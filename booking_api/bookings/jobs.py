@@ -34,7 +34,7 @@ from booking_api.identity.events import RecoveryRequested
 from booking_api.identity.notifier import Message
 from booking_api.identity.system import system_context
 from booking_api.inventory import operations as inventory
-from booking_api.inventory.events import SlotChanged
+from booking_api.inventory.events import SlotUpdated
 from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
 from booking_api.payments.events import OfRefund, PaymentSettled
@@ -206,7 +206,7 @@ async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
 
     Raises the last failure once all others were reached, so that the job is tried again.
     """
-    if not slot_rules.concerns_bookings(SlotChanged.of(event).changed):
+    if not slot_rules.concerns_bookings(SlotUpdated.of(event).changed):
         return
     after = UUID(int=0)
     failure: Exception | None = None

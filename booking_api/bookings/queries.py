@@ -170,7 +170,7 @@ async def list_due_decisions(db: Connection, now: datetime, but: Sequence[UUID],
 # bookings ---------------------------------------------------------------------------------------------------------
 
 
-class NewBooking(msgspec.Struct, frozen=True):
+class BookingReference(msgspec.Struct, frozen=True):
     id: UUID
     reference: str
 
@@ -181,7 +181,7 @@ async def insert_orders(
     orders: Sequence[InsertedOrder],
     bookings: Sequence[InsertedBooking],
     items: Sequence[InsertedItem],
-) -> list[NewBooking]:
+) -> list[BookingReference]:
     """Inserts orders with their bookings and items. A booking whose reference is taken gets its spare one.
 
     One statement, because a batch waits for the answer to each. Raises a unique violation of `booking_order_pkey` or
@@ -189,7 +189,7 @@ async def insert_orders(
     """
     return await fetch_all(
         db,
-        NewBooking,
+        BookingReference,
         """
         with ordered as (
           insert into booking_order (

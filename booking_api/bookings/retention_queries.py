@@ -54,18 +54,18 @@ async def list_organisations_to_erase(db: Connection, now: datetime, usual_days:
     )
 
 
-class DueOrder(msgspec.Struct, frozen=True):
+class OrderToErase(msgspec.Struct, frozen=True):
     id: UUID
 
 
-async def lock_orders_to_erase(db: Connection, org_id: UUID, visit_before: datetime, limit: int) -> list[DueOrder]:
+async def lock_orders_to_erase(db: Connection, org_id: UUID, visit_before: datetime, limit: int) -> list[OrderToErase]:
     """Locks orders with bookings whose visit ended before a moment.
 
     Orders are locked before their bookings, as by every verb; those that somebody works on are left for later.
     """
     return await fetch_all(
         db,
-        DueOrder,
+        OrderToErase,
         """
         select o.id from booking_order o
         where o.org_id = $1 and o.id in (
@@ -80,11 +80,11 @@ async def lock_orders_to_erase(db: Connection, org_id: UUID, visit_before: datet
     )
 
 
-async def lock_orders_of(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[DueOrder]:
+async def lock_orders_of(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[OrderToErase]:
     """Locks the orders of these bookings, waiting for whoever works on them."""
     return await fetch_all(
         db,
-        DueOrder,
+        OrderToErase,
         """
         select id from booking_order
         where org_id = $1 and id in (select order_id from booking where org_id = $1 and id = any($2::uuid[]))
@@ -136,12 +136,12 @@ async def list_ahead(
     )
 
 
-async def lock_orders_to_silence(db: Connection, org_id: UUID, now: datetime, limit: int) -> list[DueOrder]:
+async def lock_orders_to_silence(db: Connection, org_id: UUID, now: datetime, limit: int) -> list[OrderToErase]:
     """Locks orders with bookings whose visit is over and about which something sensitive was said, whatever became of
     them. Those that somebody works on are left for later."""
     return await fetch_all(
         db,
-        DueOrder,
+        OrderToErase,
         """
         select o.id from booking_order o
         where o.org_id = $1 and o.id in (

@@ -115,7 +115,7 @@ BookingVerb = Literal[
 ]  # fmt: skip
 ORDER_VERBS: tuple[OrderVerb, ...] = get_args(OrderVerb)
 BOOKING_VERBS: tuple[BookingVerb, ...] = get_args(BookingVerb)
-Code = Literal[
+RefusalCode = Literal[
     "already_used", "conflict", "forbidden", "hold_expired", "not_cancellable", "not_changeable", "sales_closed", "slot_changed",
     "use_order",
 ]  # fmt: skip
@@ -158,11 +158,11 @@ class OrderStanding(msgspec.Struct, frozen=True, kw_only=True):
     """Whether who asks may, for a reason, undo for people what the gate has seen of them: a manager, or the system."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True):
     """Allowed; or a repeat, where all that was asked for is so already; or refused with a code, and because of what."""
 
     outcome: Literal["allowed", "repeated", "refused"]
-    code: Code | None = None
+    code: RefusalCode | None = None
     because: tuple[str, ...] = ()
     position: int | None = None
     """Which of the order's bookings stands in the way."""
@@ -171,7 +171,7 @@ class Verdict(msgspec.Struct, frozen=True):
     def is_allowed(self) -> bool:
         return self.outcome == "allowed"
 
-    def or_else(self, other: "Verdict") -> "Verdict":
+    def or_else(self, other: "Decision") -> "Decision":
         """This one where it refuses, else the other."""
         return other if self.is_allowed else self
 
@@ -181,11 +181,11 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.is_allowed or self.code == "slot_changed"
 
 
-ALLOWED, REPEATED = Verdict("allowed"), Verdict("repeated")
+ALLOWED, REPEATED = Decision("allowed"), Decision("repeated")
 
 
-def _refused(code: Code, *because: str, position: int | None = None) -> Verdict:
-    return Verdict("refused", code, because, position)
+def _refused(code: RefusalCode, *because: str, position: int | None = None) -> Decision:
+    return Decision("refused", code, because, position)
 
 
 def condition_of(slot: SlotRow, option: OptionDefinition, now: datetime, over_at: datetime | None = None) -> Condition:
@@ -201,12 +201,12 @@ def condition_of(slot: SlotRow, option: OptionDefinition, now: datetime, over_at
     return "sales_over" if now >= slot_sales_close_at(slot, option) else "open"
 
 
-def judge_hold(condition: Condition) -> Verdict:
+def judge_hold(condition: Condition) -> Decision:
     """Whether something may be held anew."""
     return ALLOWED if condition == "open" else _refused("sales_closed", condition)
 
 
-def judge_payment(order: OrderStanding) -> Verdict:
+def judge_payment(order: OrderStanding) -> Decision:
     """Whether money that has arrived may confirm the order, if there is room; else it goes back."""
     match order.status:
         case "confirmed":
@@ -217,7 +217,7 @@ def judge_payment(order: OrderStanding) -> Verdict:
             return _ended(order) or ALLOWED
 
 
-def judge_order(verb: OrderVerb, order: OrderStanding) -> Verdict:
+def judge_order(verb: OrderVerb, order: OrderStanding) -> Decision:
     """Whether something may be done with an order now, and if not, which refusal says so."""
     match verb:
         case "extend":
@@ -233,7 +233,7 @@ def judge_order(verb: OrderVerb, order: OrderStanding) -> Verdict:
             return _cancel(order, order.bookings)
 
 
-def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStanding) -> Verdict:
+def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStanding) -> Decision:
     """Whether something may be done with one booking of an order now, and if not, which refusal says so."""
     is_one_of_several = len(order.bookings) > 1
     match verb:
@@ -259,7 +259,7 @@ def judge_booking(verb: BookingVerb, order: OrderStanding, booking: BookingStand
             return _settle_on_site(order.asker, booking)
 
 
-def judge_item(order: OrderStanding, *, admitted: bool) -> Verdict:
+def judge_item(order: OrderStanding, *, admitted: bool) -> Decision:
     """Whether one item may be changed, beside what the law says of its booking: not once its person was admitted."""
     return _refused("already_used") if admitted and not order.may_overrule else ALLOWED
 
@@ -292,21 +292,21 @@ def _booking_actions(order: OrderStanding, booking: BookingStanding) -> tuple[Bo
     return tuple(verb for verb in BOOKING_VERBS if judge_booking(verb, order, booking).is_offered)
 
 
-def _ended(order: OrderStanding) -> Verdict | None:
+def _ended(order: OrderStanding) -> Decision | None:
     for position, booking in enumerate(order.bookings):
         if booking.condition in ENDED:
             return _refused("sales_closed", booking.condition, position=position)
     return None
 
 
-def _moved(order: OrderStanding) -> Verdict | None:
+def _moved(order: OrderStanding) -> Decision | None:
     for position, booking in enumerate(order.bookings):
         if booking.moved:
             return _refused("slot_changed", "moved", position=position)
     return None
 
 
-def _judge_hold_of(order: OrderStanding) -> Verdict | None:
+def _judge_hold_of(order: OrderStanding) -> Decision | None:
     """Why a hold can't be gone on with; None where it can.
 
     That a slot has ended comes before that the hold has: no other hold on it would help.
@@ -318,7 +318,7 @@ def _judge_hold_of(order: OrderStanding) -> Verdict | None:
     return _refused("hold_expired") if order.status == "expired" else None
 
 
-def _extend(order: OrderStanding) -> Verdict:
+def _extend(order: OrderStanding) -> Decision:
     """A hold is a promise, but not one that grows once there is nothing for sale any more."""
     for position, booking in enumerate(order.bookings):
         if booking.condition != "open":
@@ -326,7 +326,7 @@ def _extend(order: OrderStanding) -> Verdict:
     return REPEATED if order.at_limit else ALLOWED
 
 
-def _cancel(order: OrderStanding, chosen: Sequence[BookingStanding]) -> Verdict:
+def _cancel(order: OrderStanding, chosen: Sequence[BookingStanding]) -> Decision:
     """A hold any time, being paid or not; a confirmed booking until its slot begins, or whenever the organiser
     cancelled or moved it. Of whom somebody was admitted only a manager cancels, begun or not, unless the organiser
     cancelled the slot.
@@ -353,7 +353,7 @@ def _cancel(order: OrderStanding, chosen: Sequence[BookingStanding]) -> Verdict:
     return ALLOWED
 
 
-def _keep(booking: BookingStanding) -> Verdict:
+def _keep(booking: BookingStanding) -> Decision:
     """A slot that moved may be kept at its new time; that is so already once it was, or where nothing happened since."""
     if booking.status != "confirmed":
         return _refused("conflict", booking.status)
@@ -366,7 +366,7 @@ def _keep(booking: BookingStanding) -> Verdict:
             return REPEATED if booking.kept else _refused("conflict", "nothing_to_decide")
 
 
-def _settle_on_site(asker: Asker, booking: BookingStanding) -> Verdict:
+def _settle_on_site(asker: Asker, booking: BookingStanding) -> Decision:
     """Staff take what is due, also of who comes late, but nobody is charged for what the organiser called off."""
     if asker == "customer":
         return _refused("forbidden")
@@ -377,7 +377,7 @@ def _settle_on_site(asker: Asker, booking: BookingStanding) -> Verdict:
     return ALLOWED if booking.owing else _refused("conflict", "nothing_due")
 
 
-def _edit(booking: BookingStanding, *, is_seat: bool) -> Verdict:
+def _edit(booking: BookingStanding, *, is_seat: bool) -> Decision:
     """Details may be given for as long as they are of use: until the slot has ended, begun or not.
 
     Who is to get money back for a cancelled slot may still say how they are reached, but choose no seat.

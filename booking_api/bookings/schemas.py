@@ -25,7 +25,7 @@ Answers = Annotated[
     Meta(max_length=50, description="Question code → answer. In a PATCH, null clears an answer."),
 ]
 Name = Annotated[str, fields.line(200, examples=["Ada Lovelace"])]
-Seat = Annotated[str, fields.code(8, examples=["12A"])]
+ChosenSeat = Annotated[str, fields.code(8, examples=["12A"])]
 
 
 class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -45,7 +45,7 @@ class NewItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     unit_id: UUID | None = None
     unit: Annotated[str, fields.code(64, examples=["adult"])] | None = None
-    seat: Seat | None = None
+    seat: ChosenSeat | None = None
     name: Name | None = None
     answers: Answers | None = None
 
@@ -135,7 +135,7 @@ class ItemEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     id: UUID
     name: Name | None | UnsetType = UNSET
-    seat: Seat | None | UnsetType = UNSET
+    seat: ChosenSeat | None | UnsetType = UNSET
     answers: Answers | None | UnsetType = UNSET
 
 

@@ -112,7 +112,7 @@ async def list_changes(
     )
 
 
-class VersionRow(msgspec.Struct, frozen=True):
+class WatchedVersion(msgspec.Struct, frozen=True):
     org_id: UUID
     id: UUID
     credential_id: UUID
@@ -130,14 +130,14 @@ class Watched(msgspec.Struct, frozen=True):
     subject_id: UUID
 
 
-async def list_versions(db: Connection, watched: Sequence[Watched]) -> list[VersionRow]:
+async def list_versions(db: Connection, watched: Sequence[Watched]) -> list[WatchedVersion]:
     """The versions of the bookings that somebody is watching, and whether those who watch still may.
 
     Reads `session`, `api_key` and `staff`, so that a stream costs no poll of its own to end with its credential.
     """
     return await fetch_all(
         db,
-        VersionRow,
+        WatchedVersion,
         """
         select b.org_id, b.id, w.credential_id, w.subject_id, b.version,
           s.revoked_at is not null or k.revoked_at is not null or m.revoked_at is not null as ended

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.catalog.schemas import Kind, Place, ProductDefinition
+from booking_api.catalog.schemas import Place, ProductDefinition, ProductKind
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.core.db.rows import columns_of
 
@@ -63,7 +63,7 @@ async def find_product(db: Connection, org_id: UUID, product_id: UUID) -> Produc
 async def find_products(
     db: Connection,
     org_id: UUID,
-    kind: Kind | None,
+    kind: ProductKind | None,
     origin_id: UUID | None,
     destination_id: UUID | None,
     asked: str | None,

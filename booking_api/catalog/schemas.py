@@ -16,7 +16,7 @@ from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
 from booking_api.core.texts import Texts
 
-Kind = Literal["departure", "entry", "appointment"]
+ProductKind = Literal["departure", "entry", "appointment"]
 Code = Annotated[str, fields.code(64)]
 Minor = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
@@ -151,7 +151,7 @@ class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     id: UUID
     code: Code
-    kind: Kind
+    kind: ProductKind
     title: Texts
     summary: Texts | None = None
     origin: Place | None = None
@@ -422,7 +422,7 @@ class PlacesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ProductsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    kind: Annotated[Kind | None, msgspec.Meta(description="Only products of this kind.")] = None
+    kind: Annotated[ProductKind | None, msgspec.Meta(description="Only products of this kind.")] = None
     q: Annotated[
         SearchText | None,
         msgspec.Meta(

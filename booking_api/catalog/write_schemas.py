@@ -20,26 +20,26 @@ class NewPlace(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
 
 
-class Seat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewSeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: Annotated[str, fields.code(8)]
     features: list[Annotated[str, fields.code()]] = []
 
 
-class SeatRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewSeatRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: Annotated[int, msgspec.Meta(ge=1, le=1_000)]
-    seats: Annotated[list[Seat], msgspec.Meta(min_length=1, max_length=50)]
+    seats: Annotated[list[NewSeat], msgspec.Meta(min_length=1, max_length=50)]
 
 
-class Deck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewDeck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: Annotated[list[Annotated[str, fields.code()]], msgspec.Meta(min_length=1, max_length=50)]
-    rows: Annotated[list[SeatRow], msgspec.Meta(min_length=1, max_length=500)]
+    rows: Annotated[list[NewSeatRow], msgspec.Meta(min_length=1, max_length=500)]
 
 
 class NewLayout(msgspec.Struct, frozen=True, kw_only=True):
     """A seat layout to be written under its code. A layout never changes once it is there."""
 
     code: str
-    decks: list[Deck]
+    decks: list[NewDeck]
 
     @property
     def seats(self) -> int:

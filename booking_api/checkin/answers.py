@@ -9,7 +9,7 @@ from booking_api.availability.rules import local
 from booking_api.catalog.rules import admission_window
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, UnitDefinition
 from booking_api.checkin import rules
-from booking_api.checkin.rules import NOTICES, Facts, Judgement
+from booking_api.checkin.rules import NOTICES, Judgement, PresentedItem
 from booking_api.checkin.schemas import (
     Attention,
     Direction,
@@ -41,7 +41,7 @@ class Judged:
     item_id: UUID | None
     judgement: Judgement
     row: ItemFacts | None = None
-    facts: Facts | None = None
+    facts: PresentedItem | None = None
 
 
 def option_of(row: ItemFacts, definition: ProductDefinition) -> OptionDefinition:
@@ -64,13 +64,13 @@ def amount_due(row: ItemFacts) -> int:
 def facts_of(
     row: ItemFacts, definition: ProductDefinition, now: datetime, direction: Direction = "entry", *,
     gate: str | None = None, serving: UUID | None = None, known: bool = True, revoked: bool = False,
-) -> Facts:  # fmt: skip
+) -> PresentedItem:  # fmt: skip
     """What the verdict rests on. The window is the live slot's, so that a delay keeps the gate open for every pass."""
     admission = option_of(row, definition).admission
     expected = expected_times(row.starts_at, row.ends_at, row.estimated_starts_at, row.estimated_ends_at)
     admit_from, admit_until = admission_window(admission, row.starts_at, row.ends_at, expected)
     status = row.booking_status
-    return Facts(
+    return PresentedItem(
         direction=direction, now=now,
         known=known and status not in NEVER_CONFIRMED,
         cancelled=row.item_status == "cancelled" or status != "confirmed" or row.slot_status == "cancelled",
@@ -103,14 +103,16 @@ def previous_scan(row: ItemFacts) -> PreviousScan | None:
     return PreviousScan(at=local(row.last_at, row.time_zone), direction=row.last_direction, gate=row.last_gate)
 
 
-def expected(row: ItemFacts, facts: Facts) -> Expected:
+def expected(row: ItemFacts, facts: PresentedItem) -> Expected:
     return Expected(
         gate=row.gate, slot_id=row.slot_id, starts_at=local(row.starts_at, row.time_zone),
         admit_from=local(facts.admit_from, row.time_zone), admit_until=local(facts.admit_until, row.time_zone),
     )  # fmt: skip
 
 
-def sentence(judgement: Judgement, language: str, row: ItemFacts | None = None, facts: Facts | None = None) -> str:
+def sentence(
+    judgement: Judgement, language: str, row: ItemFacts | None = None, facts: PresentedItem | None = None
+) -> str:
     """The reason of a verdict, with the slot's local times in it."""
     if row is None or facts is None or not rules.names_values(judgement.verdict):
         return rules.reason(judgement.verdict, language)

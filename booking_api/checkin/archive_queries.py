@@ -16,7 +16,7 @@ class OldScan(msgspec.Struct, frozen=True):
     received_at: datetime
 
 
-class Nonce(msgspec.Struct, frozen=True):
+class NonceRow(msgspec.Struct, frozen=True):
     nonce: str
 
 
@@ -31,11 +31,11 @@ async def list_old_scans(db: Connection, before: datetime, limit: int) -> list[O
     )
 
 
-async def lock_scans(db: Connection, org_id: UUID, nonces: Sequence[str]) -> list[Nonce]:
+async def lock_scans(db: Connection, org_id: UUID, nonces: Sequence[str]) -> list[NonceRow]:
     """Locks those of these scans that nobody is working on."""
     return await fetch_all(
         db,
-        Nonce,
+        NonceRow,
         "select nonce from scan where org_id = $1 and nonce = any($2::text[]) order by nonce for update skip locked",
         org_id,
         nonces,

@@ -346,16 +346,16 @@ async def list_gate_slots(
 # upkeep and erasure -----------------------------------------------------------------------------------------------------------
 
 
-class OldAnswers(msgspec.Struct, frozen=True):
+class OldNonces(msgspec.Struct, frozen=True):
     org_id: UUID
     nonces: list[str]
 
 
-async def list_old_answers(db: Connection, before: datetime, limit: int) -> list[OldAnswers]:
+async def list_old_answers(db: Connection, before: datetime, limit: int) -> list[OldNonces]:
     """The oldest scans from before a moment whose answer is still there, by organisation."""
     return await fetch_all(
         db,
-        OldAnswers,
+        OldNonces,
         """
         select org_id, array_agg(nonce) as nonces
         from (

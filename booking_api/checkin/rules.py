@@ -23,7 +23,7 @@ class LaterScan(DomainError):
     explanation = "Only the last scan that let an item through can be undone. Undo the later one first."
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class PresentedItem(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an item when it is presented. What isn't known yet is as if it were in order."""
 
     direction: Direction
@@ -56,7 +56,7 @@ class Judgement(msgspec.Struct, frozen=True):
     """The verdict that an override set aside."""
 
 
-def _entering(facts: Facts) -> bool:
+def _entering(facts: PresentedItem) -> bool:
     return facts.direction == "entry"
 
 
@@ -72,15 +72,15 @@ def fold_gate(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean_line(name)).casefold())
 
 
-def _at_wrong_gate(facts: Facts) -> bool:
+def _at_wrong_gate(facts: PresentedItem) -> bool:
     return facts.gate is not None and facts.slot_gate is not None and not same_gate(facts.gate, facts.slot_gate)
 
 
-def _used_up(facts: Facts) -> bool:
+def _used_up(facts: PresentedItem) -> bool:
     return facts.inside or (facts.entries > 0 and not facts.reentry)
 
 
-VERDICTS: tuple[tuple[str, Callable[[Facts], bool]], ...] = (
+VERDICTS: tuple[tuple[str, Callable[[PresentedItem], bool]], ...] = (
     # These two say that what was presented names nobody of ours. So there is nobody whose exit could be recorded, and
     # they hold for exits too; whoever stands there isn't detained by it, the gate only has nothing to write down.
     ("forged", lambda facts: not facts.genuine),
@@ -106,7 +106,7 @@ REFUSES_PARTY = NEVER_OVERRIDDEN
 """A pass with such a verdict proves nothing, so that nobody else of the booking gets in with it either."""
 
 
-def judge(facts: Facts, *, override: bool = False) -> Judgement:
+def judge(facts: PresentedItem, *, override: bool = False) -> Judgement:
     """The verdict. An override lets in against it, unless the pass itself is worth nothing."""
     verdict = next(name for name, holds in VERDICTS if holds(facts))
     if verdict in LETTING_THROUGH:

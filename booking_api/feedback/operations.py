@@ -203,13 +203,13 @@ async def _ask(
     if not addressed:
         return {}
     history = await _latest_asks(ctx, {occasions[place].customer_id for place in addressed})
-    decided: dict[int, rules.Show] = {}
+    decided: dict[int, rules.OpenAsk] = {}
     new: dict[UUID, tuple[Occasion, AskOf]] = {}
     for place, due in addressed.items():
         one = occasions[place]
         asks = history[one.customer_id]
         match rules.decide(due, asks, one.step, one.booking_id, one.ctx.now):
-            case rules.Show() as again:
+            case rules.OpenAsk() as again:
                 decided[place] = again
             case rules.Ask(prompt, number):
                 ask = AskOf(
@@ -217,7 +217,7 @@ async def _ask(
                 )
                 asks.insert(0, ask)
                 new[ask.id] = one, ask
-                decided[place] = rules.Show(ask, prompt)
+                decided[place] = rules.OpenAsk(ask, prompt)
             case None:
                 pass
     lost = await _record(ctx, new) if new else set()
@@ -228,7 +228,7 @@ async def _ask(
         one = occasions[place]
         decision = rules.decide(addressed[place], history[one.customer_id], one.step, one.booking_id, one.ctx.now)
         del decided[place]
-        if isinstance(decision, rules.Show):
+        if isinstance(decision, rules.OpenAsk):
             decided[place] = decision
     return {place: _shown(occasions[place].ctx, show.ask.id, show.prompt) for place, show in decided.items()}
 

@@ -55,7 +55,7 @@ def scale_of(kind: str, language: str) -> Scale | None:
     return Scale(min=scores[0], max=scores[-1], min_label=low, max_label=high)
 
 
-class Show(msgspec.Struct, frozen=True):
+class OpenAsk(msgspec.Struct, frozen=True):
     """An ask that is still open, to be shown again."""
 
     ask: AskRow
@@ -71,7 +71,7 @@ class Ask(msgspec.Struct, frozen=True):
 
 def decide(
     prompts: Sequence[PromptRow], asks: Sequence[AskRow], step: str, booking_id: UUID | None, now: datetime
-) -> Show | Ask | None:
+) -> OpenAsk | Ask | None:
     """What to ask now. `prompts` are the active ones whose share includes the customer, `asks` theirs, latest first.
 
     An open ask of this step (and booking, where one is meant) is shown again. Otherwise the prompt that this customer
@@ -87,7 +87,7 @@ def decide(
             and (ask.step, ask.kind) == (step, prompt.kind)
             and booking_id in (None, ask.booking_id)
         ):
-            return Show(ask, prompt)
+            return OpenAsk(ask, prompt)
     last_asked = {ask.prompt_id: ask.number for ask in reversed(asks)}
     asked_about_this = {ask.prompt_id for ask in asks if booking_id is not None and ask.booking_id == booking_id}
     for prompt in sorted(prompts, key=lambda prompt: last_asked.get(prompt.id, 0)):

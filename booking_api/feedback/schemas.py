@@ -13,7 +13,7 @@ from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
 
 Step = Literal["search", "hold", "details", "payment", "confirmed", "visit"]
-Kind = Literal["ces", "csat", "nps", "text"]
+QuestionKind = Literal["ces", "csat", "nps", "text"]
 Grouping = Literal["step", "product", "channel", "week"]
 
 AnswerStep = Annotated[
@@ -78,7 +78,7 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A question that the app is to ask at a step of the journey."""
 
     step: Step
-    kind: Kind
+    kind: QuestionKind
     question: Question
     share_percent: SharePercent = 100
     pause_days: PauseDays = 30
@@ -89,7 +89,7 @@ class PromptChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What is to change; absent means untouched. What was asked before keeps its step and kind."""
 
     step: Step | UnsetType = UNSET
-    kind: Kind | UnsetType = UNSET
+    kind: QuestionKind | UnsetType = UNSET
     question: Question | UnsetType = UNSET
     share_percent: SharePercent | UnsetType = UNSET
     pause_days: PauseDays | UnsetType = UNSET
@@ -187,7 +187,8 @@ class NewFeedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     step: Annotated[Step, Meta(description="The step of the journey that it is about.", examples=["confirmed"])]
     kind: Annotated[
-        Kind, Meta(description="Customer effort, satisfaction, recommendation, or words alone.", examples=["csat"])
+        QuestionKind,
+        Meta(description="Customer effort, satisfaction, recommendation, or words alone.", examples=["csat"]),
     ]
     score: Score | None = None
     text: FeedbackText | None = None

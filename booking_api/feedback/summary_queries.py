@@ -19,18 +19,18 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
 
 
-class KeyRow(msgspec.Struct, frozen=True):
+class GroupRow(msgspec.Struct, frozen=True):
     key: str
 
 
-async def list_keys(db: Connection, org_id: UUID, period: Period, offset: int, limit: int) -> list[KeyRow]:
+async def list_keys(db: Connection, org_id: UUID, period: Period, offset: int, limit: int) -> list[GroupRow]:
     """The keys of a summary's groups: steps in the order of the journey, weeks in that of time, others by size.
 
     A key is empty for what is about no product, and a week's is its Monday.
     """
     return await fetch_all(
         db,
-        KeyRow,
+        GroupRow,
         """
         with found as (
           select case $4::text when 'step' then step when 'product' then coalesce(product_id::text, '') when 'channel' then channel
@@ -105,16 +105,16 @@ async def count_asks(db: Connection, org_id: UUID, period: Period, keys: Sequenc
     )
 
 
-class ProductVersion(msgspec.Struct, frozen=True):
+class ProductOnSale(msgspec.Struct, frozen=True):
     id: UUID
     version: int
 
 
-async def find_product_versions(db: Connection, org_id: UUID, product_ids: Sequence[UUID]) -> list[ProductVersion]:
+async def find_product_versions(db: Connection, org_id: UUID, product_ids: Sequence[UUID]) -> list[ProductOnSale]:
     """The version on sale of each product."""
     return await fetch_all(
         db,
-        ProductVersion,
+        ProductOnSale,
         "select id, version from product where org_id = $1 and id = any($2::uuid[])",
         org_id,
         product_ids,

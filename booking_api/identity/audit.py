@@ -28,14 +28,14 @@ from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit_queries
 from booking_api.identity.audit_schemas import (
-    Action,
+    AuditAction,
     AuditActor,
     AuditEntry,
     AuditList,
     AuditObject,
     AuditQuery,
     AuditRow,
-    Note,
+    NewEntry,
     ObjectType,
 )
 
@@ -52,13 +52,13 @@ FIRST_YEAR, LAST_YEAR = 1971, 2100
 
 
 def noted(
-    ctx: Context, action: Action, object_type: ObjectType | None = None, object_id: UUID | None = None,
+    ctx: Context, action: AuditAction, object_type: ObjectType | None = None, object_id: UUID | None = None,
     reason_code: str | None = None,
-) -> Note:  # fmt: skip
+) -> NewEntry:  # fmt: skip
     """The entry of an act of the context's caller, to be written with others."""
     caller = ctx.caller
     named = caller.kind not in {"system", "command"}  # Neither has an id that leads to anybody.
-    return Note(
+    return NewEntry(
         action=action,
         actor_kind=caller.kind,
         actor_id=(caller.subject_id or caller.credential_id) if named else None,
@@ -72,7 +72,7 @@ def noted(
 
 
 async def note(
-    ctx: Context, action: Action, object_type: ObjectType | None = None, object_id: UUID | None = None,
+    ctx: Context, action: AuditAction, object_type: ObjectType | None = None, object_id: UUID | None = None,
     reason_code: str | None = None,
 ) -> None:  # fmt: skip
     """Notes an act of the context's caller, in its transaction. `reason_code` is a code such as `no_show`."""
@@ -80,11 +80,11 @@ async def note(
 
 
 async def note_command(
-    db: Connection, org_id: UUID, action: Action, object_type: ObjectType | None, object_id: UUID | None, now: datetime,
+    db: Connection, org_id: UUID, action: AuditAction, object_type: ObjectType | None, object_id: UUID | None, now: datetime,
     reason_code: str | None = None,
 ) -> None:  # fmt: skip
     """Notes what somebody at the installation's command line did, in the caller's transaction."""
-    note = Note(
+    note = NewEntry(
         action=action,
         actor_kind="command",
         actor_id=None,
@@ -98,7 +98,7 @@ async def note_command(
     await write(db, org_id, [note])
 
 
-async def write(db: Connection, org_id: UUID, notes: Sequence[Note]) -> None:
+async def write(db: Connection, org_id: UUID, notes: Sequence[NewEntry]) -> None:
     """Writes entries of one organisation with one statement, in the caller's transaction; none costs nothing."""
     if notes:
         await audit_queries.insert_notes(db, org_id, notes)
@@ -106,7 +106,7 @@ async def write(db: Connection, org_id: UUID, notes: Sequence[Note]) -> None:
 
 # what was refused -------------------------------------------------------------------------------------------------
 
-Kind = tuple[UUID, Action, str]
+AuditedAct = tuple[UUID, AuditAction, str]
 """Organisation, action, reason code."""
 
 
@@ -114,22 +114,22 @@ Kind = tuple[UUID, Action, str]
 class _Counts:
     """What one process counts. A window begins with a first failure, which is written at once."""
 
-    windows: dict[Kind, int] = dataclasses.field(default_factory=dict)
+    windows: dict[AuditedAct, int] = dataclasses.field(default_factory=dict)
     """How many more there were since."""
-    timers: dict[Kind, asyncio.TimerHandle] = dataclasses.field(default_factory=dict)
+    timers: dict[AuditedAct, asyncio.TimerHandle] = dataclasses.field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = dataclasses.field(default_factory=set)
 
 
 COUNTS = PerProcess(_Counts)
 
 
-def count_failure(runtime: Runtime, org_id: UUID, action: Action, reason_code: str, request_id: str = "") -> None:
+def count_failure(runtime: Runtime, org_id: UUID, action: AuditAction, reason_code: str, request_id: str = "") -> None:
     """Notes what was refused, without waiting: the first of a minute with its request, the others as a number.
 
     It has a transaction of its own, because that of the refusal comes to nothing.
     """
     counts = COUNTS.of(runtime.caches)
-    kind: Kind = (org_id, action, reason_code)
+    kind: AuditedAct = (org_id, action, reason_code)
     if kind in counts.windows:
         counts.windows[kind] += 1
     elif len(counts.windows) >= MOST_WINDOWS:
@@ -145,7 +145,7 @@ def _start(counts: _Counts, work: Any) -> None:
     task.add_done_callback(counts.tasks.discard)
 
 
-async def _begin(runtime: Runtime, counts: _Counts, kind: Kind, request_id: str) -> None:
+async def _begin(runtime: Runtime, counts: _Counts, kind: AuditedAct, request_id: str) -> None:
     if await _insert(runtime, kind, request_id, 1):
         loop = asyncio.get_running_loop()
         counts.timers[kind] = loop.call_later(
@@ -155,13 +155,13 @@ async def _begin(runtime: Runtime, counts: _Counts, kind: Kind, request_id: str)
         counts.windows.pop(kind, None)
 
 
-async def _end(runtime: Runtime, counts: _Counts, kind: Kind) -> None:
+async def _end(runtime: Runtime, counts: _Counts, kind: AuditedAct) -> None:
     counts.timers.pop(kind, None)
     if more := counts.windows.pop(kind, 0):
         await _insert(runtime, kind, "", more)
 
 
-async def _insert(runtime: Runtime, kind: Kind, request_id: str, occurrences: int) -> bool:
+async def _insert(runtime: Runtime, kind: AuditedAct, request_id: str, occurrences: int) -> bool:
     org_id, action, reason_code = kind
     try:
         async with acquire(runtime) as db:

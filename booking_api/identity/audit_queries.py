@@ -6,10 +6,10 @@ from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_value
 from booking_api.core.db.rows import columns_of
-from booking_api.identity.audit_schemas import AuditRow, Note
+from booking_api.identity.audit_schemas import AuditRow, NewEntry
 
 
-async def insert_notes(db: Connection, org_id: UUID, notes: Sequence[Note]) -> None:
+async def insert_notes(db: Connection, org_id: UUID, notes: Sequence[NewEntry]) -> None:
     await execute(
         db,
         """
@@ -25,7 +25,7 @@ async def insert_notes(db: Connection, org_id: UUID, notes: Sequence[Note]) -> N
         )
         """,
         org_id,
-        *columns_of(notes, Note),
+        *columns_of(notes, NewEntry),
     )
 
 

@@ -10,16 +10,16 @@ from booking_api.core.ids import new_id
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
 
-Action = str
+AuditAction = str
 """`<thing>.<what was done to it>`: what a capability declares as `audited`, each with its kind of thing."""
 ObjectType = str
 ActorKind = Literal["anonymous", "app", "customer", "staff", "key", "system", "command"]
 
 
-class Note(msgspec.Struct, frozen=True):
+class NewEntry(msgspec.Struct, frozen=True):
     """One entry before it is written."""
 
-    action: Action
+    action: AuditAction
     actor_kind: ActorKind
     actor_id: UUID | None
     credential_id: UUID | None

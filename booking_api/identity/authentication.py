@@ -33,7 +33,7 @@ from booking_api.identity import audit, limiting, queries, reach, rules, session
 from booking_api.identity.queries import FoundKey
 from booking_api.identity.session_life_queries import FirstUse
 from booking_api.identity.session_queries import FoundSession
-from booking_api.identity.tokens import Claims
+from booking_api.identity.tokens import TokenClaims
 
 CACHED_CREDENTIALS = 20_000
 FIRST_USES = PerProcess(set[asyncio.Future[Any]])
@@ -191,7 +191,7 @@ async def _find_keys(runtime: Runtime, checks: list[KeyCheck]) -> list[FoundKey 
 async def _verify_token(runtime: Runtime, token: str, scope: Any, *, waits: bool) -> tuple[Verified, float]:
     now = utc_now()
     claims = tokens.read(runtime.vault, token, "access", now)
-    standing = await _check_session(runtime, claims.org_id, Check(claims))
+    standing = await _check_session(runtime, claims.org_id, TokenCheck(claims))
     if standing.is_first_use:
         user_agent = None if scope is None else header(scope, b"user-agent")
         await _note_first_use(runtime, claims, user_agent, waits=waits)
@@ -205,10 +205,10 @@ async def _verify_token(runtime: Runtime, token: str, scope: Any, *, waits: bool
     return (standing.org, caller), left_seconds
 
 
-class Check(NamedTuple):
+class TokenCheck(NamedTuple):
     """What must be looked up of a token whose signature is right."""
 
-    claims: Claims
+    claims: TokenClaims
 
     @property
     def session_id(self) -> UUID:
@@ -225,7 +225,7 @@ class Check(NamedTuple):
         return first if first != self.session_id else None
 
 
-class Standing(NamedTuple):
+class SessionState(NamedTuple):
     """What is known of a session that lives."""
 
     org: Organisation
@@ -236,11 +236,11 @@ class Standing(NamedTuple):
     """Whether it isn't known yet that one of its tokens was used."""
 
 
-async def _check_session(runtime: Runtime, org_id: UUID, check: Check) -> Standing:
+async def _check_session(runtime: Runtime, org_id: UUID, check: TokenCheck) -> SessionState:
     """Every customer's first request comes with a token that isn't known yet: those that come together are looked up
     together, with one statement."""
 
-    def make() -> Batcher[Check, Standing]:
+    def make() -> Batcher[TokenCheck, SessionState]:
         return Batcher(lambda checks: _check_sessions(runtime, org_id, checks))
 
     standing = await batcher_of(runtime, ("sessions", org_id), make).submit(check)
@@ -250,7 +250,9 @@ async def _check_session(runtime: Runtime, org_id: UUID, check: Check) -> Standi
     return standing
 
 
-async def _check_sessions(runtime: Runtime, org_id: UUID, checks: list[Check]) -> list[Standing | Exception | Singly]:
+async def _check_sessions(
+    runtime: Runtime, org_id: UUID, checks: list[TokenCheck]
+) -> list[SessionState | Exception | Singly]:
     try:
         async with acquire(runtime) as db:
             return await _look_up(db, runtime.vault, org_id, checks)
@@ -259,8 +261,8 @@ async def _check_sessions(runtime: Runtime, org_id: UUID, checks: list[Check]) -
 
 
 async def _look_up(
-    db: Connection, vault: Vault, org_id: UUID, checks: list[Check]
-) -> list[Standing | Exception | Singly]:
+    db: Connection, vault: Vault, org_id: UUID, checks: list[TokenCheck]
+) -> list[SessionState | Exception | Singly]:
     now = utc_now()
     staff_ids = [check.staff_id for check in checks if check.staff_id is not None]
     session_ids = {check.session_id for check in checks}
@@ -306,9 +308,9 @@ def _judge(
     vault: Vault,
     org: Organisation,
     sessions: Mapping[UUID | None, FoundSession],
-    check: Check,
-    members: Mapping[UUID, session_queries.FoundMember],
-) -> Standing | Exception | Singly:
+    check: TokenCheck,
+    members: Mapping[UUID, session_queries.SignedInMember],
+) -> SessionState | Exception | Singly:
     session, staff_id = sessions.get(check.session_id), check.staff_id
     first = sessions.get(check.first_id)
     ended = rules.is_ended(
@@ -322,13 +324,13 @@ def _judge(
         )
         if ended or unreadable or (check.claims.restricted and restriction is None):
             return TokenRevoked()
-        return Standing(org, None, restriction, session is None or session.first_used_at is None)
+        return SessionState(org, None, restriction, session is None or session.first_used_at is None)
     member = members.get(staff_id)
     if member is None or member.revoked_at is not None:
         return TokenRevoked("This member of staff no longer has access.", come_back="ask_organisation")
     if ended:
         return TokenRevoked(come_back="sign_in")
-    return Standing(org, cast("Role", member.role), None, session is None or session.first_used_at is None)
+    return SessionState(org, cast("Role", member.role), None, session is None or session.first_used_at is None)
 
 
 def _restriction(session: FoundSession) -> Restriction | None:
@@ -340,7 +342,7 @@ def _restriction(session: FoundSession) -> Restriction | None:
 # the first use of a session ---------------------------------------------------------------------------------------
 
 
-async def _note_first_use(runtime: Runtime, claims: Claims, user_agent: str | None, *, waits: bool) -> None:
+async def _note_first_use(runtime: Runtime, claims: TokenClaims, user_agent: str | None, *, waits: bool) -> None:
     """Gives a session its row, so that it can be listed, and that a repeat of the request which opened it brings no
     more tokens. What shares transactions isn't held up by it; what fails is noted with the next request."""
     use = FirstUse(

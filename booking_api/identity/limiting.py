@@ -12,7 +12,7 @@ from booking_api.core.errors import RateLimited
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
-from booking_api.core.web.limits import Limiter, Policy, Standing, headers
+from booking_api.core.web.limits import BucketState, Limiter, Policy, headers
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 RECOVERIES_EACH = 3
@@ -93,7 +93,7 @@ def _without_port(address: str) -> str:
     return head if colon and ":" not in head and port.isdigit() else address
 
 
-def hold_to(scope: Any, standings: Iterable[Standing]) -> None:
+def hold_to(scope: Any, standings: Iterable[BucketState]) -> None:
     """Notes the standings in the answer's headers. Raises `RateLimited` for the first that refuses."""
     noted = list(standings)
     scope["extra_headers"] = headers(noted)
@@ -108,7 +108,7 @@ def check_caller(runtime: Runtime, scope: Any, caller: Caller) -> None:
     Raises `RateLimited`.
     """
     limits, clock = limits_of(runtime), time.monotonic()
-    standings: list[Standing] = []
+    standings: list[BucketState] = []
     if caller.subject_id is not None:
         if limits.subject is not None:
             standings.append(limits.subject.take(caller.subject_id, clock))

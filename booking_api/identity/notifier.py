@@ -12,7 +12,7 @@ from booking_api.core.settings import Settings
 from booking_api.identity import session_queries, smtp
 from booking_api.identity.schemas import Message
 
-Channel = Literal["email", "phone"]
+MessageChannel = Literal["email", "phone"]
 
 
 class Notifier(Protocol):
@@ -49,11 +49,11 @@ DEFAULT: Notifier = Mailbox()
 MAIL: Notifier = Smtp()
 
 
-def channel_of(recipient: str) -> Channel:
+def channel_of(recipient: str) -> MessageChannel:
     return "email" if "@" in recipient else "phone"
 
 
-def delivers(settings: Settings, channel: Channel) -> bool:
+def delivers(settings: Settings, channel: MessageChannel) -> bool:
     """Whether a message over this channel reaches a person. Where none does, nothing may be asked of them that needs
     a code: the mailbox is read by operators alone."""
     return channel == "email" and bool(settings.smtp_url)

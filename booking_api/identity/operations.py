@@ -25,10 +25,10 @@ from booking_api.core.text.fields import Unfit, treat
 from booking_api.identity import queries, reach, session_life_queries, session_queries, signing_queries, tokens
 from booking_api.identity.schemas import (
     SCOPES,
-    Contact,
     EmailTaken,
     Jwk,
     JwkSet,
+    KnownContact,
     NewKeys,
     NewOrganisation,
     Purpose,
@@ -152,7 +152,7 @@ async def remember_customers(db: Connection, org_id: UUID, said: Sequence[Reacha
         await session_queries.upsert_customers(db, org_id, customers, now)
 
 
-async def customer_contacts(db: Connection, org_id: UUID, customer_ids: Collection[UUID]) -> dict[UUID, Contact]:
+async def customer_contacts(db: Connection, org_id: UUID, customer_ids: Collection[UUID]) -> dict[UUID, KnownContact]:
     """How to reach these customers; those who never said are absent."""
     if not customer_ids:
         return {}

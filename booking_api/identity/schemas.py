@@ -199,7 +199,7 @@ class SessionList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     next_cursor: str | None = None
 
 
-class Contact(msgspec.Struct, frozen=True):
+class KnownContact(msgspec.Struct, frozen=True):
     """How to reach a customer, as they last said."""
 
     name: str | None

@@ -8,7 +8,7 @@ import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
 from booking_api.core.db.rows import columns_of
-from booking_api.identity.schemas import Contact, Reachable, Redeemed
+from booking_api.identity.schemas import KnownContact, Reachable, Redeemed
 
 # sessions ---------------------------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ async def find_sessions(db: Connection, org_id: UUID, session_ids: Sequence[UUID
     )
 
 
-class FoundMember(msgspec.Struct, frozen=True):
+class SignedInMember(msgspec.Struct, frozen=True):
     """What verifying an access token of staff reads of its member."""
 
     id: UUID
@@ -66,10 +66,10 @@ class FoundMember(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
 
 
-async def find_members(db: Connection, org_id: UUID, staff_ids: Sequence[UUID]) -> list[FoundMember]:
+async def find_members(db: Connection, org_id: UUID, staff_ids: Sequence[UUID]) -> list[SignedInMember]:
     return await fetch_all(
         db,
-        FoundMember,
+        SignedInMember,
         """
         select id, role, last_used_at as used_at, revoked_at from staff
         where org_id = $1 and id = any($2::uuid[])
@@ -264,7 +264,7 @@ async def upsert_customers(db: Connection, org_id: UUID, customers: Sequence[Rea
     )
 
 
-class FoundContact(Contact, frozen=True):
+class FoundContact(KnownContact, frozen=True):
     id: UUID
     language: str
 

@@ -32,7 +32,7 @@ from booking_api.identity.schemas import (
     SessionsQuery,
     Tokens,
 )
-from booking_api.identity.tokens import Claims
+from booking_api.identity.tokens import TokenClaims
 
 MOST_CONTACTS = 200
 """Of a customer's bookings so many different contacts are compared; who books for more keeps their sessions."""
@@ -45,7 +45,7 @@ class Reused(Exception):
     """A refresh token came again so late that somebody else must have a copy: its session is to be ended, in a
     transaction of its own, because that of the refusal comes to nothing."""
 
-    def __init__(self, claims: Claims) -> None:
+    def __init__(self, claims: TokenClaims) -> None:
         super().__init__()
         self.claims = claims
 
@@ -88,7 +88,7 @@ async def renew(ctx: Context, refresh_token: str, user_agent: str | None = None)
     )  # fmt: skip
 
 
-async def _check_alive(ctx: Context, claims: Claims) -> None:
+async def _check_alive(ctx: Context, claims: TokenClaims) -> None:
     """Raises `TokenRevoked` for a session that has ended."""
     rows = await _rows(ctx, claims.session_id, claims.subject_id)
     row, first = rows.get(claims.session_id), rows.get(claims.subject_id)
@@ -101,7 +101,7 @@ async def _check_alive(ctx: Context, claims: Claims) -> None:
         raise TokenRevoked("The session has ended.", come_back=back_in(claims.subject))
 
 
-async def _refuse_superseded(ctx: Context, claims: Claims) -> None:
+async def _refuse_superseded(ctx: Context, claims: TokenClaims) -> None:
     """Raises `TokenRevoked` or `Reused`."""
     row = (await _rows(ctx, claims.session_id)).get(claims.session_id)
     if row is None or row.revoked_at is not None:
@@ -116,7 +116,7 @@ async def _rows(ctx: Context, *session_ids: UUID) -> dict[UUID, SessionRow]:
     return {row.id: row for row in found}
 
 
-async def end_reused(ctx: Context, claims: Claims) -> TokenRevoked:
+async def end_reused(ctx: Context, claims: TokenClaims) -> TokenRevoked:
     """Ends a session of which somebody else has a token, and tells its owner; the refusal to be raised then."""
     await session_life_queries.revoke_session(ctx.db, ctx.org_id, claims.session_id, claims.subject_id, ctx.now)
     await audit.note(ctx, "session.reused", "session", claims.session_id, claims.subject)

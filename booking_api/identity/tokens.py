@@ -26,9 +26,9 @@ from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.identity.schemas import Tokens
 
-Subject = Literal["customer", "staff"]
+SubjectKind = Literal["customer", "staff"]
 Use = Literal["access", "refresh"]
-AUDIENCES: dict[tuple[Subject, Use], str] = {
+AUDIENCES: dict[tuple[SubjectKind, Use], str] = {
     ("customer", "access"): "ca",
     ("customer", "refresh"): "cr",
     ("staff", "access"): "sa",
@@ -63,7 +63,7 @@ _decode = msgspec.json.Decoder(Payload).decode
 
 
 def mint(
-    vault: Vault, settings: Settings, org: Organisation, subject: Subject, subject_id: UUID, now: datetime, *,
+    vault: Vault, settings: Settings, org: Organisation, subject: SubjectKind, subject_id: UUID, now: datetime, *,
     channel: str = "web", role: Role | None = None, session_id: UUID | None = None, generation: int = 0,
     restricted: bool = False,
 ) -> Tokens:  # fmt: skip
@@ -105,13 +105,13 @@ def _long(value: str) -> UUID:
     return id_of_bytes(urlsafe_b64decode(value + "=="))
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
+class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
     """What a verified token says."""
 
     org_id: UUID
     subject_id: UUID
     session_id: UUID
-    subject: Subject
+    subject: SubjectKind
     role: Role | None
     """Of staff, when the token was made; what counts is the role in their row."""
     channel: str
@@ -122,7 +122,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the session's row says what it may see; without that row the token is good for nothing."""
 
 
-def read(vault: Vault, token: str, use: Use, now: datetime) -> Claims:
+def read(vault: Vault, token: str, use: Use, now: datetime) -> TokenClaims:
     """The claims of a token of ours. Raises `Unauthenticated` or `TokenExpired`."""
     payload = _read_payload(vault, token)
     subject, purpose = KINDS.get(payload.aud, (None, None))
@@ -134,7 +134,7 @@ def read(vault: Vault, token: str, use: Use, now: datetime) -> Claims:
         ids = [_long(text) for text in (payload.org, payload.sub, payload.sid)]
     except ValueError:
         raise Unauthenticated(NOT_OURS) from None
-    return Claims(
+    return TokenClaims(
         org_id=ids[0],
         subject_id=ids[1],
         session_id=ids[2],
@@ -159,7 +159,7 @@ def claimed_org(token: str) -> UUID:
         raise Unauthenticated(NOT_OURS) from None
 
 
-def read_expired(vault: Vault, token: str) -> Claims:
+def read_expired(vault: Vault, token: str) -> TokenClaims:
     """The claims of a refresh token of ours whose time is over, to tell its holder how to come back.
 
     Raises `Unauthenticated`.

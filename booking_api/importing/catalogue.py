@@ -22,14 +22,14 @@ from booking_api.core.standards import find_zone
 from booking_api.importing import catalogue_rules as rules
 from booking_api.importing.catalogue_files import (
     Catalogue,
-    Found,
+    FoundElement,
     T,
     json_elements,
     place_elements,
     read_catalogue,
     slot_elements,
 )
-from booking_api.importing.catalogue_rules import Offered, Unfit
+from booking_api.importing.catalogue_rules import Offered, SlotUnfit
 from booking_api.importing.formats import LayoutElement, ProductElement, SlotElement
 from booking_api.importing.layouts import generate_layout
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
@@ -71,7 +71,7 @@ class CatalogueImport:
         await self.writer.warn_of_overlaps()
         return self.summary
 
-    def _fitting(self, found: Iterator[Found[T]]) -> Iterator[tuple[str, int, T]]:
+    def _fitting(self, found: Iterator[FoundElement[T]]) -> Iterator[tuple[str, int, T]]:
         """The elements in order, each code's first only; the others are reported."""
         seen: dict[str, tuple[str, int]] = {}
         for file, line, element in found:
@@ -229,7 +229,7 @@ class CatalogueImport:
             return f"there is no product {element.product!r}{left_out}"
         try:
             return rules.explicit_slot(offered, element, self.layouts)
-        except Unfit as problem:
+        except SlotUnfit as problem:
             return str(problem)
 
     async def _write_schedules(self, file: str, line: int, product: ProductElement, overridden: set[str]) -> None:
@@ -241,7 +241,7 @@ class CatalogueImport:
                     if slot.code not in overridden and slot.code not in made:
                         made.add(slot.code)
                         await self.writer.add(file, line, slot)
-            except Unfit as problem:
+            except SlotUnfit as problem:
                 self.summary.report(file, line, f"product {product.code!r}: schedules[{position}]: {problem}")
 
 

@@ -9,11 +9,11 @@ import msgspec
 from booking_api.core.text.fields import Unfit, apply_rules
 from booking_api.core.web.misfits import describe_misfit
 from booking_api.importing.csv_files import CsvFile, find_csv
-from booking_api.importing.formats import Document, Element, PlaceElement, SlotElement
+from booking_api.importing.formats import CatalogueDocument, Element, PlaceElement, SlotElement
 from booking_api.importing.schemas import ImportFailed
 
 T = TypeVar("T", bound=Element)
-Found = tuple[str, int, T | str]
+FoundElement = tuple[str, int, T | str]
 """File, line, and the element or what is wrong with it."""
 MOST_BYTES, MOST_BYTES_IN_ALL = 64 << 20, 512 << 20
 
@@ -23,7 +23,7 @@ class CatalogueFile(msgspec.Struct, frozen=True):
 
     name: str
     content: bytes
-    document: Document
+    document: CatalogueDocument
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Catalogue(msgspec.Struct, frozen=True):
 def read_document(name: str, content: bytes) -> CatalogueFile:
     """Decodes a file's outer form. Raises `ImportFailed` saying where it is malformed."""
     try:
-        return CatalogueFile(name, content, msgspec.json.decode(content, type=Document))
+        return CatalogueFile(name, content, msgspec.json.decode(content, type=CatalogueDocument))
     except RecursionError:
         raise ImportFailed(f"{name} is nested too deeply.") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -107,7 +107,7 @@ def _placed(sentence: str, steps: Sequence[str]) -> str:
     return f"{sentence} - at `${''.join(f'[{step}]' if step.isdecimal() else f'.{step}' for step in steps)}`"
 
 
-def json_elements(file: CatalogueFile, raws: list[msgspec.Raw], into: type[T]) -> Iterator[Found[T]]:
+def json_elements(file: CatalogueFile, raws: list[msgspec.Raw], into: type[T]) -> Iterator[FoundElement[T]]:
     """The elements of one of a file's lists, each with the line it begins on."""
     cursor, line = 0, 1
     for raw in raws:
@@ -124,7 +124,7 @@ def _quotas(text: str) -> dict[str, Any]:
     return {code.strip(): places.strip() for code, _, places in (part.partition("=") for part in text.split(";"))}
 
 
-def csv_elements(path: Path, into: type[PlaceElement] | type[SlotElement]) -> Iterator[Found[Any]]:
+def csv_elements(path: Path, into: type[PlaceElement] | type[SlotElement]) -> Iterator[FoundElement[Any]]:
     """The lines of places.csv or slots.csv; an empty field is absent. Raises `ImportFailed` for a column that is missing."""
     fields = msgspec.structs.fields(into)
     with CsvFile(path, [field.encode_name for field in fields if field.required]) as file:
@@ -143,14 +143,14 @@ def csv_elements(path: Path, into: type[PlaceElement] | type[SlotElement]) -> It
                 yield file.name, line, _said(error, into)
 
 
-def place_elements(catalogue: Catalogue) -> Iterator[Found[PlaceElement]]:
+def place_elements(catalogue: Catalogue) -> Iterator[FoundElement[PlaceElement]]:
     for file in catalogue.files:
         yield from json_elements(file, file.document.places, PlaceElement)
     if catalogue.places_csv is not None:
         yield from csv_elements(catalogue.places_csv, PlaceElement)
 
 
-def slot_elements(catalogue: Catalogue) -> Iterator[Found[SlotElement]]:
+def slot_elements(catalogue: Catalogue) -> Iterator[FoundElement[SlotElement]]:
     for file in catalogue.files:
         yield from json_elements(file, file.document.slots, SlotElement)
     if catalogue.slots_csv is not None:

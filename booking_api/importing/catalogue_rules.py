@@ -59,7 +59,7 @@ class Offered(msgspec.Struct, frozen=True):
         return self.definition.destination or self.origin
 
 
-class Unfit(Exception):
+class SlotUnfit(Exception):
     """Why a slot can't be made, for the report of its line."""
 
 
@@ -220,18 +220,18 @@ def slot_code(product: str, starts_at: datetime, resource: str | None) -> str:
 
 
 def _moment(text: str, zone: ZoneInfo, what: str) -> datetime:
-    """A local time, or one with an offset, as a moment. Raises `Unfit`."""
+    """A local time, or one with an offset, as a moment. Raises `SlotUnfit`."""
     try:
         if not _MOMENT.fullmatch(text):
             raise ValueError(text)
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise Unfit(f"{what} {text!r} is not a local date and time such as 2026-07-01T09:30") from None
+        raise SlotUnfit(f"{what} {text!r} is not a local date and time such as 2026-07-01T09:30") from None
     if not FIRST_YEAR <= given.year <= LAST_YEAR or given.second or given.microsecond:
-        raise Unfit(f"{what} {text!r} is not a whole minute between {FIRST_YEAR} and {LAST_YEAR}")
+        raise SlotUnfit(f"{what} {text!r} is not a whole minute between {FIRST_YEAR} and {LAST_YEAR}")
     moment = given.astimezone(UTC) if given.tzinfo else local_time.exact(given, zone)
     if moment is None:
-        raise Unfit(f"{what} {text} does not exist in {zone.key}: clocks go forward over it that day")
+        raise SlotUnfit(f"{what} {text} does not exist in {zone.key}: clocks go forward over it that day")
     return moment
 
 
@@ -255,17 +255,19 @@ def _new_slot(
 ) -> NewSlot:  # fmt: skip
     definition, origin, end = offered.definition, offered.origin, offered.end
     if ends_at < starts_at:
-        raise Unfit("it ends before it starts")
+        raise SlotUnfit("it ends before it starts")
     layout = room.seat_layout or offered.seat_layout
     if layout is not None and layout not in layouts:
-        raise Unfit(f"there is no seat layout {layout!r}")
+        raise SlotUnfit(f"there is no seat layout {layout!r}")
     if layout is not None and layouts[layout][1] < room.capacity:
-        raise Unfit(f"its capacity is {room.capacity}, but the seat layout {layout!r} has {layouts[layout][1]} seats")
+        raise SlotUnfit(
+            f"its capacity is {room.capacity}, but the seat layout {layout!r} has {layouts[layout][1]} seats"
+        )
     options = {option.code: option for option in definition.options}
     quotas = {code: option.quota for code, option in options.items() if option.quota is not None}
     quotas |= room.quotas or {}
     if unknown := quotas.keys() - options.keys():
-        raise Unfit(f"it has a quota for the option {min(unknown)!r}, which its product hasn't")
+        raise SlotUnfit(f"it has a quota for the option {min(unknown)!r}, which its product hasn't")
     return NewSlot(
         code=code or slot_code(definition.code, starts_at, room.resource),
         product_id=definition.id,
@@ -288,7 +290,7 @@ def _new_slot(
 
 
 def explicit_slot(offered: Offered, slot: SlotElement, layouts: Mapping[str, tuple[UUID, int]]) -> NewSlot:
-    """The slot that an element or a line of slots.csv describes. Raises `Unfit`."""
+    """The slot that an element or a line of slots.csv describes. Raises `SlotUnfit`."""
     starts_at = _moment(slot.starts_at, ZoneInfo(offered.origin.time_zone), "starts_at")
     minutes = slot.duration_minutes or offered.definition.duration_minutes
     if slot.ends_at is not None:
@@ -296,7 +298,7 @@ def explicit_slot(offered: Offered, slot: SlotElement, layouts: Mapping[str, tup
     elif minutes is not None:
         ends_at = starts_at + timedelta(minutes=minutes)
     else:
-        raise Unfit("it needs ends_at or duration_minutes, because its product has no duration_minutes")
+        raise SlotUnfit("it needs ends_at or duration_minutes, because its product has no duration_minutes")
     return _new_slot(offered, room_of(slot), layouts, starts_at, ends_at, slot.code, slot.status)
 
 
@@ -317,7 +319,7 @@ def _starts(schedule: ScheduleElement, day: date, minutes: int, zone: ZoneInfo) 
 def scheduled_slots(
     offered: Offered, schedule: ScheduleElement, layouts: Mapping[str, tuple[UUID, int]]
 ) -> Iterator[NewSlot]:
-    """The slots that a schedule makes, each once, also where a shifted time meets another. Raises `Unfit`."""
+    """The slots that a schedule makes, each once, also where a shifted time meets another. Raises `SlotUnfit`."""
     zone = ZoneInfo(offered.origin.time_zone)
     minutes = schedule.duration_minutes or offered.definition.duration_minutes
     assert minutes is not None, "a consistent schedule has a duration, or its product has"
@@ -331,6 +333,6 @@ def scheduled_slots(
                     continue
                 seen.add(starts_at)
                 if len(seen) > MOST_SLOTS:
-                    raise Unfit(f"a schedule makes more than {MOST_SLOTS:,} slots")
+                    raise SlotUnfit(f"a schedule makes more than {MOST_SLOTS:,} slots")
                 yield _new_slot(offered, room, layouts, starts_at, starts_at + timedelta(minutes=minutes))
         day += local_time.ONE_DAY

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from booking_api.importing.schemas import ImportFailed, Summary
-from booking_api.importing.timetable import FLIGHT_COLUMNS, Reference, open_flights, read_reference
+from booking_api.importing.timetable import FLIGHT_COLUMNS, ReferenceData, open_flights, read_reference
 
 FIRST_DAY = date(2013, 3, 25)
 """A Monday. No week of the year has more destinations: 95, Honolulu among them, with red-eyes and both coasts."""
@@ -43,7 +43,7 @@ def _week(source: Path, first: date) -> list[list[str]]:
     return sorted(found, key=lambda row: [row[position] for position in by_name])
 
 
-def _write_reference(reference: Reference, flights: Sequence[Sequence[str]], target: Path) -> None:
+def _write_reference(reference: ReferenceData, flights: Sequence[Sequence[str]], target: Path) -> None:
     column = {name: {row[position] for row in flights} for position, name in enumerate(FLIGHT_COLUMNS)}
     airports = [reference.airports[code] for code in sorted(column["origin"] | column["dest"])]
     rows = [(a.code, a.name, a.latitude, a.longitude, a.time_zone) for a in airports]

@@ -8,19 +8,19 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from booking_api.catalog.schemas import Admission, Charge, Choice, Code, Conditions, Kind, PriceRule, Requires
-from booking_api.catalog.write_schemas import Deck
+from booking_api.catalog.schemas import Admission, Charge, Choice, Code, Conditions, PriceRule, ProductKind, Requires
+from booking_api.catalog.write_schemas import NewDeck
 from booking_api.core.text import fields
 
 Text = Annotated[str, fields.text(2_000, min_length=1)]
-Language = Annotated[str, fields.token(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["pt-BR"])]
-Texts = Annotated[dict[Language, Text], msgspec.Meta(min_length=1, max_length=50)]
-Name = Annotated[str, fields.line(200, min_length=1)]
+LanguageTag = Annotated[str, fields.token(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["pt-BR"])]
+CatalogueTexts = Annotated[dict[LanguageTag, Text], msgspec.Meta(min_length=1, max_length=50)]
+CatalogueName = Annotated[str, fields.line(200, min_length=1)]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=366 * 1_440)]
 Capacity = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 LocalTime = Annotated[str, fields.token(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$", examples=["09:30"])]
-Status = Literal["open", "closed", "cancelled"]
+SlotStatus = Literal["open", "closed", "cancelled"]
 
 
 class Element(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,8 +29,8 @@ class Element(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class PlaceElement(Element, frozen=True, kw_only=True):
     code: Code
-    name: Name
-    time_zone: Name
+    name: CatalogueName
+    time_zone: CatalogueName
     latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
     longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
     address: Annotated[str, fields.text(500)] | None = None
@@ -41,14 +41,14 @@ class LayoutElement(Element, frozen=True, kw_only=True):
 
     code: Code
     seats: Annotated[int, msgspec.Meta(ge=1, le=1_000)] | None = None
-    decks: Annotated[list[Deck], msgspec.Meta(min_length=1, max_length=10)] | None = None
+    decks: Annotated[list[NewDeck], msgspec.Meta(min_length=1, max_length=10)] | None = None
 
 
 class ConditionsElement(Conditions, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     refund_until_minutes: Minutes = 0
     change_until_minutes: Minutes = 0
     booking_closes_minutes: Annotated[int, msgspec.Meta(ge=-1_440, le=366 * 1_440)] = 0
-    summary: Texts | None = None
+    summary: CatalogueTexts | None = None
 
 
 class AdmissionElement(Admission, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +58,7 @@ class AdmissionElement(Admission, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class OptionElement(Element, frozen=True, kw_only=True):
     code: Code
-    title: Texts
+    title: CatalogueTexts
     conditions: ConditionsElement
     admission: AdmissionElement
     quota: Capacity | None = None
@@ -70,7 +70,7 @@ class RequiresElement(Requires, frozen=True, forbid_unknown_fields=True):
 
 class UnitElement(Element, frozen=True, kw_only=True):
     code: Code
-    title: Texts
+    title: CatalogueTexts
     min_age: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
     max_age: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
     min: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
@@ -85,13 +85,13 @@ class PriceElement(PriceRule, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ChargeElement(Charge, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    label: Texts
+    label: CatalogueTexts
     rate_basis_points: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
 
 
 class ChoiceElement(Choice, frozen=True, forbid_unknown_fields=True):
     value: Code
-    label: Texts
+    label: CatalogueTexts
 
 
 class QuestionElement(Element, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class QuestionElement(Element, frozen=True, kw_only=True):
     type: Literal["text", "number", "date", "boolean", "choice"]
     required: bool = False
     per: Literal["booking", "item"] = "booking"
-    label: Texts
+    label: CatalogueTexts
     choices: Annotated[list[ChoiceElement], msgspec.Meta(min_length=1, max_length=200)] | None = None
     sensitive: bool = False
 
@@ -110,7 +110,7 @@ class MediaElement(Element, frozen=True, kw_only=True):
         fields.code(2_000, pattern=r"^https://[!-~\u00a1-\U0010ffff]+$", examples=["https://example.org/tower.jpg"]),
     ]
     type: Annotated[str, fields.code(100, pattern="^[a-z]+/[a-zA-Z0-9.+-]+$", examples=["image/jpeg"])]
-    alt: Texts | None = None
+    alt: CatalogueTexts | None = None
 
 
 class ScheduleElement(Element, frozen=True, kw_only=True):
@@ -126,8 +126,8 @@ class ScheduleElement(Element, frozen=True, kw_only=True):
     duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=366 * 1_440)] | None = None
     capacity: Capacity
     quotas: dict[Code, Capacity] | None = None
-    gate: Name | None = None
-    resource: Name | None = None
+    gate: CatalogueName | None = None
+    resource: CatalogueName | None = None
     seat_layout: Code | None = None
 
 
@@ -141,24 +141,24 @@ class SlotElement(Element, frozen=True, kw_only=True):
     code: Annotated[str, fields.code(200)] | None = None
     capacity: Capacity
     quotas: dict[Code, Capacity] | None = None
-    gate: Name | None = None
-    resource: Name | None = None
+    gate: CatalogueName | None = None
+    resource: CatalogueName | None = None
     seat_layout: Code | None = None
-    status: Status | None = None
+    status: SlotStatus | None = None
 
 
 class ProductElement(Element, frozen=True, kw_only=True):
     code: Code
-    kind: Kind
-    title: Texts
-    summary: Texts | None = None
+    kind: ProductKind
+    title: CatalogueTexts
+    summary: CatalogueTexts | None = None
     origin: Code | None = None
     destination: Code | None = None
     venue: Code | None = None
     duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=366 * 1_440)] | None = None
-    opening_hours: Annotated[list[dict[Annotated[str, fields.token(64)], Name]], msgspec.Meta(max_length=50)] | None = (
-        None
-    )
+    opening_hours: (
+        Annotated[list[dict[Annotated[str, fields.token(64)], CatalogueName]], msgspec.Meta(max_length=50)] | None
+    ) = None
     media: Annotated[list[MediaElement], msgspec.Meta(max_length=50)] = []
     options: Annotated[list[OptionElement], msgspec.Meta(min_length=1, max_length=50)]
     units: Annotated[list[UnitElement], msgspec.Meta(min_length=1, max_length=50)]
@@ -172,7 +172,7 @@ class ProductElement(Element, frozen=True, kw_only=True):
     schedules: Annotated[list[ScheduleElement], msgspec.Meta(max_length=200)] = []
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CatalogueDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A catalogue file; each element is decoded by itself, so that one mistake doesn't cost the others."""
 
     currency: Annotated[str, fields.token(pattern="^[A-Z]{3}$")] | None = None

@@ -1,6 +1,6 @@
 """Seat layouts made from a number of seats. Pure."""
 
-from booking_api.catalog.write_schemas import Deck, NewLayout, Seat, SeatRow
+from booking_api.catalog.write_schemas import NewDeck, NewLayout, NewSeat, NewSeatRow
 
 # Up to so many seats, a row is cut into these blocks by aisles.
 CABINS: tuple[tuple[int, tuple[str, ...]], ...] = (
@@ -37,13 +37,13 @@ def generate_layout(code: str, seats: int) -> NewLayout:
     letters = "".join(blocks)
     rows = -(-seats // len(letters))
     made = [
-        SeatRow(
+        NewSeatRow(
             number,
             [
-                Seat(f"{number}{letter}", _features(letter, blocks, number, rows, seats))
+                NewSeat(f"{number}{letter}", _features(letter, blocks, number, rows, seats))
                 for letter in letters[: seats - (number - 1) * len(letters)]
             ],
         )
         for number in range(1, rows + 1)
     ]
-    return NewLayout(code=code, decks=[Deck(list(letters), made)])
+    return NewLayout(code=code, decks=[NewDeck(list(letters), made)])

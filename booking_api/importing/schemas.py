@@ -21,7 +21,7 @@ class ImportFailed(StartFailed):
     """Nothing could be read at all; the message is one sentence for the person who started it."""
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ImportProblem(msgspec.Struct, frozen=True):
     """One line, or one element of a JSON file, that was left out, and why."""
 
     file: str
@@ -57,7 +57,7 @@ class Summary(msgspec.Struct):
     """Local dates of the earliest and latest slot that was written or found the same."""
     last_date: date | None = None
     problem_count: int = 0
-    problems: list[Problem] = []
+    problems: list[ImportProblem] = []
     notes: list[str] = []
     """What was assumed, in sentences."""
     warnings: list[str] = []
@@ -66,7 +66,7 @@ class Summary(msgspec.Struct):
     def report(self, file: str, line: int, detail: str) -> None:
         self.problem_count += 1
         if len(self.problems) < MAX_PROBLEMS_KEPT:
-            self.problems.append(Problem(file, line, detail))
+            self.problems.append(ImportProblem(file, line, detail))
 
     def saw_date(self, day: date) -> None:
         if self.first_date is None or day < self.first_date:

@@ -24,7 +24,7 @@ DatesFor = Callable[[date], Sequence[date]]
 """On which local dates a flight of a date in the file is to be offered."""
 
 
-class Reference(msgspec.Struct):
+class ReferenceData(msgspec.Struct):
     """What the flights refer to."""
 
     airports: dict[str, Airport]
@@ -128,12 +128,12 @@ def _read_seats(folder: Path, summary: Summary) -> dict[str, int]:
     return seats
 
 
-def read_reference(folder: Path, summary: Summary) -> Reference:
+def read_reference(folder: Path, summary: Summary) -> ReferenceData:
     """The small files. Raises `ImportFailed` when one is missing."""
     airports, guessed = _read_airports(folder, summary)
     seats = _read_seats(folder, summary)
     zones = {airport.time_zone: ZoneInfo(airport.time_zone) for airport in airports.values()}
-    return Reference(
+    return ReferenceData(
         airports, zones, _read_airlines(folder, summary), seats, rules.median_seats(seats.values()), guessed,
         frozenset(airport.code for airport in rules.MISSING_AIRPORTS if airports[airport.code] is airport),
     )  # fmt: skip
@@ -147,7 +147,7 @@ def open_flights(folder: Path) -> CsvFile:
 class FlightReader:
     """Turns lines of the timetable into departures on the wanted dates; says what is wrong with the others."""
 
-    def __init__(self, reference: Reference, header: Sequence[str], file_name: str, dates_for: DatesFor) -> None:
+    def __init__(self, reference: ReferenceData, header: Sequence[str], file_name: str, dates_for: DatesFor) -> None:
         self.reference, self.file_name, self.dates_for = reference, file_name, dates_for
         self._at = [header.index(name) for name in FLIGHT_COLUMNS]
         self._routes: dict[tuple[str, str], float | None] = {}

@@ -3,11 +3,11 @@
 from booking_api.core.capability import Capability
 from booking_api.core.personal import NOT
 from booking_api.inventory.checks import CHECKS
-from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
+from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 
 CAPABILITY = Capability(
     name="inventory",
-    events=[SlotChanged, SlotHoldsUnwanted],
+    events=[SlotUpdated, SlotHoldsUnwanted],
     checks=CHECKS,
     personal={
         "seat_claim": {"seat": NOT},

@@ -32,15 +32,15 @@ async def lock_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> 
     )
 
 
-class SlotId(msgspec.Struct, frozen=True):
+class IdleSlot(msgspec.Struct, frozen=True):
     id: UUID
 
 
-async def lock_idle_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[SlotId]:
+async def lock_idle_slots(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[IdleSlot]:
     """As `lock_slots`, but those that somebody else has locked are left out, so that nobody waits."""
     return await fetch_all(
         db,
-        SlotId,
+        IdleSlot,
         "select id from slot where org_id = $1 and id = any($2::uuid[]) order by id for update skip locked",
         org_id,
         slot_ids,
@@ -270,17 +270,17 @@ async def delete_item_seats(db: Connection, org_id: UUID, slot_id: UUID, item_id
     )
 
 
-class SeatRow(msgspec.Struct, frozen=True):
+class SlotSeat(msgspec.Struct, frozen=True):
     seat: str
 
 
 async def insert_seats(
     db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, wishes: Sequence[SeatWish]
-) -> list[SeatRow]:
+) -> list[SlotSeat]:
     """The seats that were free; the primary key decides. In seat order, so that two parties don't deadlock."""
     return await fetch_all(
         db,
-        SeatRow,
+        SlotSeat,
         """
         insert into seat_claim (org_id, slot_id, seat, claim_id, item_id)
         select $1, $2, wished.seat, $3, wished.item_id

@@ -5,7 +5,7 @@ from typing import ClassVar
 from booking_api.core.queue.events import Fact
 
 
-class SlotChanged(Fact, frozen=True, kw_only=True):
+class SlotUpdated(Fact, frozen=True, kw_only=True):
     """A slot was delayed, moved, closed, cancelled or otherwise changed."""
 
     type: ClassVar[str] = "slot.changed"

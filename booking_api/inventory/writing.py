@@ -13,7 +13,7 @@ from booking_api.core.queue.events import publish
 from booking_api.identity import audit
 from booking_api.inventory import slot_rules as rules
 from booking_api.inventory import write_queries as queries
-from booking_api.inventory.events import SlotChanged, SlotHoldsUnwanted
+from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.inventory.schemas import SlotChange, SlotState
 from booking_api.inventory.write_queries import StagedQuota, StagedSlot
 from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
@@ -73,7 +73,7 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
     if changing:
         await queries.lift_quotas(db, org_id, list(changing))
         sold = await queries.find_sold(db, org_id, list(changing))
-        await publish(db, [SlotChanged().event(org_id, row.id, now) for row in sold])
+        await publish(db, [SlotUpdated().event(org_id, row.id, now) for row in sold])
     refused.sort(key=lambda row: row.position)
     return SavedSlots(len(new), len(changing), len(slots) - len(compared), refused)
 
@@ -97,7 +97,7 @@ async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected:
         if expected is not None and before.version not in expected:
             raise VersionConflict
         await _write_slot(ctx, before, after)
-        await publish(ctx.db, [SlotChanged(changed=changed).event(ctx.org_id, slot_id, ctx.now)])
+        await publish(ctx.db, [SlotUpdated(changed=changed).event(ctx.org_id, slot_id, ctx.now)])
         await audit.note(ctx, "slot.changed", "slot", slot_id, changed[0] if len(changed) == 1 else "several")
     if change.release_holds:
         await audit.note(ctx, "slot.holds_released", "slot", slot_id)

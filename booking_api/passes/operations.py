@@ -23,12 +23,12 @@ from booking_api.passes import drawing, queries, rules
 from booking_api.passes.drawing import ImageFormat
 from booking_api.passes.schemas import (
     AttendanceBefore,
-    Claims,
     Entering,
     Issue,
     ItemState,
     Leaving,
     PassAnswer,
+    PassClaims,
     PassRequest,
     PassRow,
     PicturedPass,
@@ -63,7 +63,7 @@ async def issue(ctx: Context, requests: Sequence[PassRequest], *, revoking: bool
         if before is not None and (revoking or before.customer_id != request.customer_id):
             revoked.append(Revoked(request.item_id, issued_at))
         valid_from, valid_until = rules.whole_seconds(request.valid_from), rules.whole_seconds(request.valid_until)
-        claims = Claims(
+        claims = PassClaims(
             request.item_id, request.slot_id,
             int(issued_at.timestamp()), int(valid_from.timestamp()), int(valid_until.timestamp()),
         )  # fmt: skip
@@ -172,11 +172,11 @@ async def verify_all(ctx: Context, codes: Sequence[str]) -> list[VerifiedPass | 
     return verified
 
 
-def _issue_of(claims: Claims) -> Issue:
+def _issue_of(claims: PassClaims) -> Issue:
     return Issue(claims.item_id, datetime.fromtimestamp(claims.issued_at, UTC))
 
 
-def _verified(org_id: UUID, claims: Claims, *, recorded: bool = False) -> VerifiedPass:
+def _verified(org_id: UUID, claims: PassClaims, *, recorded: bool = False) -> VerifiedPass:
     issued_at, valid_from, valid_until = (
         datetime.fromtimestamp(second, UTC) for second in (claims.issued_at, claims.valid_from, claims.valid_until)
     )

@@ -13,7 +13,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from booking_api.passes.schemas import Claims, ItemStateRow, PassRequest, PassRow
+from booking_api.passes.schemas import ItemStateRow, PassClaims, PassRequest, PassRow
 
 T = TypeVar("T")
 ALGORITHM = "EdDSA"
@@ -97,7 +97,7 @@ def _given(value: T | None) -> T:
     return value
 
 
-def write_code(claims: Claims, kid: str, private_key: Ed25519PrivateKey) -> str:
+def write_code(claims: PassClaims, kid: str, private_key: Ed25519PrivateKey) -> str:
     """Signs a pass."""
     payload = {
         "sub": _encode_bytes(claims.item_id.bytes), "slot": _encode_bytes(claims.slot_id.bytes),
@@ -121,8 +121,8 @@ def find_kid(code: str) -> str | None:
     return header.kid if header.alg == ALGORITHM and 1 <= len(header.kid) <= 8 else None
 
 
-def _claims(found: _Payload) -> Claims:
-    claims = Claims(
+def _claims(found: _Payload) -> PassClaims:
+    claims = PassClaims(
         UUID(bytes=_decode_text(found.sub)), UUID(bytes=_decode_text(found.slot)), found.iat, found.nbf, found.exp
     )
     for second in (claims.issued_at, claims.valid_from, claims.valid_until):
@@ -130,7 +130,7 @@ def _claims(found: _Payload) -> Claims:
     return claims
 
 
-def read_code(code: str, public_key: Ed25519PublicKey) -> Claims | None:
+def read_code(code: str, public_key: Ed25519PublicKey) -> PassClaims | None:
     """The claims of a code whose signature is good, whatever the time is; None for a forgery."""
     if find_kid(code) is None:
         return None
@@ -141,7 +141,7 @@ def read_code(code: str, public_key: Ed25519PublicKey) -> Claims | None:
         return None
 
 
-def find_claims(code: str) -> Claims | None:
+def find_claims(code: str) -> PassClaims | None:
     """What a code claims, whoever signed it; None for what can't be a pass. Believe it only if the code is on record
     or its signature is good.
     """

@@ -112,7 +112,7 @@ class AttendanceBefore(msgspec.Struct, frozen=True):
     nonce: str | None
 
 
-class Claims(msgspec.Struct, frozen=True):
+class PassClaims(msgspec.Struct, frozen=True):
     """What a code says. The times are seconds since 1970."""
 
     item_id: UUID

@@ -14,7 +14,7 @@ from booking_api.payments.events import RefundSettled
 from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
 from booking_api.payments.providers import provider_of
 from booking_api.payments.refunding import adopt, announce, ask_about_earlier, look_again, tell_of_failure
-from booking_api.payments.schemas import Charge, RefundOutcome, RefundRow, RefundTry
+from booking_api.payments.schemas import IntentCharge, RefundOutcome, RefundRow, RefundTry
 
 BATCH = 20
 """How many are asked about at once, each by a call of its own."""
@@ -46,7 +46,7 @@ async def reconcile_payments(runtime: Runtime, now: datetime | None = None) -> i
     return changed
 
 
-async def _reconcile_one(runtime: Runtime, charge: Charge, now: datetime) -> bool:
+async def _reconcile_one(runtime: Runtime, charge: IntentCharge, now: datetime) -> bool:
     try:
         ask = cancel_at_provider if charge.give_up_at <= now else ask_provider
         outcome = await ask(runtime, charge)

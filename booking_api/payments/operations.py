@@ -27,8 +27,8 @@ from booking_api.payments.queries import LatestIntent
 from booking_api.payments.schemas import (
     ON_SITE,
     UNANSWERED,
-    Charge,
     Intent,
+    IntentCharge,
     NewPayment,
     Outcome,
     OutcomeStatus,
@@ -155,7 +155,7 @@ async def call_off(runtime: Runtime, org_id: UUID, intent_id: UUID) -> Outcome:
     return _known(charge) if charge.status in rules.SETTLED else await cancel_at_provider(runtime, charge)
 
 
-async def ask_provider(runtime: Runtime, charge: Charge) -> Outcome:
+async def ask_provider(runtime: Runtime, charge: IntentCharge) -> Outcome:
     """Charges a new intent; asks what became of an older one, and charges it only if the provider never heard of it.
 
     A provider forgets an idempotency key after a day or so, and so an old charge is looked up before it is repeated.
@@ -170,13 +170,13 @@ async def ask_provider(runtime: Runtime, charge: Charge) -> Outcome:
     return await provider.charge(runtime, charge)
 
 
-async def cancel_at_provider(runtime: Runtime, charge: Charge) -> Outcome:
+async def cancel_at_provider(runtime: Runtime, charge: IntentCharge) -> Outcome:
     """Gives an intent up: `cancelled` only once the provider confirms that it never charges it."""
     provider = _provider_for(runtime, charge)
     return provider if isinstance(provider, Outcome) else await provider.cancel(runtime, charge)
 
 
-def _known(charge: Charge) -> Outcome:
+def _known(charge: IntentCharge) -> Outcome:
     """What is known of a settled intent."""
     return Outcome(
         status=cast("OutcomeStatus", charge.status), provider_reference=charge.provider_reference,
@@ -184,7 +184,7 @@ def _known(charge: Charge) -> Outcome:
     )  # fmt: skip
 
 
-def _provider_for(runtime: Runtime, charge: Charge) -> Provider | Outcome:
+def _provider_for(runtime: Runtime, charge: IntentCharge) -> Provider | Outcome:
     """The provider that charges, or what is known without one."""
     provider = PROVIDERS.get(charge.provider)
     if charge.live and provider is not None and provider.is_test:

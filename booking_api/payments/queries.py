@@ -9,7 +9,7 @@ import msgspec
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.core.money import Money
 from booking_api.core.rounds import one_by_one
-from booking_api.payments.schemas import Charge, Intent, NextAction, RefundFact
+from booking_api.payments.schemas import Intent, IntentCharge, NextAction, RefundFact
 
 
 async def insert_intent(
@@ -57,11 +57,11 @@ async def find_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent |
     )
 
 
-async def find_charge(db: Connection, org_id: UUID, intent_id: UUID) -> Charge | None:
+async def find_charge(db: Connection, org_id: UUID, intent_id: UUID) -> IntentCharge | None:
     """An intent with its token, for calling the provider."""
     return await fetch_one(
         db,
-        Charge,
+        IntentCharge,
         """
         select i.org_id, i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.token, i.return_url,
                i.next_action, i.provider_reference, i.error_code, i.give_up_at, o.live
@@ -215,14 +215,14 @@ async def list_due_intents(db: Connection, now: datetime, limit: int) -> list[Du
 
 async def take_intents(
     db: Connection, org_id: UUID, ids: Sequence[UUID], now: datetime, leased_until: datetime
-) -> list[Charge]:
+) -> list[IntentCharge]:
     """Takes those of these intents that are still due until `leased_until`, when they are due again if nobody finished.
 
     By their keys, as `core.db.queries.claim_events`, and not by the index of all that are due.
     """
     return await fetch_all(
         db,
-        Charge,
+        IntentCharge,
         """
         with due as materialized (
           select id from payment_intent where org_id = $1 and id = any($2::uuid[]) and coalesce(next_check_at, 'infinity') <= $3
@@ -241,7 +241,7 @@ async def take_intents(
     )
 
 
-async def claim_due_intents(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[Charge]:
+async def claim_due_intents(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[IntentCharge]:
     """Takes due intents of every organisation, an organisation after the other, until `leased_until`."""
     due = await list_due_intents(db, now, limit)
     taken = await one_by_one(due, lambda one: take_intents(db, one.org_id, one.ids, now, leased_until))

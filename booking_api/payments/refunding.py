@@ -17,7 +17,7 @@ from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.queue.events import publish
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit
-from booking_api.identity.audit_schemas import Note
+from booking_api.identity.audit_schemas import NewEntry
 from booking_api.payments import refund_queries as queries
 from booking_api.payments import rules
 from booking_api.payments.events import RefundFailed, RefundRetried, RefundSettled
@@ -138,7 +138,7 @@ async def _fail_after_all(db: Connection, refund: RefundRow, now: datetime) -> b
 async def tell_of_failure(db: Connection, refund: RefundRow, failure: str, now: datetime) -> None:
     """Tells staff and bookings that a refund failed. Nothing repeats it by itself."""
     log.error("refund.failed", refund_id=str(refund.id), intent_id=str(refund.intent_id), provider=refund.provider)
-    note = Note(
+    note = NewEntry(
         action="refund.failed",
         actor_kind="system",
         actor_id=None,

@@ -169,7 +169,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in {"succeeded", "failed", "cancelled"}
 
 
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
+class IntentCharge(msgspec.Struct, frozen=True, kw_only=True):
     """An intent as its provider is asked to charge it. The intent's id is the idempotency key."""
 
     org_id: UUID

@@ -14,12 +14,12 @@ from booking_api.core.log import log
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.payments import queries
-from booking_api.payments.schemas import Charge, Outcome, OutcomeStatus
+from booking_api.payments.schemas import IntentCharge, Outcome, OutcomeStatus
 
 GRACE_SECONDS = 0.5
 """Most answers come by then, and nobody looks for news of them."""
 LOOK_SECONDS = 0.2
-Key = tuple[UUID, UUID]
+IntentKey = tuple[UUID, UUID]
 
 
 class _Waiting:
@@ -27,13 +27,13 @@ class _Waiting:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.signals: dict[Key, set[asyncio.Event]] = {}
-        self.seen: dict[Key, str] = {}
+        self.signals: dict[IntentKey, set[asyncio.Event]] = {}
+        self.seen: dict[IntentKey, str] = {}
         """The status that was known when the waiting began."""
         self.task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def on(self, charge: Charge) -> AsyncIterator[asyncio.Event]:
+    async def on(self, charge: IntentCharge) -> AsyncIterator[asyncio.Event]:
         """An event that is set once the intent has another status, which its provider has told."""
         key, signal = (charge.org_id, charge.id), asyncio.Event()
         self.signals.setdefault(key, set()).add(signal)
@@ -67,7 +67,7 @@ class _Waiting:
 WAITING = PerProcess(_Waiting)
 
 
-async def first_news(runtime: Runtime, charge: Charge, asking: Coroutine[Any, Any, Outcome]) -> Outcome:
+async def first_news(runtime: Runtime, charge: IntentCharge, asking: Coroutine[Any, Any, Outcome]) -> Outcome:
     """What the provider answers, or what it has told by webhook before it does."""
     task = asyncio.create_task(asking)
     try:

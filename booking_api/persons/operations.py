@@ -14,16 +14,16 @@ from booking_api.core.text.addresses import email_forms
 from booking_api.core.web.transactions import ERASED, UNFINISHED
 from booking_api.identity import audit
 from booking_api.identity import operations as identity
-from booking_api.identity.audit_schemas import Action
+from booking_api.identity.audit_schemas import AuditAction
 from booking_api.persons import queries, rules
-from booking_api.persons.schemas import BookingsAhead, Found, Person, PersonErased, PersonExport, Reached
+from booking_api.persons.schemas import BookingsAhead, Person, PersonalData, PersonErased, PersonExport, Reached
 
 MOST_ROWS, SHOWN, PAGE = 1_000, 20, 1_000
 FIRST = UUID(int=0)
 Look = Callable[[Connection, UUID, str, str, str, UUID, int], Awaitable[list[Reached]]]
 
 
-async def _find(ctx: Context, person: Person) -> Found:
+async def _find(ctx: Context, person: Person) -> PersonalData:
     """Raises `Invalid` unless exactly one way to find somebody is given, `NotFound` where it finds nobody."""
     given = [person.customer_id, person.email, person.phone]
     if sum(one is not None for one in given) != 1:
@@ -42,15 +42,15 @@ async def _find(ctx: Context, person: Person) -> Found:
     bookers = sorted({row.customer_id for row in (*own, *bookings)})
     known = await queries.list_addresses(ctx.db, ctx.org_id, kind, bookers)
     whole = await _all_of(ctx, sorted(rules.wholly_theirs(kind, key, country, known)))
-    return Found(
+    return PersonalData(
         customer_ids=whole.customer_ids, booking_ids=sorted({*whole.booking_ids, *(row.id for row in bookings)}),
         contact_ids=sorted({*whole.customer_ids, *(row.id for row in own)}), booker_ids=bookers,
     )  # fmt: skip
 
 
-async def _all_of(ctx: Context, customer_ids: list[UUID]) -> Found:
+async def _all_of(ctx: Context, customer_ids: list[UUID]) -> PersonalData:
     bookings = await queries.list_bookings_of(ctx.db, ctx.org_id, customer_ids)
-    return Found(customer_ids, [row.id for row in bookings], customer_ids, customer_ids)
+    return PersonalData(customer_ids, [row.id for row in bookings], customer_ids, customer_ids)
 
 
 async def _reached(ctx: Context, look: Look, kind: str, key: str) -> list[Reached]:
@@ -119,12 +119,12 @@ async def erase(ctx: Context, person: Person) -> tuple[PersonErased, list[UUID]]
     return answer, whose.customer_ids
 
 
-async def _note(ctx: Context, action: Action, whose: Found) -> None:
+async def _note(ctx: Context, action: AuditAction, whose: PersonalData) -> None:
     notes = [audit.noted(ctx, action, "person", customer_id) for customer_id in whose.booker_ids]
     await audit.write(ctx.db, ctx.org_id, notes)
 
 
-async def _recipients(ctx: Context, person: Person, whose: Found) -> list[str]:
+async def _recipients(ctx: Context, person: Person, whose: PersonalData) -> list[str]:
     """The addresses under which messages to them may lie in the mailbox, in small letters."""
     known = {address for address in (person.email, person.phone) if address}
     for customer in await queries.list_customers(ctx.db, ctx.org_id, whose.contact_ids):

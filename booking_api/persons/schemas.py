@@ -134,7 +134,7 @@ class Address(msgspec.Struct, frozen=True):
     address: str
 
 
-class Found(msgspec.Struct, frozen=True):
+class PersonalData(msgspec.Struct, frozen=True):
     """What is a person's."""
 
     customer_ids: list[UUID]

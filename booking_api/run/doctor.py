@@ -25,7 +25,7 @@ OLDEST_POSTGRESQL, NEWEST_POSTGRESQL = 15, 18
 CLOCKS_APART = timedelta(seconds=5)
 STATEMENT_SECONDS = 600.0
 """For one check: it may have to read the largest tables whole. Nothing waits for it."""
-Found = AsyncIterator[Finding]
+Findings = AsyncIterator[Finding]
 
 
 class CheckUp(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class CheckUp(msgspec.Struct, frozen=True):
     """What is as configured and good to know: nothing to mend."""
 
 
-async def check_settings(settings: Settings) -> Found:
+async def check_settings(settings: Settings) -> Findings:
     if settings.base_url and not settings.base_url.startswith(("http://", "https://")):
         yield Finding(
             "settings", f"BOOKING_BASE_URL is {settings.base_url!r}, which is not a URL.",
@@ -61,7 +61,7 @@ NO_MAIL = (
 )
 
 
-async def check_mail(settings: Settings) -> Found:
+async def check_mail(settings: Settings) -> Findings:
     """Whether the configured server takes mail from us."""
     try:
         server = smtp.read_server(settings)
@@ -99,7 +99,7 @@ async def check_migrations(db: Connection) -> list[str]:
     return sorted(path.name for path in MIGRATIONS.glob("*.sql") if path.name.partition("_")[0] not in applied)
 
 
-async def _collect(checks: list[str], name: str, found: Found) -> list[Finding]:
+async def _collect(checks: list[str], name: str, found: Findings) -> list[Finding]:
     if name not in checks:
         checks.append(name)
     return [finding async for finding in found]

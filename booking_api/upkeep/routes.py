@@ -17,7 +17,7 @@ from booking_api.core.errors import NotFound, Overloaded
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.web.http import Access, Binary, endpoint
 from booking_api.core.web.replies import encode, runtime_of
-from booking_api.core.web.side_door import Answer
+from booking_api.core.web.side_door import PlainAnswer
 from booking_api.upkeep import queries
 from booking_api.upkeep.operations import schema_is_current
 from booking_api.upkeep.schemas import Health, Readiness
@@ -102,13 +102,13 @@ async def metrics_text(runtime: Runtime) -> bytes:
     return generate_latest(counted) + generate_latest(own)
 
 
-async def answer_aside(runtime: Runtime, method: str, target: str) -> Answer:
+async def answer_aside(runtime: Runtime, method: str, target: str) -> PlainAnswer:
     """What the port of its own answers."""
     if target.partition("?")[0].encode() != METRICS_PATH:
-        return Answer(404)
+        return PlainAnswer(404)
     if method not in {"GET", "HEAD"}:
-        return Answer(405)
-    return Answer(200, CONTENT_TYPE_LATEST, await metrics_text(runtime))
+        return PlainAnswer(405)
+    return PlainAnswer(200, CONTENT_TYPE_LATEST, await metrics_text(runtime))
 
 
 class Measured(Collector):

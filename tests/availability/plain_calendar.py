@@ -77,7 +77,7 @@ class DayRow(msgspec.Struct):
 
 
 def offer_columns(
-    products: Iterable[ProductDefinition], wanted: rules.Wanted | None, first: date, last: date
+    products: Iterable[ProductDefinition], wanted: rules.UnitCounts | None, first: date, last: date
 ) -> list[tuple[object, ...]]:
     """Every offer of the products, and of each a row without an option, for a statement over all of their slots."""
     return columns_of([row for product in products for row in rules.offer_rows(product, wanted, first, last)], OfferRow)

@@ -40,7 +40,7 @@ SQL = """
 
 async def plain_ranking(
     db: asyncpg.Connection, org_id: UUID, route: tuple[UUID | None, UUID | None], products: Iterable[ProductDefinition],
-    wanted: rules.Wanted | None, first: date, last: date, now: datetime,
+    wanted: rules.UnitCounts | None, first: date, last: date, now: datetime,
 ) -> list[tuple[int, datetime, UUID]]:  # fmt: skip
     """Every slot's lowest total that can be booked, start and id, in this order."""
     rows = await db.fetch(SQL, org_id, *route, *offer_columns(products, wanted, first, last), NEVER, now)

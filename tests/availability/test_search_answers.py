@@ -99,7 +99,7 @@ def slots_of(draw: st.DrawFn, product: ProductDefinition) -> FoundSlot:
     )  # fmt: skip
 
 
-def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wanted | None) -> Availability:
+def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.UnitCounts | None) -> Availability:
     """What the contract says of a slot, worked out from the product's document, option by option."""
     counts, broken = rules.party_for(definition, wanted)
     occupies = {unit.id: unit.occupies for unit in definition.units}
@@ -159,7 +159,9 @@ def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.Wante
 
 @settings(max_examples=400, deadline=None)
 @given(products.flatmap(lambda product: st.tuples(st.just(product), slots_of(product))), parties)
-def test_a_slot_is_written_as_its_struct_is(found: tuple[ProductDefinition, FoundSlot], wanted: rules.Wanted | None):
+def test_a_slot_is_written_as_its_struct_is(
+    found: tuple[ProductDefinition, FoundSlot], wanted: rules.UnitCounts | None
+):
     product, slot = found
     terms = rules.make_terms(product, wanted, slot.local_date)
     found_ = answers.availability(slot, terms, NOW.timestamp())
@@ -168,7 +170,7 @@ def test_a_slot_is_written_as_its_struct_is(found: tuple[ProductDefinition, Foun
 
 @settings(max_examples=200, deadline=None)
 @given(products, parties)
-def test_between_price_changes_the_terms_are_the_same(product: ProductDefinition, wanted: rules.Wanted | None):
+def test_between_price_changes_the_terms_are_the_same(product: ProductDefinition, wanted: rules.UnitCounts | None):
     range_ = rules.days_between(DAY - timedelta(days=6), DAY + timedelta(days=6))
     terms = {day: rules.make_terms(product, wanted, day) for day in range_}
     for before, day in pairwise(range_):

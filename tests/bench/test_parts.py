@@ -14,13 +14,13 @@ from booking_api.bench.copying import reference_of
 from booking_api.bench.ids import KINDS, make_id
 from booking_api.bench.limit import SCRIPTS, read_pgbench
 from booking_api.bench.load import find_wrk, read_wrk, send_load
-from booking_api.bench.loads.base import Operation
+from booking_api.bench.loads.base import MeasuredOperation
 from booking_api.bench.loads.growth import list_sizes
 from booking_api.bench.loads.hold import Hold
 from booking_api.bench.machine import count_cores, measure_flush
-from booking_api.bench.queries import Books
+from booking_api.bench.queries import RowCounts
 from booking_api.bench.run import OPERATIONS, QUICK_OPERATIONS, check_room, choose, make_plan
-from booking_api.bench.schemas import LoadRun, Machine, Plan, Report, Result
+from booking_api.bench.schemas import BenchPlan, LoadRun, Machine, Report, Result
 from booking_api.cli import app
 from booking_api.core.process import StartFailed
 
@@ -43,7 +43,7 @@ def report(*results: Result) -> Report:
         cpu="A <quick> & small one", cores=2, memory_gb=8.0, system="Linux", python="3.12", postgresql="18.1",
         flush_ms=0.1, busy_percent=1.0, packages={},
     )  # fmt: skip
-    return Report(machine=machine, generator="ours", plan=Plan(), settings={}, results=list(results), seconds=1.0)
+    return Report(machine=machine, generator="ours", plan=BenchPlan(), settings={}, results=list(results), seconds=1.0)
 
 
 def test_what_wrk_says():
@@ -85,8 +85,8 @@ def test_a_limit_that_failed_is_none(status, output):
         read_pgbench("hold", status, output, "no such\ncolumn")
 
 
-def books(**changed: int) -> Books:
-    return Books(**(dict.fromkeys(Books.__struct_fields__, 0) | changed))
+def books(**changed: int) -> RowCounts:
+    return RowCounts(**(dict.fromkeys(RowCounts.__struct_fields__, 0) | changed))
 
 
 def run_of(statuses: dict[str, int], sent: int | None = None) -> LoadRun:
@@ -111,7 +111,7 @@ GROWN = {"bookings": 9, "claims": 9, "units": 9, "events": 9, "stored": 9}
     ],
 )
 def test_the_proof_finds_what_is_wrong(after, run, said):
-    operation: Operation = Hold(SimpleNamespace(hall=None))  # type: ignore[arg-type]
+    operation: MeasuredOperation = Hold(SimpleNamespace(hall=None))  # type: ignore[arg-type]
     found = operation.find_problems(books(), books(**after), run)
     assert len(found) >= len(said)
     assert bool(found) == bool(said)
@@ -137,9 +137,9 @@ def test_a_plan_is_what_the_options_say():
 
 
 def test_growth_begins_only_where_there_is_room(tmp_path):
-    check_room(Plan(bookings=20_000), tmp_path)
+    check_room(BenchPlan(bookings=20_000), tmp_path)
     with pytest.raises(StartFailed, match=r"takes .* GB in .*--bookings"):
-        check_room(Plan(bookings=10**12), tmp_path)
+        check_room(BenchPlan(bookings=10**12), tmp_path)
 
 
 def test_growth_passes_a_million():

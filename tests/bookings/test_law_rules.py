@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from booking_api.bookings import rules
-from booking_api.bookings.rules import ALLOWED, REPEATED, BookingStanding, OrderStanding, Verdict
+from booking_api.bookings.rules import ALLOWED, REPEATED, BookingStanding, Decision, OrderStanding
 from booking_api.bookings.schemas import OrderRow, Status
 from booking_api.catalog.schemas import Admission, Conditions, OptionDefinition
 from booking_api.core.ids import new_id
@@ -22,8 +22,8 @@ ENDED = ("gate_closed", "departed", "cancelled")
 LATE = Delay(estimated_starts_at=NOW + HOUR, updated_at=NOW)
 
 
-def refused(code: Any, *because: str, position: int | None = None) -> Verdict:
-    return Verdict("refused", code, because, position)
+def refused(code: Any, *because: str, position: int | None = None) -> Decision:
+    return Decision("refused", code, because, position)
 
 
 def one(status: Any = "confirmed", condition: Any = "open", **more: Any) -> BookingStanding:
@@ -34,7 +34,7 @@ def of(*bookings: BookingStanding, status: Any = None, **more: Any) -> OrderStan
     return OrderStanding(status=status or bookings[0].status, bookings=bookings, **more)
 
 
-def ask(verb: Any, booking: BookingStanding, **more: Any) -> Verdict:
+def ask(verb: Any, booking: BookingStanding, **more: Any) -> Decision:
     return rules.judge_booking(verb, of(booking, **more), booking)
 
 
@@ -156,7 +156,7 @@ def test_what_is_confirmed_or_cancelled_already():
         ({"admitted": True, "undecided": "moved"}, False, refused("not_cancellable", "already_used", position=0)),
     ],
 )  # fmt: skip
-def test_cancelling_what_is_confirmed(facts: dict[str, Any], overruling: bool, verdict: Verdict):
+def test_cancelling_what_is_confirmed(facts: dict[str, Any], overruling: bool, verdict: Decision):
     assert ask("cancel", one(**facts), may_overrule=overruling) == verdict
 
 

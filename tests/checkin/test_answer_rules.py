@@ -51,7 +51,7 @@ def row(*, of: Any = TOWER, unit: int = 0, **more: Any) -> ItemFacts:
     ],
 )  # fmt: skip
 def test_the_facts_of_an_item(more: dict[str, Any], facts: dict[str, Any]):
-    expected = rules.Facts(
+    expected = rules.PresentedItem(
         direction="entry", now=NOW, slot_gate="North", slot=UUID(int=3), admit_from=NOW - 15 * MINUTE,
         admit_until=NOW + 60 * MINUTE, reentry=True,
     )  # fmt: skip

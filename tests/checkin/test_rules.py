@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_api.checkin import rules
-from booking_api.checkin.rules import Facts
+from booking_api.checkin.rules import PresentedItem
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ORDER = [
@@ -27,7 +27,7 @@ BREAKING = {
     "already_used": {"inside": True, "entries": 1},
 }
 facts = st.builds(
-    Facts, direction=st.sampled_from(["entry", "exit"]), now=st.just(NOW), genuine=st.booleans(), known=st.booleans(),
+    PresentedItem, direction=st.sampled_from(["entry", "exit"]), now=st.just(NOW), genuine=st.booleans(), known=st.booleans(),
     cancelled=st.booleans(), revoked=st.booleans(), unpaid=st.booleans(), gate=st.sampled_from([None, "A", "B"]),
     slot_gate=st.sampled_from([None, "A", "a ", "B"]), serving=st.sampled_from([None, 1, 2]), slot=st.sampled_from([1, 2]),
     admit_from=st.sampled_from([NOW - timedelta(1), NOW, NOW + timedelta(1)]),
@@ -39,7 +39,7 @@ facts = st.builds(
 @given(st.sets(st.sampled_from(ORDER)), st.sampled_from(["entry", "exit"]), st.booleans())
 def test_first_match_wins(broken, direction, override):
     members = {name: value for each in broken for name, value in BREAKING[each].items()}
-    judgement = rules.judge(Facts(direction=direction, now=NOW, **members), override=override)
+    judgement = rules.judge(PresentedItem(direction=direction, now=NOW, **members), override=override)
     judging = ORDER if direction == "entry" else ORDER[:2]
     through = "admitted" if direction == "entry" else "exited"
     first = next((verdict for verdict in judging if verdict in broken), through)
@@ -75,7 +75,7 @@ def test_table_is_the_contract():
     [("b7 ", "B7", "admitted"), (None, "B7", "admitted"), ("B7", None, "admitted"), ("B8", "B7", "wrong_gate")],
 )
 def test_gate_is_judged_only_where_both_are_known(gate, slot_gate, verdict):
-    assert rules.judge(Facts(direction="entry", now=NOW, gate=gate, slot_gate=slot_gate)).verdict == verdict
+    assert rules.judge(PresentedItem(direction="entry", now=NOW, gate=gate, slot_gate=slot_gate)).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_gate_is_judged_only_where_both_are_known(gate, slot_gate, verdict):
 )  # fmt: skip
 def test_reentry(inside, entries, reentry, entry, exit_):
     members = {"now": NOW, "inside": inside, "entries": entries, "reentry": reentry}
-    assert rules.judge(Facts(direction="entry", **members)).verdict == entry
-    assert rules.judge(Facts(direction="exit", **members)).verdict == exit_
+    assert rules.judge(PresentedItem(direction="entry", **members)).verdict == entry
+    assert rules.judge(PresentedItem(direction="exit", **members)).verdict == exit_
 
 
 def test_window_is_half_open():
     window = {"direction": "entry", "admit_from": NOW, "admit_until": NOW + timedelta(seconds=1)}
-    at = lambda moment: rules.judge(Facts(now=moment, **window)).verdict  # noqa: E731
+    at = lambda moment: rules.judge(PresentedItem(now=moment, **window)).verdict  # noqa: E731
     assert at(NOW - timedelta(microseconds=1)) == "too_early"
     assert at(NOW) == "admitted"
     assert at(NOW + timedelta(seconds=1)) == "expired"
@@ -109,14 +109,14 @@ def test_texts_exist_in_both_languages_with_the_same_places(texts):
 
 def test_what_is_not_known_is_as_if_it_were_in_order():
     for now in (rules.BEGINNING, NOW, rules.END - timedelta(microseconds=1)):
-        assert rules.judge(Facts(direction="entry", now=now)) == rules.Judgement("admitted", True)
-        assert rules.judge(Facts(direction="exit", now=now)) == rules.Judgement("exited", True)
+        assert rules.judge(PresentedItem(direction="entry", now=now)) == rules.Judgement("admitted", True)
+        assert rules.judge(PresentedItem(direction="exit", now=now)) == rules.Judgement("exited", True)
     assert (rules.BEGINNING.isoformat(), rules.END.isoformat()) == (
         "0001-01-01T00:00:00+00:00",
         "9999-12-31T00:00:00+00:00",
     )
     # But nobody comes in twice where nothing says that they may.
-    assert rules.judge(Facts(direction="entry", now=NOW, entries=1)) == rules.Judgement("already_used", False)
+    assert rules.judge(PresentedItem(direction="entry", now=NOW, entries=1)) == rules.Judgement("already_used", False)
 
 
 def test_the_last_moment_of_an_undo():

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from booking_api.passes import rules as pass_rules
-from booking_api.passes.schemas import Claims
+from booking_api.passes.schemas import PassClaims
 from tests.checkin.gate import book, change, fetch, open_slot, post_scan, reissue, scan, settle
 from tests.passes.test_rules import GARBAGE
 from tests.world import build_world
@@ -160,7 +160,7 @@ async def test_forgeries_of_a_real_pass(api, world):
     kid = jwt.get_unverified_header(code)["kid"]
     mine = Ed25519PrivateKey.generate()
     now = int(datetime.now(UTC).timestamp())
-    claims = Claims(party.items[0], party.slot_id, now, now - 60, now + 600)
+    claims = PassClaims(party.items[0], party.slot_id, now, now - 60, now + 600)
     (key,) = await fetch(world, "select public_key from signing_key where org_id = $1")
     payload = jwt.decode(code, options={"verify_signature": False})
     forgeries = [

@@ -248,7 +248,7 @@ async def test_a_nonce_that_another_process_used_meanwhile(world: World, monkeyp
             await scanning.scan(world.context(db, caller=AGENT), other)
 
     monkeypatch.setattr(scanning, "_answer", twin_first)
-    with pytest.raises(scanning.TwinCameFirst):
+    with pytest.raises(scanning.NonceUsed):
         await scan_together(world.runtime, cases)
     recorded = await fetch(world, "select nonce, verdict from scan where org_id = $1")
     assert [tuple(row) for row in recorded] == [(cases[0].new.nonce, "unknown")]

@@ -9,8 +9,8 @@ from booking_api.bookings.rules import (
     TRANSITIONS,
     BookingStanding,
     Condition,
+    Decision,
     OrderStanding,
-    Verdict,
     judge_booking,
     judge_hold,
     judge_payment,
@@ -65,7 +65,7 @@ but not when the customer agreed to.
 """
 
 
-def _words(verdict: Verdict) -> str:
+def _words(verdict: Decision) -> str:
     if verdict.outcome == "refused":
         return f"`{verdict.code}`" + (f" {verdict.because[0]}" if verdict.because else "")
     return "**yes**" if verdict.is_allowed else "*repeat*"

@@ -15,7 +15,7 @@ import pytest
 from booking_api.core.db.migrations import MIGRATIONS
 from booking_api.run.distribution.operations import read_catalogue
 from booking_api.run.distribution.rules import LOCAL, broken_rules, make_plan, misplaced
-from booking_api.run.distribution.schemas import Catalogue, Distributed
+from booking_api.run.distribution.schemas import Distributed, SystemCatalogue
 from tests.contract.statements import (
     early_foreign_keys,
     leaves_something_behind,
@@ -280,7 +280,7 @@ async def test_what_was_distributed_in_another_way_is_named(db):
 
 
 def test_an_empty_database_has_no_broken_rule():
-    assert broken_rules(Catalogue([], [], [], [])) == []
+    assert broken_rules(SystemCatalogue([], [], [], [])) == []
 
 
 # the command ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from booking_api.run.distribution.rules import LOCAL, broken_rules, make_plan, misplaced
-from booking_api.run.distribution.schemas import Catalogue, Column, Distributed, Key, Plan, Reference, Table
+from booking_api.run.distribution.schemas import Column, Distributed, Plan, Reference, SystemCatalogue, Table, UniqueKey
 
 
 def table(name: str, **more: Any) -> Table:
@@ -33,7 +33,7 @@ def column(**more: Any) -> Column:
 def broken(*tables: Table, keys: Any = (), references: Any = (), columns: Any = ()) -> list[str]:
     everything = [table("organisation"), table("child"), table("pgqueuer", has_org_id=False), *tables]
     named = {one.name: one for one in everything}
-    return broken_rules(Catalogue(list(named.values()), list(keys), list(references), list(columns)))
+    return broken_rules(SystemCatalogue(list(named.values()), list(keys), list(references), list(columns)))
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_what_belongs_to_the_installation_keeps_no_rule():
     assert broken(*(table(name, **facts) for name in LOCAL)) == []
     local = {"table": "pgqueuer", "parent": "pgqueuer_log"}
     assert not broken(
-        keys=[Key("pgqueuer", "k", ["id"])], columns=[column(table="pgqueuer", is_identity=True)],
+        keys=[UniqueKey("pgqueuer", "k", ["id"])], columns=[column(table="pgqueuer", is_identity=True)],
         references=[reference(**local, columns=["id"], on_delete="n", on_update="c")],
     )  # fmt: skip
 
 
 def test_keys_begin_with_the_organisation():
-    assert broken(keys=[Key("child", "k", ["org_id", "id"])]) == []
-    (said,) = broken(keys=[Key("child", "k", ["id", "org_id"])])
+    assert broken(keys=[UniqueKey("child", "k", ["org_id", "id"])]) == []
+    (said,) = broken(keys=[UniqueKey("child", "k", ["id", "org_id"])])
     assert "begins with id" in said
 
 
@@ -98,7 +98,7 @@ def test_columns(facts: dict[str, Any], count: int):
     assert len(broken(columns=[column(**facts)])) == count
 
 
-CATALOGUE = Catalogue(
+CATALOGUE = SystemCatalogue(
     [table(name) for name in ("a", "b", "organisation", "z", "pgqueuer")]
     + [table("a_2026", parent="a", is_partition=True), table("pgqueuer_log")],
     [], [reference(table="a", parent="z"), reference(table="z", parent="z"), reference(table="z", parent="b"),

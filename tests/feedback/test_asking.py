@@ -63,7 +63,7 @@ def test_nobody_is_asked_anew_within_the_pause(history, pauses, about_booking):
         assert not asks or NOON - asks[0].asked_at >= timedelta(days=decision.prompt.pause_days)
         assert booking is None or all((a.prompt_id, a.booking_id) != (decision.prompt.id, booking) for a in asks)
         assert decision.number == len(asks) + 1
-    elif isinstance(decision, rules.Show):
+    elif isinstance(decision, rules.OpenAsk):
         assert not decision.ask.answered
         assert NOON - decision.ask.asked_at < rules.OPEN
     elif booking is None:

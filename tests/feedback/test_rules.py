@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from booking_api.core.errors import Unprocessable
 from booking_api.feedback import rules
-from booking_api.feedback.rules import Ask, Show, decide
+from booking_api.feedback.rules import Ask, OpenAsk, decide
 from booking_api.feedback.schemas import AskCount, AskRow, PromptRow, ScoreCount
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -76,7 +76,7 @@ def test_words_alone_have_no_scale():
     ],
 )
 def test_an_open_ask_is_shown_again_where_it_belongs(ask, step, booking_id, shown):
-    assert decide([prompt()], [ask], step, booking_id, NOW) == (Show(ask, prompt()) if shown else None)
+    assert decide([prompt()], [ask], step, booking_id, NOW) == (OpenAsk(ask, prompt()) if shown else None)
 
 
 def test_whoever_was_never_asked_is_asked_for_the_first_time():

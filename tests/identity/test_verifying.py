@@ -25,7 +25,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def mint(world, subject: tokens.Subject = "customer", subject_id=None, **more):
+def mint(world, subject: tokens.SubjectKind = "customer", subject_id=None, **more):
     runtime = world.runtime
     return tokens.mint(
         runtime.vault, runtime.settings, more.pop("org", world.org), subject, subject_id or new_id(), now(), **more

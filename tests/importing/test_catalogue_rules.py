@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from booking_api.catalog.schemas import Place
-from booking_api.catalog.write_schemas import Deck, Seat, SeatRow
+from booking_api.catalog.write_schemas import NewDeck, NewSeat, NewSeatRow
 from booking_api.importing import catalogue_rules as rules
 from booking_api.importing.formats import LayoutElement, ProductElement, ScheduleElement, SlotElement
 
@@ -144,7 +144,7 @@ def test_an_explicit_slot():
     ],
 )  # fmt: skip
 def test_a_slot_that_does_not_fit(more: dict[str, Any]):
-    with pytest.raises(rules.Unfit):
+    with pytest.raises(rules.SlotUnfit):
         slot(**more)
 
 
@@ -172,14 +172,16 @@ def test_a_schedule_makes_only_so_many_slots(monkeypatch: pytest.MonkeyPatch):
         slots = rules.scheduled_slots(offered(), schedule, LAYOUTS)
         assert [next(slots).local_date.day for _ in range(made)] == [1, 7, 8][:made]
         if most == 2:
-            with pytest.raises(rules.Unfit, match="more than 2 slots"):
+            with pytest.raises(rules.SlotUnfit, match="more than 2 slots"):
                 next(slots)
         else:
             assert next(slots, None) is None
 
 
-def deck(*rows: str) -> Deck:
-    return Deck(["A"], [SeatRow(number, [Seat(code, []) for code in row.split()]) for number, row in enumerate(rows)])
+def deck(*rows: str) -> NewDeck:
+    return NewDeck(
+        ["A"], [NewSeatRow(number, [NewSeat(code, []) for code in row.split()]) for number, row in enumerate(rows)]
+    )
 
 
 def test_a_seat_is_there_once():

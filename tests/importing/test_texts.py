@@ -9,7 +9,7 @@ import pytest
 from booking_api.core.text.fields import undeclared_texts
 from booking_api.importing import catalogue_rules as rules
 from booking_api.importing.catalogue_files import csv_elements, json_elements, read_document
-from booking_api.importing.formats import Document, LayoutElement, PlaceElement, ProductElement, SlotElement
+from booking_api.importing.formats import CatalogueDocument, LayoutElement, PlaceElement, ProductElement, SlotElement
 
 ELEMENTS = {"places": PlaceElement, "seat_layouts": LayoutElement, "products": ProductElement, "slots": SlotElement}
 PLACE = {"code": "ZRH", "name": "Zürich HB", "time_zone": "Europe/Zurich"}
@@ -22,7 +22,7 @@ PRODUCT = {
 SLOT = {"product": "tour", "starts_at": "2027-01-01T10:00", "capacity": 5}
 
 
-@pytest.mark.parametrize("element", [*ELEMENTS.values(), Document])
+@pytest.mark.parametrize("element", [*ELEMENTS.values(), CatalogueDocument])
 def test_every_text_of_an_element_is_declared(element):
     assert undeclared_texts(element) == []
 
@@ -122,5 +122,5 @@ def test_moments_in_iso_8601(text):
      "2027-07-01T10:00 CET", "2027-07-01T10:00\u200b", "2027-02-29T10:00", "0000-01-01T00:00", "01/07/2027 10:00", "2027-07-01T10:60", "2027-07-01T10:00:60", ""],
 )  # fmt: skip
 def test_other_dates_are_refused(text):
-    with pytest.raises(rules.Unfit):
+    with pytest.raises(rules.SlotUnfit):
         rules._moment(text, ZONE, "starts_at")

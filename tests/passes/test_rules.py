@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from booking_api.passes import drawing, rules
-from booking_api.passes.schemas import Claims, ItemStateRow, PassRequest, PassRow
+from booking_api.passes.schemas import ItemStateRow, PassClaims, PassRequest, PassRow
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -28,7 +28,7 @@ LONGEST = 9_999_999_999
 """The year 2286."""
 kids = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=8)
 seconds = st.integers(1_000_000_000, LONGEST)
-claims_of_any_pass = st.builds(Claims, st.uuids(), st.uuids(), seconds, seconds, seconds)
+claims_of_any_pass = st.builds(PassClaims, st.uuids(), st.uuids(), seconds, seconds, seconds)
 
 
 def part(code: str, index: int) -> dict[str, object]:
@@ -69,7 +69,7 @@ def test_qr_code_stays_within_version_12(claims):
 
 def test_longest_code_and_its_version():
     code = rules.write_code(
-        Claims(UUID(int=2**128 - 1), UUID(int=2**128 - 1), LONGEST, LONGEST, LONGEST), "88888888", KEY
+        PassClaims(UUID(int=2**128 - 1), UUID(int=2**128 - 1), LONGEST, LONGEST, LONGEST), "88888888", KEY
     )
     assert len(code) == 285
     picture = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M)
@@ -80,7 +80,7 @@ def test_longest_code_and_its_version():
 
 def test_decoded_png_verifies_with_nothing_but_the_jwks():
     now = int(datetime.now(UTC).timestamp())
-    code = rules.write_code(Claims(UUID(int=5), UUID(int=6), now, now - 60, now + 3_600), "k1", KEY)
+    code = rules.write_code(PassClaims(UUID(int=5), UUID(int=6), now, now - 60, now + 3_600), "k1", KEY)
     picture = Image.open(io.BytesIO(drawing.draw(code, "png")))
     assert picture.mode == "1"
     text = zxingcpp.read_barcode(picture).text
@@ -131,7 +131,7 @@ def hs256_with_the_public_key() -> str:
     return f"{head}.{encode(hmac.new(public_pem(), head.encode(), hashlib.sha256).digest())}"
 
 
-GOOD = rules.write_code(Claims(UUID(int=1), UUID(int=2), 3, 4, 5), "k", KEY)
+GOOD = rules.write_code(PassClaims(UUID(int=1), UUID(int=2), 3, 4, 5), "k", KEY)
 HEAD, BODY, SIGNATURE = GOOD.split(".")
 GARBAGE = [
     "", ".", "..", "...", "a", "a.b.c", "☃" * 40, GOOD + "=", GOOD + ".", GOOD + "\n", " " + GOOD, GOOD[:-1], GOOD[1:], "A" * 200_000,
@@ -193,7 +193,7 @@ def test_garbage_is_no_signature(signature):
 
 
 def test_a_code_tells_what_it_claims_and_nothing_else_does():
-    claims = Claims(UUID(int=1), UUID(int=2), 1_700_000_000, 1_700_000_001, 1_700_000_002)
+    claims = PassClaims(UUID(int=1), UUID(int=2), 1_700_000_000, 1_700_000_001, 1_700_000_002)
     assert rules.find_claims(rules.write_code(claims, "a1", OTHER)) == claims
     for code in ("", "a.b.c", f"{encode({'alg': 'EdDSA', 'kid': 'a1'})}.{encode({'sub': 'x'})}.{'A' * 86}"):
         assert rules.find_claims(code) is None
@@ -216,7 +216,7 @@ def test_a_header_names_an_algorithm_and_a_short_key():
 
 
 def test_a_header_is_exactly_its_two_members():
-    code = rules.write_code(Claims(UUID(int=1), UUID(int=2), 1, 2, 3), "a1", KEY)
+    code = rules.write_code(PassClaims(UUID(int=1), UUID(int=2), 1, 2, 3), "a1", KEY)
     assert urlsafe_b64decode(code.split(".")[0] + "==") in {
         b'{"alg":"EdDSA","kid":"a1"}', b'{"kid":"a1","alg":"EdDSA"}',
     }  # fmt: skip

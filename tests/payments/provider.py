@@ -20,7 +20,7 @@ from litestar import Litestar
 from booking_api.core.clock import utc_now
 from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
-from booking_api.payments.test_provider.books import Books, Message
+from booking_api.payments.test_provider.books import Books, WebhookDelivery
 from booking_api.payments.test_provider.server import Bank, create_test_provider, make_server
 from booking_api.payments.webhooks import sign_headers
 from booking_api.run.starting import free_port
@@ -112,7 +112,7 @@ class Provider:
     def come_up(self) -> None:
         self.configure(test_provider_url=self.url)
 
-    async def pending(self, at_least: int = 1) -> list[Message]:
+    async def pending(self, at_least: int = 1) -> list[WebhookDelivery]:
         """The webhooks that wait to be delivered, once there are so many."""
         until = time.monotonic() + WAIT_SECONDS
         while len(found := list(self.running.bank.books.messages.values())) < at_least:

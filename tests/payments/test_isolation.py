@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from booking_api.payments import jobs
-from booking_api.payments.schemas import Charge, RefundRow
+from booking_api.payments.schemas import IntentCharge, RefundRow
 from tests.payments.test_paying import look, open_one, open_refund, pay, reconcile, refunded
 from tests.world import World
 
@@ -13,7 +13,7 @@ async def test_one_bad_intent_does_not_hold_up_the_others(provider, world: World
     intents = [await open_one(world) for _ in range(3)]
     ask = jobs.ask_provider
 
-    async def fail(runtime: Any, charge: Charge) -> Any:
+    async def fail(runtime: Any, charge: IntentCharge) -> Any:
         if charge.id == intents[0].id:
             raise KeyError("a field that the provider never left out before")
         return await ask(runtime, charge)

@@ -8,7 +8,7 @@ import msgspec
 
 from booking_api.bench import queries
 from booking_api.bench.limit import CLIENTS
-from booking_api.bench.queries import Books
+from booking_api.bench.queries import RowCounts
 from booking_api.bench.schemas import LimitRun, LoadRun
 from booking_api.bench.stage import Stage
 from booking_api.bench.world import World
@@ -16,11 +16,11 @@ from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.process import StartFailed
 from booking_api.core.runtime import acquire
 
-Note = Callable[[str], None]
+Remark = Callable[[str], None]
 """Told what is going on, for the progress shown."""
 
 
-class Operation(abc.ABC):
+class MeasuredOperation(abc.ABC):
     """One operation. Requests are made for each run anew, and so are the rows that a run uses up."""
 
     name: str
@@ -63,11 +63,11 @@ class Operation(abc.ABC):
     def expected(self, successes: int) -> dict[str, int]:
         """By how much the books must have grown, by their field."""
 
-    async def read_books(self) -> Books:
+    async def read_books(self) -> RowCounts:
         async with acquire(self.stage.runtime) as db:
             return await queries.read_books(db, self.world.org_id, self.product.id)
 
-    def find_problems(self, before: Books, after: Books, run: LoadRun) -> list[str]:
+    def find_problems(self, before: RowCounts, after: RowCounts, run: LoadRun) -> list[str]:
         """Where the tables disagree with the answers. Requests without an answer may have done their work or not."""
         problems = [
             f"{count} answers were {status}: {run.refusals.get(status, '')[:200]}"

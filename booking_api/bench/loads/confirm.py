@@ -4,7 +4,7 @@ from booking_api.bench import queries
 from booking_api.bench.copying import SlotPlace, copy_bookings
 from booking_api.bench.ids import make_id
 from booking_api.bench.limit import run_limit
-from booking_api.bench.loads.base import Operation, ask_once, encode_text
+from booking_api.bench.loads.base import MeasuredOperation, ask_once, encode_text
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import CONFIRMATION, make_request
 from booking_api.core.clock import utc_now
@@ -12,7 +12,7 @@ from booking_api.core.ids import new_id
 from booking_api.core.runtime import acquire
 
 
-class Confirm(Operation):
+class Confirm(MeasuredOperation):
     """`POST /v1/orders/{id}/confirm`, under an idempotency key."""
 
     name = "confirm"

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from booking_api.bench import queries
 from booking_api.bench.copying import CHUNK, SlotPlace, copy_bookings
-from booking_api.bench.loads.base import Note, Operation
+from booking_api.bench.loads.base import MeasuredOperation, Remark
 from booking_api.bench.loads.confirm import Confirm
 from booking_api.bench.loads.hold import Hold
 from booking_api.bench.loads.scan import Scan
 from booking_api.bench.measure import Bench
-from booking_api.bench.schemas import Plan, Result
+from booking_api.bench.schemas import BenchPlan, Result
 from booking_api.bench.world import World, departure, offer, slot_of
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.catalog.write_schemas import NewPlace, NewProduct
@@ -42,13 +42,13 @@ class Past:
         self.lines: list[ProductDefinition] = []
         self.slots: list[SlotPlace] = []
 
-    async def load(self, size: int, note: Note) -> None:
+    async def load(self, size: int, note: Remark) -> None:
         """Up to this many bookings in all, with their slots."""
         if not self.slots:
             await self._load_slots(note)
         await self._load_bookings(size, note)
 
-    async def _load_slots(self, note: Note) -> None:
+    async def _load_slots(self, note: Remark) -> None:
         """As many as all the bookings will need."""
         world, now = self.world, utc_now()
         async with acquire(world.stage.runtime) as db, db.transaction():
@@ -75,7 +75,7 @@ class Past:
             starts_at = today - timedelta(days=1 + turn // 12) + timedelta(hours=6 + turn % 12)
             yield slot_of(line, f"{line.code} {turn}", starts_at, minutes=45, capacity=180)
 
-    async def _load_bookings(self, size: int, note: Note) -> None:
+    async def _load_bookings(self, size: int, note: Remark) -> None:
         """Orders, claims, items and passes too: every table that holds a booking for as long as it is remembered."""
         while self.loaded < size:
             first, count = FIRST_NUMBER + self.loaded, min(2 * CHUNK, size - self.loaded)
@@ -94,7 +94,7 @@ class Past:
             await queries.tidy(db)
 
 
-async def measure_growth(small: World, growing: World, plan: Plan, note: Note) -> list[Result]:
+async def measure_growth(small: World, growing: World, plan: BenchPlan, note: Remark) -> list[Result]:
     """Measures a database that stays small and one that grows in turns, so that the machine is the same for both."""
     sizes = list_sizes(plan.bookings)
     await Past(small, sizes[0]).load(sizes[0], note)
@@ -121,7 +121,9 @@ async def measure_growth(small: World, growing: World, plan: Plan, note: Note) -
     return results
 
 
-async def _measure_both(small: Operation, growing: Operation, plan: Plan, note: Note) -> tuple[Result, Result]:
+async def _measure_both(
+    small: MeasuredOperation, growing: MeasuredOperation, plan: BenchPlan, note: Remark
+) -> tuple[Result, Result]:
     benches = Bench(small, plan, note), Bench(growing, plan, note)
     for bench in benches:
         await bench.begin()

@@ -5,7 +5,7 @@ import random
 
 from booking_api.bench.ids import make_id, make_text
 from booking_api.bench.limit import CLIENTS, run_limit
-from booking_api.bench.loads.base import Operation, ask_once, encode_text
+from booking_api.bench.loads.base import MeasuredOperation, ask_once, encode_text
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import express_body, hold_body, make_request
 from booking_api.bench.world import HOT_SLOT, SPREAD_SLOTS
@@ -16,7 +16,7 @@ _customers = itertools.count(500_000_000)
 """Each request comes from a customer of its own, with a token of their own that the server has never seen."""
 
 
-class Hold(Operation):
+class Hold(MeasuredOperation):
     """`POST /v1/bookings` for one adult, under an idempotency key."""
 
     name = "hold"

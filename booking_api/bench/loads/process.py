@@ -6,11 +6,11 @@ import time
 import httpx
 import msgspec
 
-from booking_api.bench.loads.base import Note, ask_once
+from booking_api.bench.loads.base import Remark, ask_once
 from booking_api.bench.loads.confirm import Confirm
 from booking_api.bench.loads.hold import Hold
 from booking_api.bench.measure import Bench
-from booking_api.bench.schemas import Plan, Result
+from booking_api.bench.schemas import BenchPlan, Result
 from booking_api.bench.world import World
 from booking_api.core.process import StartFailed
 
@@ -19,7 +19,7 @@ WORKERS = (1, 2, 4)
 MEBIBYTE = 2**20
 
 
-async def measure_picture(world: World, note: Note) -> Result:
+async def measure_picture(world: World, note: Remark) -> Result:
     """A pass's SVG and PNG one after the other over one connection: drawn, and again when the phone has it already."""
     note("picture: confirming bookings to draw the passes of")
     confirm = Confirm(world)
@@ -67,7 +67,7 @@ def measure_memory(world: World) -> Result:
     )  # fmt: skip
 
 
-async def measure_workers(world: World, plan: Plan, note: Note) -> list[Result]:
+async def measure_workers(world: World, plan: BenchPlan, note: Remark) -> list[Result]:
     """Holds with several processes on one port, spread over the slots."""
     results: list[Result] = []
     try:

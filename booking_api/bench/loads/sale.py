@@ -5,8 +5,8 @@ import statistics
 
 from booking_api.bench import queries
 from booking_api.bench.load import send_load
-from booking_api.bench.loads.base import Note
-from booking_api.bench.schemas import LoadRun, Plan, Result
+from booking_api.bench.loads.base import Remark
+from booking_api.bench.schemas import BenchPlan, LoadRun, Result
 from booking_api.bench.wire import hold_body, make_request
 from booking_api.bench.world import SALE_SEATS, World, open_sale
 from booking_api.core.runtime import acquire
@@ -16,7 +16,7 @@ _sales = itertools.count(1)
 _buyers = itertools.count(700_000_000)
 
 
-async def measure_sale(world: World, plan: Plan, note: Note) -> Result:
+async def measure_sale(world: World, plan: BenchPlan, note: Remark) -> Result:
     """Each buyer has a connection that is open already; the clock runs from the first request to the last answer."""
     runs: list[LoadRun] = []
     problems: list[str] = []

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from booking_api.bench.limit import run_limit
-from booking_api.bench.loads.base import Operation
+from booking_api.bench.loads.base import MeasuredOperation
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import make_request
-from booking_api.bench.world import PER_DAY, ZONE, Progress, World, departure, offer, slot_of
+from booking_api.bench.world import PER_DAY, ZONE, RowProgress, World, departure, offer, slot_of
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.catalog.write_schemas import NewPlace, NewProduct
 from booking_api.catalog.writing import save_places, save_products
@@ -39,7 +39,7 @@ class Timetable:
     def today(self) -> date:
         return utc_now().astimezone(ZoneInfo(ZONE)).date()
 
-    async def load(self, progress: Progress) -> None:
+    async def load(self, progress: RowProgress) -> None:
         world, now = self.world, utc_now()
         pairs = [(f"A{number}", f"B{number}") for number in range(1, self.routes + 1)] + [("CATA", "CATB")]
         named = [NewPlace(code=code, name=f"Place {code}", time_zone=ZONE) for pair in pairs for code in pair]
@@ -64,7 +64,7 @@ class Timetable:
                     yield slot_of(line, code, start + hour, minutes=90, capacity=180)
 
 
-class _Reading(Operation):
+class _Reading(MeasuredOperation):
     success = "200"
     repeats = True
 
@@ -110,7 +110,7 @@ class Search(_Reading):
         return await run_limit(self.stage, "search", variables, seconds, guess_per_s, clients=clients)
 
 
-class Calendar(_Reading):
+class CalendarMonth(_Reading):
     """`GET /v1/availability/calendar` for a month between two places, asked for by everybody at once."""
 
     first_guess_per_s = 100.0
@@ -140,7 +140,7 @@ class Calendar(_Reading):
         return await run_limit(self.stage, "calendar", variables, seconds, guess_per_s, clients=clients)
 
 
-class CategoryCalendar(Calendar):
+class CategoryCalendar(CalendarMonth):
     name = "calendar"
     origin, destination = "CATA", "CATB"
 
@@ -149,6 +149,6 @@ class CategoryCalendar(Calendar):
         return self.timetable.category_lines
 
 
-class LineCalendar(Calendar):
+class LineCalendar(CalendarMonth):
     name = "calendar_line"
     origin, destination = "A1", "B1"

@@ -49,9 +49,9 @@ def _digest(ctx: Context, kind: str, text: str) -> bytes:
     return hmac.digest(ctx.vault.keys_for(PURPOSE)[0], message, "sha256")[:DIGEST_BYTES]
 
 
-def counts_of(slots: Iterable[SlotWithCounts]) -> Counter[rules.Key]:
+def counts_of(slots: Iterable[SlotWithCounts]) -> Counter[rules.BoundKey]:
     """How many unpaid places there are already, as the look-up of the slots found."""
-    held: Counter[rules.Key] = Counter()
+    held: Counter[rules.BoundKey] = Counter()
     for slot in slots:
         for bound, whose, slot_id, number in slot.unpaid:
             if bound == "customer":
@@ -63,7 +63,7 @@ def counts_of(slots: Iterable[SlotWithCounts]) -> Counter[rules.Key]:
     return held
 
 
-def claim_room(ctx: Context, facts: Facts, keeper: rules.Keeper | None, held: Counter[rules.Key]) -> None:
+def claim_room(ctx: Context, facts: Facts, keeper: rules.Keeper | None, held: Counter[rules.BoundKey]) -> None:
     """Adds what an order is going to keep unpaid to what is held. Raises `TooManyHolds`, and then adds nothing."""
     if keeper is None:
         return
@@ -80,7 +80,7 @@ def require_room_of_contact(ctx: Context, facts: Facts, held: int) -> None:
     """
     facts.contact_held = held
     if facts.contact_digest is not None and _is_due_on_site(facts):
-        key: rules.Key = ("contact", facts.contact_digest, None)
+        key: rules.BoundKey = ("contact", facts.contact_digest, None)
         _refuse_excess(ctx, {key: sum(_places_by_slot(facts, facts.live).values())}, {key: held})
 
 
@@ -123,7 +123,7 @@ def _is_due_on_site(facts: Facts) -> bool:
     return any(booking.price.due_on_site.amount for booking in facts.live)
 
 
-def _refuse_excess(ctx: Context, wanted: Mapping[rules.Key, int], held: Mapping[rules.Key, int]) -> None:
+def _refuse_excess(ctx: Context, wanted: Mapping[rules.BoundKey, int], held: Mapping[rules.BoundKey, int]) -> None:
     found = rules.excess(wanted, held, rules.limits(ctx.settings))
     if found is not None:
         raise TooManyHolds(limit=found.limit, held=found.held, because=found.bound)

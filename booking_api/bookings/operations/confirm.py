@@ -35,7 +35,7 @@ from booking_api.inventory.schemas import SlotRow
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE
 
-Step = Literal["nothing", "ask again", "pay", "confirm"]
+NextStep = Literal["nothing", "ask again", "pay", "confirm"]
 """What is left to do: nothing any more; to ask what became of the payment; to open one; to confirm at once."""
 
 
@@ -63,7 +63,7 @@ async def begin(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | Non
             return None
 
 
-def check(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | None = None) -> Step:
+def check(ctx: Context, facts: Facts, wish: Confirmation, seen: Seen | None = None) -> NextStep:
     """What confirming an order takes, as far as the order itself tells. Raises what `begin` does.
 
     Nothing is read or written; the bookings get what the wish says of contact, payment and the times agreed to.

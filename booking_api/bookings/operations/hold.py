@@ -12,7 +12,7 @@ from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words, holds_sensitive
 from booking_api.bookings.events import BookingHeld
 from booking_api.bookings.hold_queries import find_slots_and_counts
-from booking_api.bookings.holding_rules import Keeper, Key
+from booking_api.bookings.holding_rules import BoundKey, Keeper
 from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, require_proof, unpaid
 from booking_api.bookings.operations.complete import Confirmed, complete
 from booking_api.bookings.operations.confirm import check, known_contacts, knows_its_customer
@@ -180,7 +180,7 @@ def _facts(order: OrderDraft) -> Facts:
     )
 
 
-async def _look_up(ctx: Context, wishes: Sequence[Wish], keepers: Sequence[Keeper]) -> tuple[Offers, Counter[Key]]:
+async def _look_up(ctx: Context, wishes: Sequence[Wish], keepers: Sequence[Keeper]) -> tuple[Offers, Counter[BoundKey]]:
     """The slots with their products, and what is kept unpaid already of those who ask.
 
     A customer whom the request makes has nothing yet, so that only those who are known are looked up.

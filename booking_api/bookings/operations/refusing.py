@@ -1,4 +1,4 @@
-"""From the law's verdict to the refusal that says so, with what else could be booked."""
+"""From the law's decision to the refusal that says so, with what else could be booked."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ from booking_api.bookings.refusals import (
 )
 from booking_api.bookings.rules import (
     BookingVerb,
+    Decision,
     OrderStanding,
     OrderVerb,
-    Verdict,
     judge_booking,
     judge_order,
     judge_payment,
@@ -103,18 +103,18 @@ def require_booking(ctx: Context, facts: Facts, booking: BookingRow, verb: Booki
     return _require(facts, order, judge_booking(verb, order, order.bookings[facts.bookings.index(booking)]))
 
 
-def _require(facts: Facts, order: OrderStanding, verdict: Verdict) -> bool:
-    if verdict.outcome == "refused":
-        raise refusal_of(facts, order, verdict)
-    return verdict.is_allowed
+def _require(facts: Facts, order: OrderStanding, decision: Decision) -> bool:
+    if decision.outcome == "refused":
+        raise refusal_of(facts, order, decision)
+    return decision.is_allowed
 
 
-def refusal_of(facts: Facts, order: OrderStanding, verdict: Verdict) -> DomainError:
-    """The refusal that a verdict names, about the booking that stands in the way."""
-    because = verdict.because
-    match verdict.code:
+def refusal_of(facts: Facts, order: OrderStanding, decision: Decision) -> DomainError:
+    """The refusal that a decision names, about the booking that stands in the way."""
+    because = decision.because
+    match decision.code:
         case "sales_closed":
-            return sales_closed_of(facts, verdict)
+            return sales_closed_of(facts, decision)
         case "slot_changed":
             pairs = zip(facts.bookings, order.bookings, strict=True)
             return slot_changed(facts, [booking for booking, standing in pairs if standing.moved])
@@ -152,11 +152,11 @@ def require_reason(ctx: Context, facts: Facts, bookings: Sequence[BookingRow], r
         raise unprocessable("/reason", "Somebody was admitted already. Say why it is cancelled all the same.")
 
 
-def sales_closed_of(facts: Facts, verdict: Verdict) -> SalesClosed:
-    assert verdict.position is not None
-    booking = facts.bookings[verdict.position]
+def sales_closed_of(facts: Facts, decision: Decision) -> SalesClosed:
+    assert decision.position is not None
+    booking = facts.bookings[decision.position]
     pointer = f"/bookings/{booking.position}" if facts.of_several else ""
-    return sales_closed(verdict.because[0], wanted_of(facts, booking), pointer, booking.id)
+    return sales_closed(decision.because[0], wanted_of(facts, booking), pointer, booking.id)
 
 
 def wanted_of(facts: Facts, booking: BookingRow) -> Wanted:
@@ -177,11 +177,11 @@ def refunded_instead(ctx: Context, facts: Facts) -> SalesClosed | SoldOut | None
     """What whoever is confirming is told when the money came too late and goes back; None where it didn't."""
     if facts.order.status != "rejected" or not any(booking.refund_amount for booking in facts.bookings):
         return None
-    verdict = judge_payment(order_standing(ctx, facts))
-    if verdict.is_allowed:
+    decision = judge_payment(order_standing(ctx, facts))
+    if decision.is_allowed:
         refusal: SalesClosed | SoldOut = _crowded_out(facts)
     else:
-        refusal = sales_closed_of(facts, verdict)
+        refusal = sales_closed_of(facts, decision)
     refusal.members["order_id"] = str(facts.order.id)
     return refusal
 

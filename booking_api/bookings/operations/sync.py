@@ -32,20 +32,20 @@ NOTHING = UUID(int=0)
 EVERYTHING = UUID(int=2**128 - 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-Moment = Annotated[int, msgspec.Meta(ge=0, lt=253_370_764_800_000_000)]
+Microseconds = Annotated[int, msgspec.Meta(ge=0, lt=253_370_764_800_000_000)]
 """Microseconds since 1970, as exact as PostgreSQL counts, until the year 9999."""
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class SyncPosition(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Where a phone is, as `next_since` holds it."""
 
     kind: Literal["moment"]
     system: int
     """Which database cluster answered."""
-    issued: Moment
-    floor: Moment
+    issued: Microseconds
+    floor: Microseconds
     """Nothing that isn't after it can appear any more; while paging, since the paging began."""
-    at: Moment
+    at: Microseconds
     id: UUID
     """With `at` the place after which to go on."""
     sent: int
@@ -63,7 +63,7 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
     """One page of changes. Raises `SyncExpired` for a position from which nothing can be said, `Invalid` for another."""
     horizon = await sync_queries.transaction_horizon(ctx.db)  # Before anything is read that it is about.
     scope = reach.scope_of(ctx.caller)
-    start = Position("moment", horizon.system, _count(ctx.now), 0, 0, NOTHING, 0, False, scope)
+    start = SyncPosition("moment", horizon.system, _count(ctx.now), 0, 0, NOTHING, 0, False, scope)
     since = start if query.since is None else _read(query.since)
     if since.system != horizon.system or since.scope != scope or not _is_recent(since, ctx.now):
         raise SyncExpired
@@ -86,7 +86,7 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
     return SyncPage(items=items, next_since=write_cursor(*msgspec.structs.astuple(following)), has_more=has_more)
 
 
-async def _look_back(ctx: Context, customer_id: UUID, since: Position, floor: int) -> Position:
+async def _look_back(ctx: Context, customer_id: UUID, since: SyncPosition, floor: int) -> SyncPosition:
     """From where to go on. While paging, from the same place; what came late meanwhile is found when that is over."""
     if since.is_paging:
         return since
@@ -101,7 +101,7 @@ async def _look_back(ctx: Context, customer_id: UUID, since: Position, floor: in
     return msgspec.structs.replace(since, floor=floor, at=since.floor, id=EVERYTHING, sent=0)
 
 
-def _go_on(since: Position, page: list[sync_queries.Change]) -> Position:
+def _go_on(since: SyncPosition, page: list[sync_queries.Change]) -> SyncPosition:
     if not page:
         return since
     sent = since.sent
@@ -117,7 +117,7 @@ def _floor(now: datetime, oldest: datetime | None) -> int:
     return _count(earliest if oldest is None else min(earliest, oldest - CLOCKS_APART))
 
 
-def _is_recent(position: Position, now: datetime) -> bool:
+def _is_recent(position: SyncPosition, now: datetime) -> bool:
     """Whether all tombstones since are still there, and no clock went wrong by more than is allowed for."""
     return now - timedelta(days=TOMBSTONE_DAYS) <= _moment(position.issued) <= now + CLOCKS_APART
 
@@ -130,10 +130,10 @@ def _moment(count: int) -> datetime:
     return EPOCH + count * MICROSECOND
 
 
-def _read(since: str) -> Position:
+def _read(since: str) -> SyncPosition:
     """Raises `SyncExpired` for a position of an earlier version of this server, `Invalid` for what never was one."""
     try:
-        return read_cursor(since, Position, "/query/since")
+        return read_cursor(since, SyncPosition, "/query/since")
     except Invalid:
         for earlier in EARLIER_POSITIONS:
             with suppress(Invalid):

@@ -14,7 +14,7 @@ from booking_api.bookings import queries
 from booking_api.bookings.hold_queries import OrderContact, lock_orders_and_count
 from booking_api.bookings.operations.bounding import contact_digest, count_beside, needs_proof, require_room_of_contact
 from booking_api.bookings.operations.complete import Confirmed
-from booking_api.bookings.operations.confirm import Step, check, confirm_now, whole_contact, with_contacts
+from booking_api.bookings.operations.confirm import NextStep, check, confirm_now, whole_contact, with_contacts
 from booking_api.bookings.operations.facts import Facts, load, may_see, sees
 from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
 from booking_api.bookings.operations.refusing import Seen
@@ -112,7 +112,7 @@ async def confirm_together(turns: Sequence[Turn[ConfirmWish]]) -> None:
     wishes = await with_contacts([(turn.ctx, facts, turn.wish.wanted) for turn, facts in locked], known)
     done: list[tuple[Turn[ConfirmWish], Facts]] = []
     now: list[Confirmed] = []
-    checked: list[tuple[Turn[ConfirmWish], Facts, Step]] = []
+    checked: list[tuple[Turn[ConfirmWish], Facts, NextStep]] = []
     for (turn, facts), wish in zip(locked, wishes, strict=True):
         try:
             checked.append((turn, facts, check(turn.ctx, facts, wish, turn.wish.seen)))

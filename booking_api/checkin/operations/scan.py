@@ -30,7 +30,7 @@ from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import fingerprint
 from booking_api.core.web.replies import encode
 from booking_api.identity import audit
-from booking_api.identity.audit_schemas import Note
+from booking_api.identity.audit_schemas import NewEntry
 from booking_api.passes import operations as passes
 from booking_api.passes.rules import is_revoked
 from booking_api.passes.schemas import Entering, Leaving
@@ -56,7 +56,7 @@ class Presented(NamedTuple):
     verdict: str | None = None
 
 
-Outcome = Answered | DomainError | Singly
+ScanOutcome = Answered | DomainError | Singly
 
 
 @dataclasses.dataclass(slots=True)
@@ -75,10 +75,10 @@ class Case:
     judged: list[Judged] = dataclasses.field(default_factory=list)
     """The verdicts, the presented item's first."""
     answer: bytes = b""
-    outcome: Outcome | None = None
+    outcome: ScanOutcome | None = None
 
 
-class TwinCameFirst(Exception):
+class NonceUsed(Exception):
     """Another transaction used one of the nonces first. Nothing of these scans was recorded."""
 
 
@@ -121,7 +121,7 @@ async def scan(ctx: Context, new: NewScan) -> Answered:
     case = open_case(ctx, new)
     try:
         await _carry_out([case], wait=True)
-    except TwinCameFirst:
+    except NonceUsed:
         # Its verdict is the one, and nothing of this one is left.
         await _replay_known([case])
     if isinstance(case.outcome, DomainError):
@@ -130,7 +130,7 @@ async def scan(ctx: Context, new: NewScan) -> Answered:
     return case.outcome
 
 
-async def scan_together(runtime: Runtime, cases: Sequence[Case]) -> list[Outcome]:
+async def scan_together(runtime: Runtime, cases: Sequence[Case]) -> list[ScanOutcome]:
     """Scans of one organisation in one transaction, at one moment; see `core.queue.batching`."""
     now = utc_now()
     async with acquire(runtime) as db, db.transaction():
@@ -189,7 +189,7 @@ async def _replay_known(cases: Sequence[Case]) -> None:
             first[stored.nonce].outcome = first[stored.nonce].outcome or _replay(first[stored.nonce], stored)
 
 
-def _replay(case: Case, stored: StoredScan) -> Outcome:
+def _replay(case: Case, stored: StoredScan) -> ScanOutcome:
     """The answer of an earlier scan; once its text was erased, what is on record."""
     if stored.request_hash != case.digest:
         return IdempotencyMismatch("This nonce was used for another scan.")
@@ -318,14 +318,14 @@ async def _answer(cases: Sequence[Case]) -> None:
 
 
 async def _record(cases: Sequence[Case]) -> None:
-    """What each scan meant for each item, and who is inside now. Raises `TwinCameFirst`.
+    """What each scan meant for each item, and who is inside now. Raises `NonceUsed`.
 
     Nonces are written in their order, so that two transactions that bring the same ones can't wait for each other.
     """
     ctx = cases[0].ctx
     scans = [_scan_record(case) for case in sorted(cases, key=lambda case: case.new.nonce)]
     if await queries.insert_scans(ctx.db, ctx.org_id, ctx.now, scans) < len(scans):
-        raise TwinCameFirst
+        raise NonceUsed
     known = [(case.new, one.row, one.judgement) for case in cases for one in case.judged if one.row is not None]
     if known:
         outcomes = [
@@ -349,7 +349,7 @@ async def _record(cases: Sequence[Case]) -> None:
     await audit.write(ctx.db, ctx.org_id, [note for case in cases for note in _overrides_of(case)])
 
 
-def _overrides_of(case: Case) -> list[Note]:
+def _overrides_of(case: Case) -> list[NewEntry]:
     """The audit's entries of those whom an override let through; the reason that was typed stays with the scan."""
     if case.new.override is None:
         return []

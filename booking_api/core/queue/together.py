@@ -32,21 +32,21 @@ from booking_api.core.web.headers import header
 from booking_api.core.web.replies import Reply, runtime_of, send
 from booking_api.core.web.transactions import UNFINISHED, earlier_reply, make_context, read_key, refuse_late, twin_lock
 
-Wish = TypeVar("Wish")
-Outcome = Reply | Exception | Singly
+Asked = TypeVar("Asked")
+TurnOutcome = Reply | Exception | Singly
 
 
 @dataclasses.dataclass(slots=True)
-class Turn(Generic[Wish]):
+class Turn(Generic[Asked]):
     """One request of a batch. Its context has a connection, the one of all, only while the batch is run."""
 
     ctx: Context
-    wish: Wish
+    wish: Asked
     key: tuple[bytes, bytes] | None
     """The idempotency key's digest and the request's fingerprint."""
     marks: frozenset[Hashable] = frozenset()
     """What no two requests of a batch may have in common."""
-    outcome: Outcome | None = None
+    outcome: TurnOutcome | None = None
     notes: list[NewAnswer] = dataclasses.field(default_factory=list)
     """Answers to be stored beside the key's own."""
 
@@ -77,7 +77,7 @@ async def join(
     return send(request, ctx)
 
 
-async def run_together(runtime: Runtime, org_id: UUID, turns: Sequence[Turn[Any]], work: Work) -> list[Outcome]:
+async def run_together(runtime: Runtime, org_id: UUID, turns: Sequence[Turn[Any]], work: Work) -> list[TurnOutcome]:
     """One transaction and one moment for all; each gets its own answer or refusal, or is sent to run by itself."""
     async with acquire(runtime) as db, db.transaction():
         now = utc_now()

@@ -25,13 +25,13 @@ from booking_api.core.text.cleaning import (
 )
 from booking_api.core.text.scanning import read_scan
 
-Kind = Literal["line", "text", "code", "email", "phone", "sought_phone", "scan", "token"]
+FieldKind = Literal["line", "text", "code", "email", "phone", "sought_phone", "scan", "token"]
 RULE: Final = "text"
 """Where a field's `Meta` carries its rule."""
 
 
 class Rule(NamedTuple):
-    kind: Kind
+    kind: FieldKind
     limit: int | None = None
     """How many characters people may see."""
 
@@ -175,7 +175,7 @@ def _text_rule(rule: Rule, pattern: re.Pattern[str] | None, *, nullable: bool) -
     return apply
 
 
-def _treat(kind: Kind, value: str, country: str | None) -> str:
+def _treat(kind: FieldKind, value: str, country: str | None) -> str:
     match kind:
         case "line" | "code":
             return clean_line(value)

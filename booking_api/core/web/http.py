@@ -23,7 +23,7 @@ from booking_api.core.errors import DomainError
 from booking_api.core.web.handlers import Handler, answers_of, is_of_context, of_request, type_of
 from booking_api.core.web.replies import BytesResponse
 
-Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+HttpMethod = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 HANDLER_TRIES = 4
 
 
@@ -69,7 +69,7 @@ class Binary(msgspec.Struct, frozen=True):
 class Endpoint:
     """An operation as the OpenAPI document describes it and as the guard enforces it."""
 
-    method: Method
+    method: HttpMethod
     path: str
     name: str
     tag: str
@@ -117,7 +117,7 @@ _PATH_PARAMETER = re.compile(r"\{(\w+):\w+\}")
 
 
 def endpoint(
-    method: Method,
+    method: HttpMethod,
     path: str,
     *,
     tag: str,

@@ -25,7 +25,7 @@ class Policy(msgspec.Struct, frozen=True):
     window_seconds: float = 60.0
 
 
-class Standing(msgspec.Struct, frozen=True):
+class BucketState(msgspec.Struct, frozen=True):
     """How a bucket stands after a request."""
 
     policy: Policy
@@ -52,20 +52,20 @@ class Limiter:
         self._step_seconds = policy.window_seconds / policy.quota
         self._full_at: OrderedDict[Hashable, float] = OrderedDict()
 
-    def take(self, key: Hashable, now_seconds: float) -> Standing:
+    def take(self, key: Hashable, now_seconds: float) -> BucketState:
         """Takes one from a bucket if there is one; a refusal costs nothing."""
         full_at = max(self._full_at.get(key, now_seconds), now_seconds)
         spent_seconds = full_at + self._step_seconds - now_seconds
         room_seconds = self.policy.window_seconds - spent_seconds
         if room_seconds < -ROUNDING_SECONDS:
-            return Standing(self.policy, False, 0, full_at - now_seconds, -room_seconds)
+            return BucketState(self.policy, False, 0, full_at - now_seconds, -room_seconds)
         buckets = self._full_at
         buckets[key] = full_at + self._step_seconds
         buckets.move_to_end(key)
         if len(buckets) > self.size:
             buckets.popitem(last=False)
         self._forget_full(now_seconds)
-        return Standing(self.policy, True, self._whole(room_seconds), spent_seconds, 0.0)
+        return BucketState(self.policy, True, self._whole(room_seconds), spent_seconds, 0.0)
 
     def _forget_full(self, now_seconds: float) -> None:
         """Forgets buckets that are full again, two at most, those first that were used least recently: a full one is
@@ -88,7 +88,7 @@ class Limiter:
         return len(self._full_at)
 
 
-def headers(standings: Iterable[Standing]) -> list[tuple[bytes, bytes]]:
+def headers(standings: Iterable[BucketState]) -> list[tuple[bytes, bytes]]:
     """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): quota `q` in `w` seconds; `r` remain,
     and all of them again in `t` seconds."""
     policies: list[str] = []

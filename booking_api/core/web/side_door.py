@@ -13,13 +13,13 @@ MOST_CONNECTIONS = 32
 GOES_WRONG = (OSError, TimeoutError, asyncio.LimitOverrunError, asyncio.IncompleteReadError)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class PlainAnswer(msgspec.Struct, frozen=True):
     status: int
     media_type: str = "text/plain; charset=utf-8"
     body: bytes = b""
 
 
-Respond = Callable[[str, str], Awaitable[Answer]]
+Respond = Callable[[str, str], Awaitable[PlainAnswer]]
 """From method and target to the answer."""
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.providers.test import HttpTestProvider
-from booking_api.payments.schemas import Charge, Outcome, RefundNews, RefundOutcome, RefundTry, WebhookNews
+from booking_api.payments.schemas import IntentCharge, Outcome, RefundNews, RefundOutcome, RefundTry, WebhookNews
 
 
 class Provider(Protocol):
@@ -27,15 +27,15 @@ class Provider(Protocol):
         """Whether this installation can reach the provider."""
         ...
 
-    async def charge(self, runtime: Runtime, charge: Charge) -> Outcome:
+    async def charge(self, runtime: Runtime, charge: IntentCharge) -> Outcome:
         """Charges, or answers what became of the charge with this id before."""
         ...
 
-    async def find(self, runtime: Runtime, charge: Charge) -> Outcome | None:
+    async def find(self, runtime: Runtime, charge: IntentCharge) -> Outcome | None:
         """What became of a charge. None when the provider is sure that it never heard of it."""
         ...
 
-    async def cancel(self, runtime: Runtime, charge: Charge) -> Outcome:
+    async def cancel(self, runtime: Runtime, charge: IntentCharge) -> Outcome:
         """Makes sure that the id is never charged. `cancelled` confirms it; `succeeded` says that it came too late."""
         ...
 

@@ -14,7 +14,7 @@ from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.schemas import (
     UNANSWERED,
-    Charge,
+    IntentCharge,
     NextAction,
     Outcome,
     OutcomeStatus,
@@ -67,7 +67,7 @@ class HttpTestProvider:
     def is_offered(self, settings: Settings) -> bool:
         return bool(settings.test_provider_url)
 
-    async def charge(self, runtime: Runtime, charge: Charge) -> Outcome:
+    async def charge(self, runtime: Runtime, charge: IntentCharge) -> Outcome:
         body = {
             "key": str(charge.id),
             "amount": charge.amount,
@@ -79,11 +79,11 @@ class HttpTestProvider:
         status, answer = await _call(runtime, "POST", "/charges", body)
         return _outcome(_read(answer, ChargeDocument) if status == 200 else None)
 
-    async def find(self, runtime: Runtime, charge: Charge) -> Outcome | None:
+    async def find(self, runtime: Runtime, charge: IntentCharge) -> Outcome | None:
         status, answer = await _call(runtime, "GET", f"/charges/{charge.id}")
         return None if status == 404 else _outcome(_read(answer, ChargeDocument) if status == 200 else None)
 
-    async def cancel(self, runtime: Runtime, charge: Charge) -> Outcome:
+    async def cancel(self, runtime: Runtime, charge: IntentCharge) -> Outcome:
         status, answer = await _call(runtime, "POST", f"/charges/{charge.id}/cancel")
         return _outcome(_read(answer, ChargeDocument) if status == 200 else None)
 

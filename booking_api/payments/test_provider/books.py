@@ -52,7 +52,7 @@ class ChargeRecord(msgspec.Struct, kw_only=True):
     created_at: float
 
 
-class RefundRecord(msgspec.Struct, kw_only=True):
+class ProviderRefund(msgspec.Struct, kw_only=True):
     id: str
     key: str
     charge_key: str
@@ -66,7 +66,7 @@ class RefundRecord(msgspec.Struct, kw_only=True):
     """When the customer's bank returns the money."""
 
 
-class Message(msgspec.Struct, kw_only=True):
+class WebhookDelivery(msgspec.Struct, kw_only=True):
     """A webhook that is to be delivered. `copies` left to send; 0 once it is done."""
 
     id: str
@@ -80,8 +80,8 @@ class Line(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One line of the file; one of its fields is set."""
 
     charge: ChargeRecord | None = None
-    refund: RefundRecord | None = None
-    message: Message | None = None
+    refund: ProviderRefund | None = None
+    message: WebhookDelivery | None = None
 
 
 class Books:
@@ -93,10 +93,10 @@ class Books:
         self._undecided: dict[str, ChargeRecord] = {}
         self._keys: dict[str, str] = {}
         """A charge's id → its key."""
-        self.refunds: dict[str, RefundRecord] = {}
+        self.refunds: dict[str, ProviderRefund] = {}
         self._open_refunds: set[str] = set()
         """The keys of those of which something is still to become."""
-        self.messages: dict[str, Message] = {}
+        self.messages: dict[str, WebhookDelivery] = {}
         self._messages_made = 0
         self._file = None
         if path is not None:
@@ -222,12 +222,12 @@ class Books:
             self.write(Line(charge=charge), Line(message=self._message_about(charge)))
         return charge
 
-    def refund(self, key: str, charge_key: str, amount: int, metadata: dict[str, str] | None = None) -> RefundRecord:
+    def refund(self, key: str, charge_key: str, amount: int, metadata: dict[str, str] | None = None) -> ProviderRefund:
         """Gives back a part of a charge, once for each key; `failed` for more than is left of it."""
         if (known := self.find_refund(key)) is not None:
             return known
         charge = self.find(charge_key)
-        refund = RefundRecord(
+        refund = ProviderRefund(
             id=f"re_{new_id().hex}", key=key, charge_key=charge_key, amount=amount, status="processing",
             metadata=metadata or {},
         )  # fmt: skip
@@ -238,7 +238,7 @@ class Books:
             self._decide_refund(refund)
         return refund
 
-    def find_refund(self, key: str) -> RefundRecord | None:
+    def find_refund(self, key: str) -> ProviderRefund | None:
         """A refund as it is now."""
         refund = self.refunds.get(key)
         now = utc_now().timestamp()
@@ -248,14 +248,14 @@ class Books:
             self.take_back(refund)
         return refund
 
-    def take_back(self, refund: RefundRecord) -> None:
+    def take_back(self, refund: ProviderRefund) -> None:
         """The customer's bank returns what was given back: it has failed after all."""
         charge = self.charges[refund.charge_key]
         refund.status, refund.error, refund.returns_at = "failed", "returned", None
         charge.refunded -= refund.amount
         self.write(Line(refund=refund), Line(charge=charge), Line(message=self._message_of(refund)))
 
-    def _decide_refund(self, refund: RefundRecord) -> None:
+    def _decide_refund(self, refund: ProviderRefund) -> None:
         charge = self.find(refund.charge_key)
         is_first = all(other.charge_key != refund.charge_key or other is refund for other in self.refunds.values())
         if (
@@ -277,17 +277,17 @@ class Books:
             lines.append(Line(message=self._message_of(refund)))
         self.write(*lines)
 
-    def _message_about(self, charge: ChargeRecord) -> Message:
+    def _message_about(self, charge: ChargeRecord) -> WebhookDelivery:
         return self._message({"type": "charge.updated", "charge": describe(charge)})
 
-    def _message_of(self, refund: RefundRecord) -> Message:
+    def _message_of(self, refund: ProviderRefund) -> WebhookDelivery:
         return self._message({"type": "refund.updated", "refund": refund})
 
-    def _message(self, document: dict[str, Any]) -> Message:
+    def _message(self, document: dict[str, Any]) -> WebhookDelivery:
         self._messages_made += 1
         body = msgspec.json.encode(document).decode()
         copies = 2 if self._messages_made % EVERY_NTH_WEBHOOK_TWICE == 0 else 1
-        return Message(id=f"msg_{new_id().hex}", body=body, deliver_at=utc_now().timestamp(), copies=copies)
+        return WebhookDelivery(id=f"msg_{new_id().hex}", body=body, deliver_at=utc_now().timestamp(), copies=copies)
 
 
 def describe(charge: ChargeRecord, base_url: str = "") -> dict[str, Any]:

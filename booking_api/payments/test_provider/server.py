@@ -22,7 +22,7 @@ from litestar.datastructures import State
 from booking_api.core.clock import utc_now
 from booking_api.core.log import log
 from booking_api.core.process import StartFailed
-from booking_api.payments.test_provider.books import Books, ChargeRecord, Line, Message, describe
+from booking_api.payments.test_provider.books import Books, ChargeRecord, Line, WebhookDelivery, describe
 from booking_api.payments.webhooks import sign_headers
 
 DELIVERY_SECONDS = 5.0
@@ -56,7 +56,7 @@ class Bank:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.closing.wait(), TICK_SECONDS)
 
-    async def _deliver_one(self, url: str, message: Message) -> None:
+    async def _deliver_one(self, url: str, message: WebhookDelivery) -> None:
         body = message.body.encode()
         headers = {"content-type": "application/json", **sign_headers(self.secret, message.id, body, utc_now())}
         try:

@@ -6,11 +6,11 @@ from booking_api.core.db import Connection
 from booking_api.core.process import StartFailed
 from booking_api.run.distribution import queries
 from booking_api.run.distribution.rules import LOCAL, broken_rules, make_plan, misplaced
-from booking_api.run.distribution.schemas import Catalogue, Plan
+from booking_api.run.distribution.schemas import Plan, SystemCatalogue
 
 
-async def read_catalogue(db: Connection) -> Catalogue:
-    return Catalogue(
+async def read_catalogue(db: Connection) -> SystemCatalogue:
+    return SystemCatalogue(
         await queries.list_tables(db), await queries.list_keys(db), await queries.list_references(db),
         await queries.list_columns(db),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """What distribution reads from PostgreSQL's catalogue and asks of Citus."""
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_value
-from booking_api.run.distribution.schemas import Column, Distributed, Key, Reference, Table
+from booking_api.run.distribution.schemas import Column, Distributed, Reference, Table, UniqueKey
 
 
 async def list_tables(db: Connection) -> list[Table]:
@@ -31,10 +31,10 @@ async def list_tables(db: Connection) -> list[Table]:
     )
 
 
-async def list_keys(db: Connection) -> list[Key]:
+async def list_keys(db: Connection) -> list[UniqueKey]:
     return await fetch_all(
         db,
-        Key,
+        UniqueKey,
         """
         select t.relname as table, i.relname as name,
           array(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from booking_api.run.distribution.schemas import Catalogue, Distributed, Plan, Table
+from booking_api.run.distribution.schemas import Distributed, Plan, SystemCatalogue, Table
 
 COLUMN = "org_id"
 ANCHOR = "organisation"
@@ -26,7 +26,7 @@ FILLS_ITSELF = re.compile(
 )
 
 
-def broken_rules(catalogue: Catalogue) -> list[str]:
+def broken_rules(catalogue: SystemCatalogue) -> list[str]:
     """One sentence for each thing that couldn't be distributed, or would mean something else once it were."""
     tenants = {table.name for table in catalogue.tables} - set(LOCAL)
     return [
@@ -56,13 +56,13 @@ def _of_table(table: Table) -> Iterator[str]:
         yield f"The table {table.name} is partitioned by an expression."
 
 
-def _of_keys(catalogue: Catalogue, tenants: set[str]) -> Iterator[str]:
+def _of_keys(catalogue: SystemCatalogue, tenants: set[str]) -> Iterator[str]:
     for key in catalogue.keys:
         if key.table in tenants and key.columns[0] != COLUMN:
             yield f"The key {key.name} of {key.table} begins with {key.columns[0]} instead of {COLUMN}."
 
 
-def _of_references(catalogue: Catalogue, tenants: set[str]) -> Iterator[str]:
+def _of_references(catalogue: SystemCatalogue, tenants: set[str]) -> Iterator[str]:
     for reference in catalogue.references:
         what = f"The foreign key {reference.name} of {reference.table}"
         if (reference.table in tenants) != (reference.parent in tenants):
@@ -76,7 +76,7 @@ def _of_references(catalogue: Catalogue, tenants: set[str]) -> Iterator[str]:
                 yield f"{what} has an action `on update`, but keys never change."
 
 
-def _of_columns(catalogue: Catalogue, tenants: set[str]) -> Iterator[str]:
+def _of_columns(catalogue: SystemCatalogue, tenants: set[str]) -> Iterator[str]:
     for column in catalogue.columns:
         if column.table in tenants:
             what = f"{column.table}.{column.name}"
@@ -88,7 +88,7 @@ def _of_columns(catalogue: Catalogue, tenants: set[str]) -> Iterator[str]:
                 yield f"{what} has a range type of the schema's own."
 
 
-def make_plan(catalogue: Catalogue, distributed: Sequence[Distributed]) -> Plan:
+def make_plan(catalogue: SystemCatalogue, distributed: Sequence[Distributed]) -> Plan:
     """What is left to do, parents before children. Partitions follow their table by themselves.
 
     Raises `ValueError` with a sentence where foreign keys go in a circle.

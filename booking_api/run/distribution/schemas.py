@@ -17,7 +17,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     triggers: list[str]
 
 
-class Key(msgspec.Struct, frozen=True):
+class UniqueKey(msgspec.Struct, frozen=True):
     """A primary key, a unique index or an exclusion constraint."""
 
     table: str
@@ -47,9 +47,9 @@ class Column(msgspec.Struct, frozen=True):
     """Whether its type is a range type of the schema's own."""
 
 
-class Catalogue(msgspec.Struct, frozen=True):
+class SystemCatalogue(msgspec.Struct, frozen=True):
     tables: list[Table]
-    keys: list[Key]
+    keys: list[UniqueKey]
     references: list[Reference]
     columns: list[Column]
 
