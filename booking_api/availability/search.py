@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -43,6 +43,7 @@ from booking_api.catalog.operations import load_definitions
 from booking_api.catalog.rules import places
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.cache import BoundedCache
+from booking_api.core.clock import Moment
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
 from booking_api.core.money import Money
@@ -61,7 +62,6 @@ KEPT_SUMMARIES = 4_096
 NEVER = 2**53
 """Sorts what can't be booked after every price."""
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 StartPosition = tuple[date, Moment, UUID]
 PricePosition = tuple[int, Moment, UUID]
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from litestar import Request, Response
+from litestar import Response
 
 from booking_api.bookings.operations import confirm as confirming
 from booking_api.bookings.operations import settle as settling
@@ -43,6 +43,7 @@ from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, IdTaken, NotFound, VersionConflict
 from booking_api.core.ids import new_id
 from booking_api.core.queue.together import join
+from booking_api.core.web.handlers import AnyRequest
 from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body
 from booking_api.core.web.problems import CONSTRAINTS, problem_reply
@@ -72,7 +73,6 @@ CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
 CONSTRAINTS["slot_taken_within_capacity"] = CONSTRAINTS["quota_taken_within_capacity"] = SoldOut
 TRY_AGAIN = OUR_IDS | {"booking_reference_is_unique"}
 """A twin came first, or another booking has the reference that was drawn, and its spare one too."""
-AnyRequest = Request[Any, Any, Any]
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from booking_api.availability.schemas import SlotAnswer
 from booking_api.catalog.schemas import OptionBrief, Price, ProductBrief
+from booking_api.core.clock import Moment
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
@@ -90,9 +91,6 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     payment: NewPayment | None = None
     expected_total: Money | None = None
     """What the app showed. A different price is refused as `price_changed`."""
-
-
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class ExpectedSlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

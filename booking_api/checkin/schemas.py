@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from booking_api.core.clock import Moment
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
@@ -23,7 +24,6 @@ Nonce = Annotated[
     ),
 ]
 Gate = Annotated[str, fields.code(64, description="The gate as signs name it.", examples=["B7"])]
-Moment = Annotated[datetime, Meta(tz=True)]
 VERDICTS = (
     "x-extensible-enum: forged, unknown, cancelled, revoked, unpaid, wrong_gate, wrong_slot, too_early, expired, "
     "already_used, exited, not_inside, admitted"

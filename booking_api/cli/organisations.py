@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from booking_api.cli.console import choose_organisation, note, run, transaction
+from booking_api.importing.cli import OrgOption
 
 org = typer.Typer(help="Organisations.", no_args_is_help=True)
 staff = typer.Typer(help="Members of staff.", no_args_is_help=True)
 keys = typer.Typer(help="The keys that passes are signed with.", no_args_is_help=True)
 secret = typer.Typer(help="The master secret, BOOKING_SECRET_KEY.", no_args_is_help=True)
-OrgOption = Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")]
 ROLES = ("agent", "manager", "owner")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
@@ -24,6 +24,7 @@ from booking_api.core.ids import read_code
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
+from booking_api.core.web.handlers import AnyRequest
 from booking_api.core.web.headers import header
 from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body, read_query
@@ -59,8 +60,6 @@ STAFF_ADMIN = Access(staff="owner", scope="staff:write")
 KEY_ADMIN = Access(staff="owner", scope="keys:write")
 JWKS_MAX_AGE_SECONDS = 300
 JWKS = PerProcess(lambda: BoundedCache[str | None, bytes](256))
-
-AnyRequest = Request[Any, Any, Any]
 
 
 # tokens -----------------------------------------------------------------------------------------------------------

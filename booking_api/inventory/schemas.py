@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from booking_api.core.clock import Moment
 from booking_api.core.text import fields
 
 
@@ -106,7 +107,6 @@ class Taken(msgspec.Struct, frozen=True):
     """Refused because the slot is another one by now than the wish was checked under."""
 
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Sign = Annotated[str, fields.code(200)]
 
 

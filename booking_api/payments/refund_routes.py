@@ -1,13 +1,13 @@
 """HTTP of refunds, for staff: what goes back, what couldn't, and what to do about it."""
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response
+from litestar import Response
 
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound
+from booking_api.core.web.handlers import AnyRequest
 from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body
 from booking_api.core.web.replies import Reply, runtime_of, send
@@ -18,7 +18,6 @@ from booking_api.payments.schemas import PaymentInProgress, Refund, RefundList, 
 READS = Access(staff="manager", scope="bookings:read")
 ACTS = Access(staff="manager", scope="bookings:write")
 TAG = "Payments"
-AnyRequest = Request[Any, Any, Any]
 
 
 @endpoint("GET", "/v1/refunds", tag=TAG, access=READS)

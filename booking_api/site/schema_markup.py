@@ -1,11 +1,10 @@
 """JSON Schemas as lists of members that people can read."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from booking_api.site.json_schema import Schema
 from booking_api.site.markup import inline, json_text, markdown, text
 
-Schema = dict[str, Any]
 _RANGES = (
     ("minLength", "maxLength", " characters"),
     ("minimum", "maximum", ""),
