@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             asyncio.get_running_loop().add_signal_handler(CLOSING, runtime.closing.set)
             async with AsyncExitStack() as opened:
                 if settings.metrics_port:
-                    answer = partial(upkeep.answer_aside, runtime)
+                    answer = partial(upkeep.answer_metrics, runtime)
                     opened.push_async_exit(
                         await open_side_door(settings.host, settings.metrics_port, answer, shared=True)
                     )

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from litestar import Response
 
-from booking_api.bookings.operations import cancel as cancelling
-from booking_api.bookings.operations import edit as editing
+from booking_api.bookings.operations import cancellation, editing
 from booking_api.bookings.operations.facts import load_order, load_order_of, lock_whole
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.show import Show, present_booking, present_order
@@ -169,7 +168,7 @@ async def cancel_order(
     is. An open payment is called off; what it brings all the same goes back. Repeating it is 200.
     """
     facts = await load_order(ctx, order_id, lock=True)
-    await cancelling.cancel(ctx, facts, body, seen=_seen(expected_versions))
+    await cancellation.cancel(ctx, facts, body, seen=_seen(expected_versions))
     return versioned(await present_order(ctx, facts))
 
 
@@ -188,7 +187,7 @@ async def cancel_booking(
     """
     facts = await load_order_of(ctx, booking_id, lock=True)
     seen = _seen(expected_versions, booking_id)
-    await cancelling.cancel(ctx, facts, body, only=facts.booking(booking_id), seen=seen)
+    await cancellation.cancel(ctx, facts, body, only=facts.booking(booking_id), seen=seen)
     return versioned(await present_booking(booking_id)(ctx, facts))
 
 

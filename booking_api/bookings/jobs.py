@@ -11,7 +11,7 @@ from cryptography.fernet import InvalidToken
 
 from booking_api.bookings import queries, recovery, retention_queries, slot_rules
 from booking_api.bookings.events import BookingChanged
-from booking_api.bookings.operations import admitted, cancel, release, retention, settle, slot_change
+from booking_api.bookings.operations import admitted, cancellation, release, retention, settlement, slot_change
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
 from booking_api.bookings.operations.write import announce, save
@@ -52,14 +52,14 @@ BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.Trans
 """What says nothing about an order: a lock that wasn't to be had, a statement in a slow moment, a deadlock."""
 BUSY_SECONDS, BROKEN_SECONDS = 5.0, 300.0
 """How long an order is left alone that was busy, and one on which a sweep failed, so that others get their turn."""
-SET_ASIDE, MOST_SET_ASIDE = PerProcess(dict[UUID, float]), 1_000
+SKIPPED, MOST_SKIPPED = PerProcess(dict[UUID, float]), 1_000
 
 
-class _SetAside:
-    """Due orders that this process leaves alone for a while, by id, until a moment of the event loop's clock."""
+class _Skipped:
+    """Due orders that this process skips for a while, by id, until a moment of the event loop's clock."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._until = SET_ASIDE.of(runtime.caches)
+        self._until = SKIPPED.of(runtime.caches)
 
     def ids(self) -> list[UUID]:
         now = asyncio.get_running_loop().time()
@@ -68,7 +68,7 @@ class _SetAside:
         return list(self._until)
 
     def put(self, order_id: UUID, seconds: float) -> None:
-        if len(self._until) < MOST_SET_ASIDE:
+        if len(self._until) < MOST_SKIPPED:
             self._until[order_id] = asyncio.get_running_loop().time() + seconds
 
 
@@ -78,9 +78,9 @@ async def sweep_ended_holds(runtime: Runtime) -> int:
     Those on slots that nobody is selling right now go together, without waiting. The others follow one by one, so
     that whoever waits for a slot has no other one locked.
     """
-    aside = _SetAside(runtime)
+    skipped = _Skipped(runtime)
     async with acquire(runtime) as db:
-        due = await queries.list_ended_holds(db, utc_now(), aside.ids(), BATCH)
+        due = await queries.list_ended_holds(db, utc_now(), skipped.ids(), BATCH)
     by_org: dict[UUID, list[UUID]] = defaultdict(list)
     for order in due:
         by_org[order.org_id].append(order.id)
@@ -105,7 +105,7 @@ async def _expire_idle(runtime: Runtime, org_id: UUID, order_ids: list[UUID]) ->
             slots = {facts.order.id: {booking.slot_id for booking in facts.bookings} for facts in found}
             idle = await inventory.lock_idle(db, org_id, sorted(set().union(*slots.values())))
             ending = [facts for facts in found if slots[facts.order.id] <= idle]
-            await cancel.expire_loaded(ctx, ending)
+            await cancellation.expire_loaded(ctx, ending)
             return {facts.order.id for facts in ending}
     except GONE:
         raise
@@ -116,38 +116,38 @@ async def _expire_idle(runtime: Runtime, org_id: UUID, order_ids: list[UUID]) ->
 
 async def sweep_undecided_payments(runtime: Runtime) -> int:
     """Ends orders whose payment had no outcome in time, each in a transaction of its own; the number of orders."""
-    aside = _SetAside(runtime)
+    skipped = _Skipped(runtime)
     async with acquire(runtime) as db:
-        due = await queries.list_undecided_orders(db, utc_now(), aside.ids(), BATCH)
+        due = await queries.list_undecided_orders(db, utc_now(), skipped.ids(), BATCH)
     return sum([await _alone(runtime, order.org_id, order.id, _decide) for order in due])
 
 
 async def decide_for_silent(runtime: Runtime) -> int:
     """Serves customers who haven't chosen in time about a slot that was cancelled or moved; the number of orders."""
-    aside = _SetAside(runtime)
+    skipped = _Skipped(runtime)
     async with acquire(runtime) as db:
-        due = await queries.list_due_decisions(db, utc_now(), aside.ids(), BATCH)
+        due = await queries.list_due_decisions(db, utc_now(), skipped.ids(), BATCH)
     orders = dict.fromkeys((order.org_id, order.id) for order in due)
     return sum([await _alone(runtime, org_id, order_id, slot_change.decide_for_silent) for org_id, order_id in orders])
 
 
 async def _expire(ctx: Context, facts: Facts) -> None:
-    await cancel.expire_loaded(ctx, [facts])
+    await cancellation.expire_loaded(ctx, [facts])
 
 
 async def _decide(ctx: Context, facts: Facts) -> None:
     if facts.intent is not None and facts.intent.is_settled:
         # It had an outcome in time, and nobody was there to draw the conclusion.
-        await settle.settle(ctx, facts, facts.intent)
+        await settlement.settle(ctx, facts, facts.intent)
     else:
-        await cancel.abandon(ctx, facts)
+        await cancellation.abandon(ctx, facts)
 
 
 async def _alone(
     runtime: Runtime, org_id: UUID, order_id: UUID, act: Callable[[Context, Facts], Awaitable[None]]
 ) -> bool:
-    """Acts on one order in a transaction of its own. Where that fails or has to wait for long, it is set aside."""
-    aside = _SetAside(runtime)
+    """Acts on one order in a transaction of its own. Where that fails or has to wait for long, it is skipped for a while."""
+    skipped = _Skipped(runtime)
     try:
         async with acquire(runtime) as db, db.transaction():
             await core_queries.limit_lock_wait(db, BUSY_WAIT)
@@ -159,10 +159,10 @@ async def _alone(
     except GONE:
         raise
     except BUSY:
-        aside.put(order_id, BUSY_SECONDS)
+        skipped.put(order_id, BUSY_SECONDS)
         return False
     except Exception as error:  # noqa: BLE001 - whatever it was, it concerns this order alone
-        aside.put(order_id, BROKEN_SECONDS)
+        skipped.put(order_id, BROKEN_SECONDS)
         log.error("sweep.order_failed", order_id=str(order_id), exc_info=error)
         return False
     return True
@@ -184,7 +184,7 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
                 if await payments.open_refund(ctx, intent.id, settled.order_id, None, whole, "no_room"):
                     await audit.note(ctx, "order.refunded", "order", settled.order_id, "no_room")
         else:
-            await settle.settle(ctx, (await load(ctx, [order]))[0], intent)
+            await settlement.settle(ctx, (await load(ctx, [order]))[0], intent)
 
 
 async def follow_refund(runtime: Runtime, event: StoredEvent) -> None:
@@ -237,10 +237,10 @@ async def follow_admissions(runtime: Runtime) -> int:
     done = 0
     async with acquire(runtime) as db:
         for _ in range(ROUNDS):
-            news = await passes.list_admission_news(db, BATCH)
-            told = sum([await _tell(runtime, db, org_id, item_ids) for org_id, item_ids in news.items()])
+            untold = await passes.list_untold_admissions(db, BATCH)
+            told = sum([await _tell(runtime, db, org_id, item_ids) for org_id, item_ids in untold.items()])
             done += told
-            if not told or sum(map(len, news.values())) < BATCH:
+            if not told or sum(map(len, untold.values())) < BATCH:
                 break
     return done
 

@@ -8,11 +8,10 @@ from uuid import UUID
 import asyncpg
 from litestar import Response
 
-from booking_api.bookings.operations import confirm as confirming
-from booking_api.bookings.operations import settle as settling
+from booking_api.bookings.operations import confirmation, settlement
 from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, load_order, lock_whole
-from booking_api.bookings.operations.hold import NoRoom, Wish, place_hold, sold_out
+from booking_api.bookings.operations.holding import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.refusing import Seen, refunded_instead, with_alternatives
 from booking_api.bookings.operations.repeat import find_earlier, remember_id, without_secrets
 from booking_api.bookings.operations.show import Show, present_booking, present_order
@@ -49,7 +48,7 @@ from booking_api.core.web.inputs import read_body
 from booking_api.core.web.problems import CONSTRAINTS, problem_reply
 from booking_api.core.web.replies import Reply, expected_versions, runtime_of, send, version_etag
 from booking_api.core.web.transactions import reading, writing
-from booking_api.identity.limiting import client_address
+from booking_api.identity.rate_limits import client_address
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent, PaymentInProgress
@@ -202,7 +201,7 @@ async def _place_once(
         intent_id = None
         if wanted.confirm and (is_new or ctx.resumes):
             wish = Confirmation(contact=wanted.contact, payment=wanted.payment)
-            intent_id = await confirming.begin(ctx, facts, wish)
+            intent_id = await confirmation.begin(ctx, facts, wish)
         if intent_id is None:
             answer = await show(ctx, facts)
             if ctx.caller.kind == "app" and not opens and not ctx.resumes:
@@ -230,7 +229,7 @@ async def _pay(
     async with writing(request) as ctx:
         facts = await load_order(ctx, order_id, lock=True)
         intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
-        await settling.settle(ctx, facts, intent)
+        await settlement.settle(ctx, facts, intent)
         if facts.order.status == "on_hold":
             declined = PaymentDeclined(order_id=str(order_id), decline_code=_decline_code(intent))
             ctx.reply = problem_reply(ctx, declined)
@@ -271,10 +270,10 @@ async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID 
         superseded = intent_id = None
         async with writing(request) as ctx:
             facts = await lock_whole(ctx, order_id, booking_id)
-            (wish,) = await confirming.with_contacts([(ctx, facts, given)])
-            superseded = confirming.payment_to_supersede(ctx, facts, wish, seen)
+            (wish,) = await confirmation.with_contacts([(ctx, facts, given)])
+            superseded = confirmation.payment_to_supersede(ctx, facts, wish, seen)
             if superseded is None:
-                intent_id = await confirming.begin(ctx, facts, wish, seen)
+                intent_id = await confirmation.begin(ctx, facts, wish, seen)
                 if intent_id is None:
                     ctx.reply = versioned(await show(ctx, facts))
                 else:
@@ -299,9 +298,9 @@ async def _call_payment_off(request: AnyRequest, order_id: UUID, intent_id: UUID
     async with writing(request) as ctx:
         facts = await load_order(ctx, order_id, lock=True)
         intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
-        await settling.settle(ctx, facts, intent)
+        await settlement.settle(ctx, facts, intent)
         if facts.order.status == "pending" and facts.order.intent_id == intent_id:
-            await settling.supersede(ctx, facts)
+            await settlement.supersede(ctx, facts)
 
 
 @endpoint(

@@ -17,7 +17,7 @@ SHOWN_IN_BOOKINGS = {"status", "starts_at", "ends_at", "gate", "resource", "dela
 
 
 def concerns_bookings(changed: object) -> bool:
-    """Whether news of a slot are news to who booked it. Where it isn't said what changed, they may be."""
+    """Whether a change of a slot is one of its bookings as well. Where it isn't said what changed, they may be."""
     return not isinstance(changed, list) or not SHOWN_IN_BOOKINGS.isdisjoint(map(str, changed))
 
 
@@ -30,7 +30,7 @@ SHORTEST_TIME = timedelta(days=1)
 """The time in which they choose where the slot itself leaves none."""
 
 
-class News(msgspec.Struct, frozen=True):
+class SlotEffect(msgspec.Struct, frozen=True):
     """What a slot means to a confirmed booking as it is now: nothing, or that its customer may choose."""
 
     kind: Literal["cancelled", "moved"] | None = None
@@ -39,7 +39,7 @@ class News(msgspec.Struct, frozen=True):
     """It moved by so little that its new time counts as agreed."""
 
 
-NO_NEWS = News()
+NO_EFFECT = SlotEffect()
 
 
 def is_moved(booking: BookingRow, slot: SlotRow) -> bool:
@@ -73,27 +73,27 @@ def decide_by(kind: str, agreed_starts_at: datetime, starts_at: datetime, now: d
     return until if until > now else now + SHORTEST_TIME
 
 
-def news_of(booking: BookingRow, slot: SlotRow, later: timedelta, earlier: timedelta, now: datetime) -> News:
+def effect_of(booking: BookingRow, slot: SlotRow, later: timedelta, earlier: timedelta, now: datetime) -> SlotEffect:
     """What a slot means to a confirmed booking now. An offer that was made stands, until it is another one.
 
     Who was confirmed for a new time because the payment was under way was never asked: any move lets them choose.
     """
     if booking.status != "confirmed":
-        return NO_NEWS
+        return NO_EFFECT
     kind: Literal["cancelled", "moved"]
     if slot.status == "cancelled":
         kind = "cancelled"
     elif not is_moved(booking, slot):
-        return NO_NEWS
+        return NO_EFFECT
     elif booking.moved_while_paying or is_another(booking, slot, later, earlier):
         kind = "moved"
     else:
-        return News(is_agreed=True)
+        return SlotEffect(is_agreed=True)
     until = decide_by(kind, booking.agreed_starts_at or slot.starts_at, slot.starts_at, now)
     if booking.slot_change == kind and booking.decide_by is not None:
         is_same = kind == "cancelled" or booking.offered_starts_at == slot.starts_at
         until = booking.decide_by if is_same else max(until, booking.decide_by)
-    return News(kind, until)
+    return SlotEffect(kind, until)
 
 
 # passes -----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from litestar import Request, Response
 
 from booking_api.checkin import lookup
-from booking_api.checkin.operations import scan as scanning
+from booking_api.checkin.operations import scanning
 from booking_api.checkin.operations.undo import undo
 from booking_api.checkin.rules import LaterScan
 from booking_api.checkin.schemas import (

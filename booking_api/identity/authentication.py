@@ -29,7 +29,16 @@ from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.web.headers import header
 from booking_api.core.web.http import Endpoint
-from booking_api.identity import audit, limiting, queries, reach, rules, session_life_queries, session_queries, tokens
+from booking_api.identity import (
+    audit,
+    queries,
+    rate_limits,
+    reach,
+    rules,
+    session_life_queries,
+    session_queries,
+    tokens,
+)
 from booking_api.identity.queries import FoundKey
 from booking_api.identity.session_life_queries import FirstUse
 from booking_api.identity.session_queries import FoundSession
@@ -69,7 +78,7 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     runtime: Runtime = connection.app.state.runtime
     given = header(connection.scope, b"authorization")
     if described.access.is_public or (given is None and described.access.anonymous):
-        limiting.check_anonymous(runtime, connection.scope, described.path, described.method)
+        rate_limits.check_anonymous(runtime, connection.scope, described.path, described.method)
         return
     if given is None:
         raise Unauthenticated
@@ -80,13 +89,13 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
         verified = await verify(runtime, credential.strip(), connection.scope, waits=not described.together)
     except Unauthenticated:
         _count_refusal(runtime, connection.scope, credential, "unknown")
-        limiting.note_failure(runtime, connection.scope)
+        rate_limits.note_failure(runtime, connection.scope)
         raise
     except TokenRevoked:
         _count_refusal(runtime, connection.scope, credential, "revoked")
         raise
     CALLER.set((str(verified[0].org_id), str(verified[1].credential_id)))
-    limiting.check_caller(runtime, connection.scope, verified[1])
+    rate_limits.check_caller(runtime, connection.scope, verified[1])
     connection.scope["auth"] = verified  # type: ignore[typeddict-unknown-key]
     if not (described.access.anonymous or described.access.admits(verified[1])):
         raise Forbidden
@@ -148,7 +157,7 @@ async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
     org_id = org_of_key(key)
     now = utc_now()
     check = KeyCheck(org_id, hash_secret(key))
-    of = "guessed keys" if scope is not None and limiting.is_guessing(runtime, scope) else "keys"
+    of = "guessed keys" if scope is not None and rate_limits.is_guessing(runtime, scope) else "keys"
     found: FoundKey | Exception | Singly = await batcher_of(
         runtime, of, lambda: Batcher(lambda checks: _find_keys(runtime, checks))
     ).submit(check)

@@ -30,7 +30,7 @@ from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body, read_query
 from booking_api.core.web.replies import JSON, Reply, encode, etag_matches, runtime_of, send
 from booking_api.core.web.transactions import make_context, writing
-from booking_api.identity import administration, audit, limiting, operations, queries, reach, sessions
+from booking_api.identity import administration, audit, operations, queries, rate_limits, reach, sessions
 from booking_api.identity.authentication import CREDENTIALS
 from booking_api.identity.schemas import (
     EmailTaken,
@@ -124,7 +124,7 @@ async def _redeem(request: AnyRequest, code: str, *, end_others: bool) -> Contex
             redeemed = await operations.redeem(ctx.db, ctx.org_id, code, ctx.now)
         except Unauthenticated:
             audit.count_failure(runtime, ctx.org_id, "sign_in.failed", "unknown_code", ctx.request_id)
-            limiting.note_wrong_code(runtime, request.scope, caller)
+            rate_limits.note_wrong_code(runtime, request.scope, caller)
             raise
         answer, minted, ended = await sessions.open_by_code(ctx, redeemed, user_agent, end_others=end_others)
         ctx.reply = Reply(answer, secrets=minted)
@@ -147,7 +147,7 @@ async def recover_tokens(request: AnyRequest) -> Response[bytes]:
     kind, address = ("email", body.email) if body.email is not None else ("phone", body.phone or "")
     async with writing(request) as ctx:
         asked = (ctx.org_id, read_code(body.reference), reach.canonical(kind, address, ctx.org.phone_country))
-        limiting.check_recovery(runtime_of(request), request.scope, *asked)
+        rate_limits.check_recovery(runtime_of(request), request.scope, *asked)
         await sessions.ask_for_recovery(ctx, body)
         ctx.reply = Reply(None, 202)
     return send(request, ctx)
@@ -164,7 +164,7 @@ async def request_sign_in(request: AnyRequest) -> Response[bytes]:
     body = await read_body(request, NewSignIn)
     async with writing(request) as ctx:
         asked = (ctx.org_id, "sign in", reach.canonical("email", body.email, None))
-        limiting.check_recovery(runtime_of(request), request.scope, *asked)
+        rate_limits.check_recovery(runtime_of(request), request.scope, *asked)
         await sessions.ask_to_sign_in(ctx, body)
         ctx.reply = Reply(None, 202)
     return send(request, ctx)

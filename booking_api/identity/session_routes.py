@@ -10,7 +10,7 @@ from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body
 from booking_api.core.web.replies import Reply, runtime_of, send
 from booking_api.core.web.transactions import writing
-from booking_api.identity import limiting, reach, sessions
+from booking_api.identity import rate_limits, reach, sessions
 from booking_api.identity.routes import TOKENS, AnyRequest, forget
 from booking_api.identity.schemas import NewContactCode, SessionList, SessionsQuery
 
@@ -54,7 +54,7 @@ async def request_contact_code(request: AnyRequest) -> Response[bytes]:
     async with writing(request) as ctx:
         email = await sessions.ask_for_contact_code(ctx, body.email)
         asked = (ctx.org_id, "contact", ctx.caller.subject_id, reach.canonical("email", email, None))
-        limiting.check_recovery(runtime_of(request), request.scope, *asked)
+        rate_limits.check_recovery(runtime_of(request), request.scope, *asked)
         ctx.reply = Reply(None, 202)
     return send(request, ctx)
 

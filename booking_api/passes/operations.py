@@ -209,20 +209,20 @@ async def restore_attendance(ctx: Context, before: Sequence[AttendanceBefore]) -
         await queries.restore_attendance(ctx.db, ctx.org_id, earlier, ctx.now)
 
 
-async def list_admission_news(db: Connection, limit: int) -> dict[UUID, list[UUID]]:
+async def list_untold_admissions(db: Connection, limit: int) -> dict[UUID, list[UUID]]:
     """By organisation, items that were admitted and of which nobody was told yet."""
     found: dict[UUID, list[UUID]] = {}
-    for row in await queries.list_admission_news(db, limit):
+    for row in await queries.list_untold_admissions(db, limit):
         found.setdefault(row.org_id, []).append(row.item_id)
     return found
 
 
-async def hear_admission_news(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the items that are news still; in the caller's transaction, which tells of them, they cease to be.
+async def mark_admissions_told(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the items that nobody was told of yet; from the caller's transaction on, which tells of them, they are told.
 
     The caller holds the locks of their bookings.
     """
-    return {row.item_id for row in await queries.hear_admission_news(db, org_id, item_ids)} if item_ids else set()
+    return {row.item_id for row in await queries.mark_admissions_told(db, org_id, item_ids)} if item_ids else set()
 
 
 # pictures ---------------------------------------------------------------------------------------------------------

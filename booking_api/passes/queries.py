@@ -225,16 +225,16 @@ async def delete_attendance(db: Connection, org_id: UUID, item_ids: Sequence[UUI
     await execute(db, "delete from attendance where org_id = $1 and item_id = any($2::uuid[])", org_id, item_ids)
 
 
-class NewsOfItem(msgspec.Struct, frozen=True):
+class UntoldItem(msgspec.Struct, frozen=True):
     org_id: UUID
     item_id: UUID
 
 
-async def list_admission_news(db: Connection, limit: int) -> list[NewsOfItem]:
+async def list_untold_admissions(db: Connection, limit: int) -> list[UntoldItem]:
     """Items, of any organisation, whose admission nobody was told of yet, the oldest first; for the job alone."""
     return await fetch_all(
         db,
-        NewsOfItem,
+        UntoldItem,
         "select org_id, item_id from attendance where is_news order by first_admitted_at limit $1",
         limit,
     )
@@ -244,8 +244,8 @@ class ToldItem(msgspec.Struct, frozen=True):
     item_id: UUID
 
 
-async def hear_admission_news(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[ToldItem]:
-    """Marks the news of these items as told; those of which there were any still."""
+async def mark_admissions_told(db: Connection, org_id: UUID, item_ids: Sequence[UUID]) -> list[ToldItem]:
+    """Marks the admissions of these items as told; the items that were untold still."""
     return await fetch_all(
         db,
         ToldItem,

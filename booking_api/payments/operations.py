@@ -35,7 +35,7 @@ from booking_api.payments.schemas import (
     PaymentMethod,
     RefundFact,
 )
-from booking_api.payments.waiting import first_news
+from booking_api.payments.waiting import first_outcome
 
 SCRIPT_SCHEMES = {"javascript", "data", "vbscript", "file", "about", "blob"}
 
@@ -140,7 +140,7 @@ async def call_provider(runtime: Runtime, org_id: UUID, intent_id: UUID) -> Outc
         raise NotFound("There is no such payment.")
     if charge.status in rules.SETTLED:
         return _known(charge)
-    return await first_news(runtime, charge, ask_provider(runtime, charge))
+    return await first_outcome(runtime, charge, ask_provider(runtime, charge))
 
 
 async def call_off(runtime: Runtime, org_id: UUID, intent_id: UUID) -> Outcome:
@@ -198,7 +198,7 @@ def _provider_for(runtime: Runtime, charge: IntentCharge) -> Provider | Outcome:
 
 
 async def may_record(db: Connection, org_id: UUID, intent_id: UUID, provider: str) -> bool:
-    """Whether news of a provider are about an intent that it may charge: a test provider none of a live organisation."""
+    """Whether an update of a provider is about an intent that it may charge: a test provider none of a live organisation."""
     charge = await queries.find_charge(db, org_id, intent_id)
     if charge is None:
         return False
@@ -213,7 +213,7 @@ async def record_outcome(
 ) -> Intent:
     """Brings an intent forward by what its provider said, in the caller's transaction; locks its row.
 
-    Late and repeated news change nothing. Publishes `payment.settled` when the intent succeeded, failed or was
+    Late and repeated updates change nothing. Publishes `payment.settled` when the intent succeeded, failed or was
     cancelled, once again (`late`) when money moved after it had been given up. Raises `NotFound`, also where
     `provider` says who spoke and the intent is another's.
     """

@@ -92,10 +92,10 @@ async def adopt(db: Connection, refund: RefundRow, outcome: RefundOutcome, now: 
     return True
 
 
-async def hear(db: Connection, org_id: UUID, refund_id: UUID, provider: str, now: datetime) -> bool:
-    """Notes that a provider has news of a refund, in the caller's transaction. False where it isn't one of its own.
+async def note_update(db: Connection, org_id: UUID, refund_id: UUID, provider: str, now: datetime) -> bool:
+    """Notes that a provider has an update of a refund, in the caller's transaction. False where it isn't one of its own.
 
-    What the news are it is asked by the job: messages come late, twice and in any order, an answer is of this moment.
+    What it says is asked by the job: messages come late, twice and in any order, an answer is of this moment.
     """
     refund = await queries.find_refund_row(db, org_id, refund_id)
     if refund is None or refund.provider != provider or not await may_record(db, org_id, refund.intent_id, provider):

@@ -15,7 +15,7 @@ from booking_api.identity import audit
 from booking_api.payments import refunding
 from booking_api.payments.operations import may_record, record_outcome
 from booking_api.payments.providers import PROVIDERS
-from booking_api.payments.schemas import RefundNews, WebhookReceipt
+from booking_api.payments.schemas import RefundUpdate, WebhookReceipt
 from booking_api.payments.webhooks import WebhookForged
 
 
@@ -43,18 +43,18 @@ async def receive_payment_webhook(request: Request[Any, Any, Any], provider: str
     now = utc_now()
     body = await request.body()
     try:
-        news = known.read_webhook(runtime, request.headers, body, now)
+        update = known.read_webhook(runtime, request.headers, body, now)
     except WebhookForged:
         _count_forgery(runtime, body, request.scope.get("request_id", ""))
         raise
     recorded = False
-    if news is not None:
+    if update is not None:
         try:
             async with acquire(runtime) as db, db.transaction():
-                if isinstance(news, RefundNews):
-                    recorded = await refunding.hear(db, news.org_id, news.refund_id, provider, now)
-                elif recorded := await may_record(db, news.org_id, news.intent_id, provider):
-                    await record_outcome(db, news.org_id, news.intent_id, news.outcome, now, provider=provider)
+                if isinstance(update, RefundUpdate):
+                    recorded = await refunding.note_update(db, update.org_id, update.refund_id, provider, now)
+                elif recorded := await may_record(db, update.org_id, update.intent_id, provider):
+                    await record_outcome(db, update.org_id, update.intent_id, update.outcome, now, provider=provider)
         except NotFound:
             recorded = False
     headers = {"Cache-Control": "no-store"}
@@ -69,7 +69,7 @@ class _ClaimedCharge(msgspec.Struct):
     metadata: _Claimed
 
 
-class _ClaimedNews(msgspec.Struct):
+class _ClaimedUpdate(msgspec.Struct):
     charge: _ClaimedCharge | None = None
     refund: _ClaimedCharge | None = None
 
@@ -77,7 +77,7 @@ class _ClaimedNews(msgspec.Struct):
 def _count_forgery(runtime: Runtime, body: bytes, request_id: str) -> None:
     """Counts a forged webhook for the owners of the organisation that it names; the log has the others."""
     try:
-        claimed = msgspec.json.decode(body, type=_ClaimedNews)
+        claimed = msgspec.json.decode(body, type=_ClaimedUpdate)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return
     if (about := claimed.charge or claimed.refund) is not None:

@@ -330,7 +330,7 @@ class RefundSettlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     method: Annotated[SettledMethod, msgspec.Meta(examples=["cash"])]
 
 
-class WebhookNews(msgspec.Struct, frozen=True, kw_only=True):
+class IntentUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """A verified message of a provider about one of our intents."""
 
     org_id: UUID
@@ -338,7 +338,7 @@ class WebhookNews(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-class RefundNews(msgspec.Struct, frozen=True, kw_only=True):
+class RefundUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """A verified message of a provider that something became of one of our refunds: it is asked what."""
 
     org_id: UUID

@@ -17,7 +17,7 @@ from booking_api.payments import queries
 from booking_api.payments.schemas import IntentCharge, Outcome, OutcomeStatus
 
 GRACE_SECONDS = 0.5
-"""Most answers come by then, and nobody looks for news of them."""
+"""Most answers come by then, and nobody looks for updates of them."""
 LOOK_SECONDS = 0.2
 IntentKey = tuple[UUID, UUID]
 
@@ -67,7 +67,7 @@ class _Waiting:
 WAITING = PerProcess(_Waiting)
 
 
-async def first_news(runtime: Runtime, charge: IntentCharge, asking: Coroutine[Any, Any, Outcome]) -> Outcome:
+async def first_outcome(runtime: Runtime, charge: IntentCharge, asking: Coroutine[Any, Any, Outcome]) -> Outcome:
     """What the provider answers, or what it has told by webhook before it does."""
     task = asyncio.create_task(asking)
     try:

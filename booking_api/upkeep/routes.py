@@ -102,7 +102,7 @@ async def metrics_text(runtime: Runtime) -> bytes:
     return generate_latest(counted) + generate_latest(own)
 
 
-async def answer_aside(runtime: Runtime, method: str, target: str) -> PlainAnswer:
+async def answer_metrics(runtime: Runtime, method: str, target: str) -> PlainAnswer:
     """What the port of its own answers."""
     if target.partition("?")[0].encode() != METRICS_PATH:
         return PlainAnswer(404)

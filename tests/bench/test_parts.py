@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from booking_api.bench.chart import draw_chart
 from booking_api.bench.copying import reference_of
 from booking_api.bench.ids import KINDS, make_id
-from booking_api.bench.limit import SCRIPTS, read_pgbench
 from booking_api.bench.load import find_wrk, read_wrk, send_load
 from booking_api.bench.loads.base import MeasuredOperation
 from booking_api.bench.loads.growth import list_sizes
 from booking_api.bench.loads.hold import Hold
 from booking_api.bench.machine import count_cores, measure_flush
+from booking_api.bench.pgbench import SCRIPTS, read_pgbench
 from booking_api.bench.queries import RowCounts
 from booking_api.bench.run import OPERATIONS, QUICK_OPERATIONS, check_room, choose, make_plan
 from booking_api.bench.schemas import BenchPlan, LoadRun, Machine, Report, Result

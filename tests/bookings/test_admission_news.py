@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from booking_api.bookings import jobs
 from booking_api.capabilities import all_schedules
-from booking_api.checkin.operations.scan import open_case, scan_together
+from booking_api.checkin.operations.scanning import open_case, scan_together
 from booking_api.checkin.schemas import NewScan
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller

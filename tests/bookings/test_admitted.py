@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from booking_api.bookings import check_queries as of_bookings
-from booking_api.bookings.operations import cancel as cancelling
+from booking_api.bookings.operations import cancellation
 from booking_api.bookings.operations.facts import load_order
 from booking_api.bookings.schemas import Cancellation
 from booking_api.checkin import jobs as checkin_jobs
-from booking_api.checkin.operations import scan as scanning
+from booking_api.checkin.operations import scanning
 from booking_api.checkin.schemas import NewScan, ScanOverride
 from booking_api.core.context import Caller
 from booking_api.inventory import check_queries as of_capacity
@@ -271,7 +271,7 @@ async def test_a_scan_waits_for_the_cancellation_that_came_first(api, world: Wor
     code = done["items"][0]["pass"]["code"]
     async with world.runtime.pool.acquire() as db, db.transaction():
         ctx = world.context(db)
-        await cancelling.cancel(ctx, await load_order(ctx, UUID(done["order_id"]), lock=True), Cancellation())
+        await cancellation.cancel(ctx, await load_order(ctx, UUID(done["order_id"]), lock=True), Cancellation())
         scan = asyncio.create_task(api.post("/v1/scans", json={"code": code, "nonce": "late"}, headers=world.agent))
         await asyncio.sleep(0.3)
         assert not scan.done()

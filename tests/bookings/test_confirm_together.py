@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from booking_api.bookings import queries, routes
-from booking_api.bookings.operations import confirm, together
+from booking_api.bookings.operations import confirmation, together
 from booking_api.core.ids import new_id
 from booking_api.core.queue.together import run_together
 from booking_api.feedback import operations as feedback
@@ -282,7 +282,7 @@ async def test_a_locked_order_holds_up_nobody_else(api, world: World, monkeypatc
 @pytest.mark.parametrize("express", [False, True])
 async def test_a_failed_batch_is_run_one_by_one(api, world: World, monkeypatch, express: bool):
     """The transaction of several fails as a whole: each is carried out by itself, once."""
-    real = confirm.complete
+    real = confirmation.complete
 
     async def fail_for_several(orders: Any) -> None:
         await real(orders)
@@ -294,8 +294,8 @@ async def test_a_failed_batch_is_run_one_by_one(api, world: World, monkeypatch, 
         requests = [Request("/v1/bookings", wish, {**world.app, "Idempotency-Key": str(uuid4())}) for _ in range(8)]
     else:
         requests = confirmations(await held(api, world, 8))
-    monkeypatch.setattr("booking_api.bookings.operations.hold.complete", fail_for_several)
-    monkeypatch.setattr(confirm, "complete", fail_for_several)
+    monkeypatch.setattr("booking_api.bookings.operations.holding.complete", fail_for_several)
+    monkeypatch.setattr(confirmation, "complete", fail_for_several)
     answers, sizes = await at_once(api, requests, monkeypatch, may_fail=True)
     assert sizes == [1, 7]
     assert [answer.json()["status"] for answer in answers] == ["confirmed"] * 8

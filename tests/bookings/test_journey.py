@@ -4,8 +4,7 @@ import asyncio
 from uuid import uuid4
 
 from booking_api.bookings import jobs
-from booking_api.bookings.operations import drafting
-from booking_api.bookings.operations import hold as holding
+from booking_api.bookings.operations import drafting, holding
 from tests.bookings.journey import CONTACT, confirm, end_hold, hold, owner_of, party, taken, visit
 from tests.world import World, build_world
 

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from booking_api.bookings import jobs
-from booking_api.bookings.operations import confirm as confirming
-from booking_api.bookings.operations import settle as settling
+from booking_api.bookings.operations import confirmation, settlement
 from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import load_order
 from booking_api.bookings.operations.refusing import refunded_instead, with_alternatives
@@ -505,7 +504,7 @@ async def test_who_paid_too_late_is_told_which_booking_found_no_room(api, world:
         async with db.transaction():
             facts = await load_order(ctx, UUID(order["id"]), lock=True)
             pay = Confirmation(contact=Contact(**CONTACT), payment=NewPayment(method="test", token="tok_ok"))
-            intent_id = await confirming.begin(ctx, facts, pay)
+            intent_id = await confirmation.begin(ctx, facts, pay)
         assert intent_id is not None
         await end_hold(world, order["id"])
         await db.execute("update booking_order set pending_until = expires_at")
@@ -518,7 +517,7 @@ async def test_who_paid_too_late_is_told_which_booking_found_no_room(api, world:
             facts = await load_order(ctx, UUID(order["id"]), lock=True)
             paid = Outcome(status="succeeded", charged=Money(order["price"]["total"]["amount"], "EUR"))
             intent = await payments.record_outcome(db, ctx.org_id, intent_id, paid, ctx.now)
-            await settling.settle(ctx, facts, intent)
+            await settlement.settle(ctx, facts, intent)
             refusal = refunded_instead(ctx, facts)
             assert refusal is not None
             await with_alternatives(ctx, refusal)

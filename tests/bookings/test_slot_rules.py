@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from booking_api.bookings import slot_rules
 from booking_api.bookings.schemas import BookingRow
-from booking_api.bookings.slot_rules import DECISION_TIME, NO_NEWS, SHORTEST_TIME, News, decide_by, is_another, news_of
+from booking_api.bookings.slot_rules import (
+    DECISION_TIME,
+    NO_EFFECT,
+    SHORTEST_TIME,
+    SlotEffect,
+    decide_by,
+    effect_of,
+    is_another,
+)
 from booking_api.catalog.schemas import Admission, Price
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
@@ -70,36 +78,38 @@ def test_what_a_move_is(slot: SlotRow, another: bool):
 def test_only_confirmed_bookings_have_something_to_choose():
     for status in ("on_hold", "pending", "cancelled", "expired", "rejected"):
         for slot in (slot_of(status="cancelled"), moved(5 * HOUR)):
-            assert news_of(booking_of(status=status), slot, LATER, EARLIER, NOW) == NO_NEWS
+            assert effect_of(booking_of(status=status), slot, LATER, EARLIER, NOW) == NO_EFFECT
 
 
 def test_what_was_never_agreed_has_not_moved():
     """Bookings from before times were noted."""
     old = booking_of(agreed_starts_at=None, agreed_ends_at=None, agreed_origin_id=None, agreed_destination_id=None)
-    assert news_of(old, moved(5 * HOUR), LATER, EARLIER, NOW) == NO_NEWS
-    assert news_of(old, slot_of(status="cancelled"), LATER, EARLIER, NOW).kind == "cancelled"
+    assert effect_of(old, moved(5 * HOUR), LATER, EARLIER, NOW) == NO_EFFECT
+    assert effect_of(old, slot_of(status="cancelled"), LATER, EARLIER, NOW).kind == "cancelled"
 
 
 def test_closing_is_no_news():
-    assert news_of(booking_of(), slot_of(status="closed"), LATER, EARLIER, NOW) == NO_NEWS
+    assert effect_of(booking_of(), slot_of(status="closed"), LATER, EARLIER, NOW) == NO_EFFECT
 
 
 def test_a_small_move_is_agreed_unless_nobody_was_asked():
-    assert news_of(booking_of(), moved(MINUTE), LATER, EARLIER, NOW) == News(is_agreed=True)
+    assert effect_of(booking_of(), moved(MINUTE), LATER, EARLIER, NOW) == SlotEffect(is_agreed=True)
     paying = booking_of(moved_while_paying=True)
-    assert news_of(paying, moved(MINUTE), LATER, EARLIER, NOW).kind == "moved"
+    assert effect_of(paying, moved(MINUTE), LATER, EARLIER, NOW).kind == "moved"
 
 
 def test_an_offer_stands_until_it_is_another_one():
     until = NOW + 5 * MINUTE
     offered = booking_of(slot_change="moved", decide_by=until, offered_starts_at=NOW + 3 * DAY + 5 * HOUR)
-    assert news_of(offered, moved(5 * HOUR), LATER, EARLIER, NOW) == News("moved", until)
-    assert news_of(offered, moved(6 * HOUR), LATER, EARLIER, NOW) == News("moved", NOW + 3 * DAY + 6 * HOUR)
-    assert news_of(offered, slot_of(status="cancelled"), LATER, EARLIER, NOW) == News("cancelled", NOW + 3 * DAY)
+    assert effect_of(offered, moved(5 * HOUR), LATER, EARLIER, NOW) == SlotEffect("moved", until)
+    assert effect_of(offered, moved(6 * HOUR), LATER, EARLIER, NOW) == SlotEffect("moved", NOW + 3 * DAY + 6 * HOUR)
+    assert effect_of(offered, slot_of(status="cancelled"), LATER, EARLIER, NOW) == SlotEffect(
+        "cancelled", NOW + 3 * DAY
+    )
     longer = msgspec.structs.replace(offered, decide_by=NOW + 6 * DAY)
-    assert news_of(longer, moved(6 * HOUR), LATER, EARLIER, NOW).decide_by == NOW + 6 * DAY
+    assert effect_of(longer, moved(6 * HOUR), LATER, EARLIER, NOW).decide_by == NOW + 6 * DAY
     gone = booking_of(slot_change="cancelled", decide_by=until, offered_starts_at=NOW)
-    assert news_of(gone, moved(9 * HOUR, status="cancelled"), LATER, EARLIER, NOW) == News("cancelled", until)
+    assert effect_of(gone, moved(9 * HOUR, status="cancelled"), LATER, EARLIER, NOW) == SlotEffect("cancelled", until)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +133,8 @@ def test_customers_have_a_week_and_a_day_at_least():
 
 
 def test_what_is_news_is_not_agreed():
-    assert News(None, None, is_agreed=False) == NO_NEWS
-    assert news_of(booking_of(), moved(5 * HOUR), LATER, EARLIER, NOW).is_agreed is False
+    assert SlotEffect(None, None, is_agreed=False) == NO_EFFECT
+    assert effect_of(booking_of(), moved(5 * HOUR), LATER, EARLIER, NOW).is_agreed is False
 
 
 minutes = st.integers(-60 * 24 * 30, 60 * 24 * 30).map(lambda n: n * MINUTE)

@@ -12,7 +12,7 @@ from booking_api.bookings.operations import standing
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.rules import BookingStanding
 from booking_api.bookings.schemas import BookingRow, ItemRow, OrderRow
-from booking_api.bookings.slot_rules import News
+from booking_api.bookings.slot_rules import SlotEffect
 from booking_api.catalog.schemas import Place
 from booking_api.core.context import Caller
 from tests.bookings.test_slot_rules import booking_of, slot_of
@@ -80,15 +80,15 @@ def test_for_whom_the_law_is_asked(caller: Caller, asker: str, overrules: bool):
 
 
 @pytest.mark.parametrize(
-    ("news", "found"),
+    ("effect", "found"),
     [
-        (News(), None), (News(is_agreed=True), None), (News("moved", NOW + TICK), "moved"), (News("moved", NOW), None),
-        (News("cancelled", NOW + TICK), "cancelled"), (News("cancelled", NOW), "cancelled"), (News("cancelled"), "cancelled"),
-        (News("moved"), None),
+        (SlotEffect(), None), (SlotEffect(is_agreed=True), None), (SlotEffect("moved", NOW + TICK), "moved"), (SlotEffect("moved", NOW), None),
+        (SlotEffect("cancelled", NOW + TICK), "cancelled"), (SlotEffect("cancelled", NOW), "cancelled"), (SlotEffect("cancelled"), "cancelled"),
+        (SlotEffect("moved"), None),
     ],
 )  # fmt: skip
-def test_until_when_a_choice_is_open(news: News, found: str | None):
-    assert standing.undecided(news, NOW) == found
+def test_until_when_a_choice_is_open(effect: SlotEffect, found: str | None):
+    assert standing.undecided(effect, NOW) == found
 
 
 def test_cancelling_is_free_while_a_moved_slot_is_undecided():

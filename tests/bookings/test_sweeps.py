@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from booking_api.bookings import jobs
-from booking_api.bookings.operations import cancel
+from booking_api.bookings.operations import cancellation
 from booking_api.bookings.operations.facts import Facts
 from booking_api.core.context import Context
 from booking_api.core.db.queries import StoredEvent
@@ -51,7 +51,7 @@ async def statuses(world: World, orders: Sequence[UUID]) -> list[str]:
 
 def poison(monkeypatch: pytest.MonkeyPatch, name: str, bad: UUID) -> list[UUID]:
     """Lets a verb fail for one order; the orders it was asked for."""
-    verb: Any = getattr(cancel, name)
+    verb: Any = getattr(cancellation, name)
     asked: list[UUID] = []
 
     async def fail(ctx: Context, found: Facts | Sequence[Facts]) -> None:
@@ -61,7 +61,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, name: str, bad: UUID) -> list[UUID]:
         if bad in orders:
             raise RuntimeError("a row that nobody foresaw")
 
-    monkeypatch.setattr(cancel, name, fail)
+    monkeypatch.setattr(cancellation, name, fail)
     return asked
 
 
@@ -128,7 +128,7 @@ async def test_a_slot_that_stays_busy_is_left_for_later(api, world, monkeypatch)
         await seller.execute("select from slot where org_id = $1 and id = $2 for update", world.org.org_id, hot)
         assert await jobs.sweep_ended_holds(world.runtime) == 1
     assert await statuses(world, orders) == ["on_hold", "expired"]
-    monkeypatch.setattr(jobs._SetAside, "ids", lambda self: [])
+    monkeypatch.setattr(jobs._Skipped, "ids", lambda self: [])
     assert await jobs.sweep_ended_holds(world.runtime) == 1
 
 

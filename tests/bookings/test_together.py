@@ -10,7 +10,7 @@ import pytest
 
 from booking_api.bookings.operations import together
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.hold import Drafted, NoRoom, Wish, draft_holds, place_hold, place_holds
+from booking_api.bookings.operations.holding import Drafted, NoRoom, Wish, draft_holds, place_hold, place_holds
 from booking_api.bookings.schemas import NewBookingOfOrder, NewItem, NewOrder
 from booking_api.core.errors import DomainError
 from booking_api.core.ids import new_id

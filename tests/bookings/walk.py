@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from booking_api.bookings import jobs
-from booking_api.bookings.operations.cancel import expire
+from booking_api.bookings.operations.cancellation import expire
 from booking_api.core.clock import utc_now
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import Outcome

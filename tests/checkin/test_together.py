@@ -11,8 +11,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from booking_api.checkin.operations import scan as scanning
-from booking_api.checkin.operations.scan import Answered, Case, open_case, scan_together
+from booking_api.checkin.operations import scanning
+from booking_api.checkin.operations.scanning import Answered, Case, open_case, scan_together
 from booking_api.checkin.schemas import NewScan, ScanOverride
 from booking_api.core.context import Caller
 from booking_api.core.errors import DomainError

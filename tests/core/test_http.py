@@ -21,8 +21,8 @@ from booking_api.core.ids import CROCKFORD, id_of_bytes, new_code, new_id, new_r
 from booking_api.core.text import fields
 from booking_api.core.texts import languages_of
 from booking_api.core.web import inputs
+from booking_api.core.web.buckets import Limiter, Policy
 from booking_api.core.web.headers import header, url_of_host
-from booking_api.core.web.limits import Limiter, Policy
 from tests.bookings.journey import party
 
 # bodies -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from booking_api.checkin.operations.scan import Case
+from booking_api.checkin.operations.scanning import Case
 from booking_api.core.queue.batching import Batcher
 from booking_api.core.queue.together import Turn
 from tests.processes import PATIENCE_SECONDS

@@ -27,7 +27,7 @@ from pgqueuer.queries import Queries
 from booking_api import worker
 from booking_api.app import create_app, open_runtime
 from booking_api.bookings import routes
-from booking_api.bookings.operations import cancel, confirm, settle, together
+from booking_api.bookings.operations import cancellation, confirmation, settlement, together
 from booking_api.core.db import queries as core_queries
 from booking_api.core.queue.batching import Batcher
 from booking_api.core.settings import load_settings
@@ -79,16 +79,16 @@ def after(owner: Owner, name: str) -> None:
 STEPS: dict[str, Callable[[], Any]] = {
     # of a hold, a confirmation, a cancellation
     "the hold was written": lambda: (after(routes, "place_hold"), after(together, "place_holds")),
-    "the intent was opened": lambda: after(confirm, "begin"),
+    "the intent was opened": lambda: after(confirmation, "begin"),
     "the intent was committed": lambda: before(payments, "call_provider"),
     "the provider has charged": lambda: after(HttpTestProvider, "charge"),
     "the outcome was recorded": lambda: (after(payments, "record_outcome"), after(payment_jobs, "record_outcome")),
     "the payment was called off": lambda: after(HttpTestProvider, "cancel"),
-    "the payment was superseded": lambda: after(settle, "supersede"),
+    "the payment was superseded": lambda: after(settlement, "supersede"),
     "passes were issued": lambda: after(passes, "issue"),
-    "the order was settled": lambda: after(settle, "settle"),
+    "the order was settled": lambda: after(settlement, "settle"),
     "all was committed": lambda: before(sys.modules[__name__], "say"),
-    "the cancellation was written": lambda: after(cancel, "cancel"),
+    "the cancellation was written": lambda: after(cancellation, "cancel"),
     # of several requests at once
     "a batch was written": lambda: AT_BATCH.append(lambda _: before(Transaction, "__aexit__")),
     "a batch was committed": lambda: AT_BATCH.append(lambda batcher: after(batcher, "_flush")),

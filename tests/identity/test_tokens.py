@@ -8,7 +8,7 @@ import pytest
 
 from booking_api.core.ids import new_id
 from booking_api.identity import operations, tokens
-from tests.identity.test_limiting import from_address
+from tests.identity.test_rate_limits import from_address
 from tests.world import bearer, build_world
 
 

@@ -392,7 +392,7 @@ async def test_holds_and_changes_at_once_leave_the_books_right(api, world):
 
 async def test_a_hold_that_was_checked_before_a_change_is_checked_again(api, world, monkeypatch):
     """Closed between the look and the lock: refused as closed, not as sold out; and nothing is left of the try."""
-    from booking_api.bookings.operations import hold as holding
+    from booking_api.bookings.operations import holding
 
     slot = world.tower_slots[7]
     look_up, looked = holding._look_up, []

@@ -7,7 +7,7 @@ import httpx
 import msgspec
 
 from booking_api.bench import queries
-from booking_api.bench.limit import CLIENTS
+from booking_api.bench.pgbench import CLIENTS
 from booking_api.bench.queries import RowCounts
 from booking_api.bench.schemas import LimitRun, LoadRun
 from booking_api.bench.stage import Stage

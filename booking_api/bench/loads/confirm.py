@@ -3,8 +3,8 @@
 from booking_api.bench import queries
 from booking_api.bench.copying import SlotPlace, copy_bookings
 from booking_api.bench.ids import make_id
-from booking_api.bench.limit import run_limit
 from booking_api.bench.loads.base import MeasuredOperation, ask_once, encode_text
+from booking_api.bench.pgbench import run_limit
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import CONFIRMATION, make_request
 from booking_api.core.clock import utc_now

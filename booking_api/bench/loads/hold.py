@@ -4,8 +4,8 @@ import itertools
 import random
 
 from booking_api.bench.ids import make_id, make_text
-from booking_api.bench.limit import CLIENTS, run_limit
 from booking_api.bench.loads.base import MeasuredOperation, ask_once, encode_text
+from booking_api.bench.pgbench import CLIENTS, run_limit
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import express_body, hold_body, make_request
 from booking_api.bench.world import HOT_SLOT, SPREAD_SLOTS

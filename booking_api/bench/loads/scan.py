@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 from booking_api.bench.copying import copy_bookings
-from booking_api.bench.limit import run_limit
 from booking_api.bench.loads.base import ask_once
 from booking_api.bench.loads.confirm import Confirm
+from booking_api.bench.pgbench import run_limit
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import make_request, scan_body
 from booking_api.catalog.schemas import ProductDefinition

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from booking_api.bench.limit import run_limit
 from booking_api.bench.loads.base import MeasuredOperation
+from booking_api.bench.pgbench import run_limit
 from booking_api.bench.schemas import LimitRun
 from booking_api.bench.wire import make_request
 from booking_api.bench.world import PER_DAY, ZONE, RowProgress, World, departure, offer, slot_of

@@ -82,8 +82,8 @@ async def tell_of_admissions(ctx: Context, item_ids: Sequence[UUID]) -> int:
     within = [one.booking_id for one in found if one.order_id in locked]
     free = {row.id for row in await gate_queries.lock_free_bookings(ctx.db, ctx.org_id, within)}
     told = [one for one in found if one.booking_id in free]
-    news = await passes.hear_admission_news(ctx.db, ctx.org_id, [one.item_id for one in told])
-    return await _tell(ctx, [one for one in told if one.item_id in news])
+    untold = await passes.mark_admissions_told(ctx.db, ctx.org_id, [one.item_id for one in told])
+    return await _tell(ctx, [one for one in told if one.item_id in untold])
 
 
 async def _tell(ctx: Context, items: Sequence[BookingOfItem]) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from booking_api.bookings import queries
-from booking_api.bookings.operations import cancel
+from booking_api.bookings.operations import cancellation
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity.system import system_context
 
@@ -18,4 +18,4 @@ async def end_holds_on(runtime: Runtime, org_id: UUID, slot_ids: Sequence[UUID])
         if ctx is None:
             return 0
         due = await queries.lock_ended_holds_on(db, org_id, slot_ids, ctx.now, BATCH)
-        return await cancel.expire(ctx, [order.id for order in due])
+        return await cancellation.expire(ctx, [order.id for order in due])

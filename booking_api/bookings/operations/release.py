@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from booking_api.bookings import queries
-from booking_api.bookings.operations.cancel import end_holds
+from booking_api.bookings.operations.cancellation import end_holds
 from booking_api.bookings.operations.facts import load
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity.system import system_context

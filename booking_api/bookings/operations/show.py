@@ -12,7 +12,7 @@ from booking_api.availability.rules import local, slot_answer
 from booking_api.bookings import amounts, rules
 from booking_api.bookings.details import missing_details, without_sensitive
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.standing import due_on_site, free_until, news_of, order_standing
+from booking_api.bookings.operations.standing import due_on_site, effect_of, free_until, order_standing
 from booking_api.bookings.rules import OrderStanding
 from booking_api.bookings.schemas import (
     AgreedTimes,
@@ -48,8 +48,8 @@ CHOICES = {"keep": "keep", "refund": "cancel"}
 
 def _slot_change(ctx: Context, facts: Facts, booking: BookingRow, actions: list[str]) -> ChangeOfSlot | None:
     """What happened to the slot of a confirmed booking, and what may be chosen now."""
-    news, slot = news_of(ctx, facts, booking), facts.slot(booking)
-    if news.kind is None or news.decide_by is None:
+    effect, slot = effect_of(ctx, facts, booking), facts.slot(booking)
+    if effect.kind is None or effect.decide_by is None:
         return None
 
     def times(starts_at: datetime, ends_at: datetime, origin_id: UUID, destination_id: UUID | None) -> AgreedTimes:
@@ -67,8 +67,8 @@ def _slot_change(ctx: Context, facts: Facts, booking: BookingRow, actions: list[
             booking.agreed_destination_id,
         )  # fmt: skip
     return ChangeOfSlot(
-        kind=news.kind, from_=agreed, to=now if news.kind == "moved" else None,
-        decide_by=news.decide_by,
+        kind=effect.kind, from_=agreed, to=now if effect.kind == "moved" else None,
+        decide_by=effect.decide_by,
         choices=[choice for choice, action in CHOICES.items() if action in actions],
     )  # fmt: skip
 

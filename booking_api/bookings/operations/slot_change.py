@@ -5,15 +5,15 @@ from datetime import datetime
 
 from booking_api.bookings import slot_rules
 from booking_api.bookings.events import BookingChanged
-from booking_api.bookings.operations.cancel import cancel
+from booking_api.bookings.operations.cancellation import cancel
 from booking_api.bookings.operations.complete import issue_passes
-from booking_api.bookings.operations.confirm import agree_to_slot
+from booking_api.bookings.operations.confirmation import agree_to_slot
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Seen, require_booking, require_version, slot_changed
-from booking_api.bookings.operations.standing import ends_at, news_of
+from booking_api.bookings.operations.standing import effect_of, ends_at
 from booking_api.bookings.operations.write import announce, save, save_agreed
 from booking_api.bookings.schemas import BookingRow, Cancellation
-from booking_api.bookings.slot_rules import News
+from booking_api.bookings.slot_rules import SlotEffect
 from booking_api.core.context import Context
 from booking_api.identity import audit
 from booking_api.inventory import operations as inventory
@@ -30,16 +30,16 @@ async def follow_slot(ctx: Context, facts: Facts, slot_ids: Sequence[object]) ->
     for booking in concerned:
         booking.visit_ends_at = facts.slot(booking).expected_times[1]
     confirmed = [booking for booking in concerned if booking.status == "confirmed"]
-    news = [(booking, news_of(ctx, facts, booking)) for booking in confirmed]
-    for booking, one in news:
+    effects = [(booking, effect_of(ctx, facts, booking)) for booking in confirmed]
+    for booking, one in effects:
         if await issue_passes(ctx, [(facts, booking)]):
             await audit.note(ctx, "pass.reissued", "booking", booking.id, "slot_changed")
         note(facts, booking, one)
     await save(ctx, facts, concerned)
     await save_agreed(ctx, confirmed)
-    of_choice = {booking.id for booking, one in news if one.kind is not None}
+    of_choice = {booking.id for booking, one in effects if one.kind is not None}
     await announce(ctx, BookingChanged, [booking for booking in concerned if booking.id not in of_choice])
-    for booking, one in news:
+    for booking, one in effects:
         if one.kind is not None:
             await announce(ctx, BookingChanged, [booking], slot_change=one.kind)
 
@@ -52,16 +52,20 @@ async def _shorten(ctx: Context, facts: Facts) -> None:
         await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], until)
 
 
-def note(facts: Facts, booking: BookingRow, news: News) -> None:
-    """Notes on a confirmed booking what its slot's news mean to it. Who calls saves it."""
+def note(facts: Facts, booking: BookingRow, effect: SlotEffect) -> None:
+    """Notes on a confirmed booking what its slot's change means to it. Who calls saves it."""
     slot = facts.slot(booking)
-    if news.kind is not None:
-        booking.slot_change, booking.decide_by, booking.offered_starts_at = news.kind, news.decide_by, slot.starts_at
+    if effect.kind is not None:
+        booking.slot_change, booking.decide_by, booking.offered_starts_at = (
+            effect.kind,
+            effect.decide_by,
+            slot.starts_at,
+        )
         return
     booking.decide_by = booking.offered_starts_at = None
     if booking.slot_change != "kept":
         booking.slot_change = None
-    if news.is_agreed:
+    if effect.is_agreed:
         agree_to_slot(booking, slot)
 
 
@@ -97,10 +101,10 @@ async def decide_for_silent(ctx: Context, facts: Facts) -> None:
     for booking in facts.bookings:
         if booking.status != "confirmed" or booking.decide_by is None or booking.decide_by > ctx.now:
             continue
-        news = news_of(ctx, facts, booking)
-        if news.kind is None or news.decide_by is None or news.decide_by > ctx.now:
+        effect = effect_of(ctx, facts, booking)
+        if effect.kind is None or effect.decide_by is None or effect.decide_by > ctx.now:
             await follow_slot(ctx, facts, [booking.slot_id])
-        elif news.kind == "moved":
+        elif effect.kind == "moved":
             await _keep(ctx, facts, booking)
         else:
             await _refund(ctx, facts, booking)

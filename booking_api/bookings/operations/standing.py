@@ -9,7 +9,7 @@ from booking_api.bookings.rules import Asker, BookingStanding, OrderStanding
 from booking_api.bookings.schemas import (
     BookingRow,
 )
-from booking_api.bookings.slot_rules import News, is_moved
+from booking_api.bookings.slot_rules import SlotEffect, is_moved
 from booking_api.core.context import Context
 from booking_api.inventory.slot_rules import slot_over_at
 
@@ -27,23 +27,25 @@ def asker_of(ctx: Context) -> Asker:
             return "customer"
 
 
-def news_of(ctx: Context, facts: Facts, booking: BookingRow) -> News:
+def effect_of(ctx: Context, facts: Facts, booking: BookingRow) -> SlotEffect:
     """What its slot means to a booking now, whether that was brought to it yet or not."""
     if booking.status != "confirmed":
-        return slot_rules.NO_NEWS
+        return slot_rules.NO_EFFECT
     later, earlier = (timedelta(minutes=n) for n in (ctx.org.moved_later_minutes, ctx.org.moved_earlier_minutes))
-    return slot_rules.news_of(booking, facts.slot(booking), later, earlier, ctx.now)
+    return slot_rules.effect_of(booking, facts.slot(booking), later, earlier, ctx.now)
 
 
 def free_until(ctx: Context, facts: Facts, booking: BookingRow) -> datetime | None:
     """Until when cancelling gives everything back whatever the conditions, because the slot moved."""
-    news = news_of(ctx, facts, booking)
-    return news.decide_by if undecided(news, ctx.now) == "moved" else None
+    effect = effect_of(ctx, facts, booking)
+    return effect.decide_by if undecided(effect, ctx.now) == "moved" else None
 
 
-def undecided(news: News, now: datetime) -> Literal["cancelled", "moved"] | None:
+def undecided(effect: SlotEffect, now: datetime) -> Literal["cancelled", "moved"] | None:
     """What the customer may choose about. A cancelled slot is to be refunded, however late it becomes."""
-    return news.kind if news.kind == "cancelled" or (news.decide_by is not None and now < news.decide_by) else None
+    return (
+        effect.kind if effect.kind == "cancelled" or (effect.decide_by is not None and now < effect.decide_by) else None
+    )
 
 
 def due_on_site(facts: Facts, booking: BookingRow) -> int:
@@ -69,7 +71,7 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow, over_at: dateti
         condition=rules.condition_of(slot, facts.option(booking), ctx.now, over_at),
         begun=slot.starts_at <= ctx.now,
         moved=booking.id in facts.disputed or is_moved(booking, slot),
-        undecided=undecided(news_of(ctx, facts, booking), ctx.now),
+        undecided=undecided(effect_of(ctx, facts, booking), ctx.now),
         kept=booking.slot_change == "kept",
         seated=slot.seat_layout_id is not None,
         admitted=any(item.id in facts.admitted for item in active),

@@ -14,9 +14,9 @@ from booking_api.bookings import queries
 from booking_api.bookings.hold_queries import OrderContact, lock_orders_and_count
 from booking_api.bookings.operations.bounding import contact_digest, count_beside, needs_proof, require_room_of_contact
 from booking_api.bookings.operations.complete import Confirmed
-from booking_api.bookings.operations.confirm import NextStep, check, confirm_now, whole_contact, with_contacts
+from booking_api.bookings.operations.confirmation import NextStep, check, confirm_now, whole_contact, with_contacts
 from booking_api.bookings.operations.facts import Facts, load, may_see, sees
-from booking_api.bookings.operations.hold import Drafted, Wish, draft_holds, place_holds
+from booking_api.bookings.operations.holding import Drafted, Wish, draft_holds, place_holds
 from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.repeat import id_key
 from booking_api.bookings.operations.show import Show, present

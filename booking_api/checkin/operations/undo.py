@@ -2,7 +2,7 @@
 
 from booking_api.bookings.operations.admitted import lock_order_of, take_admissions_back
 from booking_api.checkin import archive_queries, queries, rules
-from booking_api.checkin.operations.scan import actor_of
+from booking_api.checkin.operations.scanning import actor_of
 from booking_api.checkin.rules import LaterScan
 from booking_api.checkin.schemas import Presence, UndoneScan
 from booking_api.core.context import Context

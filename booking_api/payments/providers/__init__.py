@@ -10,7 +10,7 @@ from typing import Protocol
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.providers.test import HttpTestProvider
-from booking_api.payments.schemas import IntentCharge, Outcome, RefundNews, RefundOutcome, RefundTry, WebhookNews
+from booking_api.payments.schemas import IntentCharge, IntentUpdate, Outcome, RefundOutcome, RefundTry, RefundUpdate
 
 
 class Provider(Protocol):
@@ -50,7 +50,7 @@ class Provider(Protocol):
 
     def read_webhook(
         self, runtime: Runtime, headers: Mapping[str, str], body: bytes, now: datetime
-    ) -> WebhookNews | RefundNews | None:
+    ) -> IntentUpdate | RefundUpdate | None:
         """A message of the provider; None when it isn't about a charge or refund of ours. Raises `WebhookForged`."""
         ...
 

@@ -15,13 +15,13 @@ from booking_api.core.settings import Settings
 from booking_api.payments.schemas import (
     UNANSWERED,
     IntentCharge,
+    IntentUpdate,
     NextAction,
     Outcome,
     OutcomeStatus,
-    RefundNews,
     RefundOutcome,
     RefundTry,
-    WebhookNews,
+    RefundUpdate,
 )
 from booking_api.payments.webhooks import check_signature, webhook_secrets
 
@@ -102,7 +102,7 @@ class HttpTestProvider:
 
     def read_webhook(
         self, runtime: Runtime, headers: Mapping[str, str], body: bytes, now: datetime
-    ) -> WebhookNews | RefundNews | None:
+    ) -> IntentUpdate | RefundUpdate | None:
         check_signature(webhook_secrets(runtime.settings, runtime.vault), headers, body, now)
         document = _read(body, WebhookDocument)
         if document is None:
@@ -111,9 +111,9 @@ class HttpTestProvider:
             match document.type, document.charge, document.refund:
                 case "charge.updated", ChargeDocument() as charge, _:
                     org_id, intent_id = UUID(charge.metadata["org_id"]), UUID(charge.metadata["intent_id"])
-                    return WebhookNews(org_id=org_id, intent_id=intent_id, outcome=_outcome(charge))
+                    return IntentUpdate(org_id=org_id, intent_id=intent_id, outcome=_outcome(charge))
                 case "refund.updated", _, RefundOfWebhook(metadata=metadata):
-                    return RefundNews(org_id=UUID(metadata["org_id"]), refund_id=UUID(metadata["refund_id"]))
+                    return RefundUpdate(org_id=UUID(metadata["org_id"]), refund_id=UUID(metadata["refund_id"]))
                 case _:
                     return None
         except (KeyError, ValueError):

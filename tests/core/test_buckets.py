@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.core.web.limits import Limiter, Policy, headers
+from booking_api.core.web.buckets import Limiter, Policy, headers
 
 THREE = Policy("subject", 3, 60)
 

@@ -15,7 +15,7 @@ from booking_api.bookings.hold_queries import find_slots_and_counts
 from booking_api.bookings.holding_rules import BoundKey, Keeper
 from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, require_proof, unpaid
 from booking_api.bookings.operations.complete import Confirmed, complete
-from booking_api.bookings.operations.confirm import check, known_contacts, knows_its_customer
+from booking_api.bookings.operations.confirmation import check, known_contacts, knows_its_customer
 from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Wanted
@@ -56,7 +56,7 @@ class Wish(NamedTuple):
     is_short: bool = False
     """Whether the request has the fields of its only booking as its own, as pointers into it show."""
     address: str | None = None
-    """The client's network address, as `identity.limiting.client_address` gives it."""
+    """The client's network address, as `identity.rate_limits.client_address` gives it."""
 
 
 class Drafted(NamedTuple):
@@ -103,7 +103,7 @@ async def draft_holds(wishes: Sequence[Wish]) -> list[Drafted | DomainError]:
     """Checks what is wished, and nothing is written. Each is drafted or refused by itself.
 
     Refusals are `SalesClosed`, `PartyNotAllowed`, `PriceChanged`, `TooManyHolds` and `Unprocessable`, where a confirmation is wished
-    also those of `confirm.begin`.
+    also those of `confirmation.begin`.
     """
     if not wishes:
         return []

@@ -14,7 +14,7 @@ from booking_api.bookings.operations.admitted import lock_admissions
 from booking_api.bookings.operations.bounding import contact_digest
 from booking_api.bookings.operations.drafting import check_answers
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.hold import take_seats
+from booking_api.bookings.operations.holding import take_seats
 from booking_api.bookings.operations.refusing import Seen, already_used, require_booking, require_order, require_version
 from booking_api.bookings.operations.standing import ends_at, order_standing, standing_of
 from booking_api.bookings.operations.write import announce, save, save_items

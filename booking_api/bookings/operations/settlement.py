@@ -5,10 +5,10 @@ import msgspec
 from booking_api.bookings import rules
 from booking_api.bookings.events import BookingRejected
 from booking_api.bookings.operations.admitted import needed
-from booking_api.bookings.operations.cancel import refund_whole
+from booking_api.bookings.operations.cancellation import refund_whole
 from booking_api.bookings.operations.complete import Confirmed, complete, keep_places
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.standing import ends_at, news_of, order_standing
+from booking_api.bookings.operations.standing import effect_of, ends_at, order_standing
 from booking_api.bookings.operations.write import (
     announce,
     mark_confirmed,
@@ -77,8 +77,8 @@ async def _confirm_paid(ctx: Context, facts: Facts, action: Action) -> None:
     moved = [booking for booking in facts.bookings if is_moved(booking, facts.slot(booking))]
     for booking in moved:
         booking.moved_while_paying = True
-        news = news_of(ctx, facts, booking)
-        booking.slot_change, booking.decide_by = news.kind, news.decide_by
+        effect = effect_of(ctx, facts, booking)
+        booking.slot_change, booking.decide_by = effect.kind, effect.decide_by
         booking.offered_starts_at = facts.slot(booking).starts_at
     for booking in facts.bookings:
         booking.status_reason = None

@@ -12,7 +12,7 @@ from booking_api.core.errors import RateLimited
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
-from booking_api.core.web.limits import BucketState, Limiter, Policy, headers
+from booking_api.core.web.buckets import BucketState, Limiter, Policy, headers
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 RECOVERIES_EACH = 3

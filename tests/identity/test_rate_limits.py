@@ -6,7 +6,7 @@ import pytest
 
 from booking_api.core.ids import new_id
 from booking_api.identity import operations
-from booking_api.identity.limiting import client_address
+from booking_api.identity.rate_limits import client_address
 from tests.world import bearer
 
 

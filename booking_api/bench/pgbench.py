@@ -11,7 +11,7 @@ from booking_api.bench.schemas import LimitRun
 from booking_api.bench.stage import Stage
 from booking_api.core.process import StartFailed
 
-SCRIPTS = Path(__file__).parent / "limits"
+SCRIPTS = Path(__file__).parent / "scripts"
 CLIENTS = 8
 """As many connections as one process of ours has. More make a spread load hardly faster."""
 PATIENCE_SECONDS = 120.0
@@ -24,7 +24,7 @@ async def run_limit(
     stage: Stage, script: str, variables: Mapping[str, object], seconds: float, guess_per_s: float, *,
     clients: int, exactly: int | None = None,
 ) -> LimitRun:  # fmt: skip
-    """Runs `limits/<script>.sql` for some seconds. Raises `StartFailed`.
+    """Runs `scripts/<script>.sql` for some seconds. Raises `StartFailed`.
 
     Statements are prepared once a connection, as ours are. Scripts that use rows up get an exact number of
     transactions for each client. pgbench counts time in whole seconds, so that less is a number of transactions too.
