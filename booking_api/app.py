@@ -17,9 +17,9 @@ from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
 from booking_api.core.web.http import options_handlers
 from booking_api.core.web.inputs import ApiRequest
+from booking_api.core.web.management_port import open_management_port
 from booking_api.core.web.middleware import compressed, observe
 from booking_api.core.web.problems import answer_exception, refuse_unrouted
-from booking_api.core.web.side_door import open_side_door
 from booking_api.identity.authentication import authenticate
 from booking_api.run.lifetime import open_runtime
 from booking_api.upkeep import routes as upkeep
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 if settings.metrics_port:
                     answer = partial(upkeep.answer_metrics, runtime)
                     opened.push_async_exit(
-                        await open_side_door(settings.host, settings.metrics_port, answer, shared=True)
+                        await open_management_port(settings.host, settings.metrics_port, answer, shared=True)
                     )
                 yield
 

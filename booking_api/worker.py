@@ -35,7 +35,7 @@ from booking_api.core.log import configure_logging, log, words_of
 from booking_api.core.process import connect
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
-from booking_api.core.web.side_door import PlainAnswer, open_side_door
+from booking_api.core.web.management_port import PlainAnswer, open_management_port
 from booking_api.run.lifetime import open_runtime
 from booking_api.run.starting import check_address, check_database, check_mail, check_secret
 
@@ -177,7 +177,9 @@ async def run_heartbeat(runtime: Runtime, worker_id: UUID, stop: asyncio.Event) 
 
     async with AsyncExitStack() as stack:
         if runtime.settings.worker_port:
-            stack.push_async_exit(await open_side_door(runtime.settings.host, runtime.settings.worker_port, answer))
+            stack.push_async_exit(
+                await open_management_port(runtime.settings.host, runtime.settings.worker_port, answer)
+            )
         while not stop.is_set():
             try:
                 now = utc_now()

@@ -9,11 +9,10 @@ from booking_api.core.clock import utc_now
 from booking_api.core.errors import DomainError
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.payments import queries, refund_queries, rules
-from booking_api.payments.events import RefundSettled
+from booking_api.payments import queries, refund_queries
 from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
 from booking_api.payments.providers import provider_of
-from booking_api.payments.refunding import adopt, announce, ask_about_earlier, look_again, tell_of_failure
+from booking_api.payments.refunding import adopt, ask_about_earlier, look_again, record_refund
 from booking_api.payments.schemas import IntentCharge, RefundOutcome, RefundRow, RefundTry
 
 BATCH = 20
@@ -83,7 +82,7 @@ async def _refund_one(runtime: Runtime, refund: RefundRow, now: datetime) -> boo
         async with acquire(runtime) as db, db.transaction():
             if is_earlier:
                 return await adopt(db, refund, outcome, now)
-            return await _record_refund(db, refund, outcome, now)
+            return await record_refund(db, refund, outcome, now)
     except Exception as error:  # noqa: BLE001 - one bad refund must not hold up the others; it is due again
         _tell(error, "refund.not_executed", refund_id=str(refund.id))
         return False
@@ -105,23 +104,3 @@ async def _ask_for_refund(runtime: Runtime, refund: RefundRow) -> tuple[RefundOu
 def _tell(error: Exception, what: str, **ids: str) -> None:
     """Logs a failure; one that nobody foresaw with its traceback."""
     log.warning(what, error=type(error).__name__, exc_info=None if isinstance(error, FORESEEN) else error, **ids)
-
-
-async def _record_refund(db: asyncpg.Connection, refund: RefundRow, outcome: RefundOutcome, now: datetime) -> bool:
-    org_id, tries = refund.org_id, refund.tries
-    if outcome.status == "processing":
-        at = now + rules.pause(refund.attempts + 1, rules.LONGEST_REFUND_PAUSE_SECONDS)
-        await refund_queries.postpone_refund(db, org_id, refund.id, tries, at, now)
-        return False
-    failure = (outcome.failure_code or "refused") if outcome.status == "failed" else None
-    again_at = None if failure else rules.next_look(now, now)
-    ended = await refund_queries.finish_try(
-        db, org_id, refund.id, tries, outcome.status, outcome.provider_reference, failure, again_at, now
-    )
-    if not ended:
-        return False
-    if failure:
-        await tell_of_failure(db, refund, failure, now)
-    else:
-        await announce(db, org_id, RefundSettled, refund, "succeeded", now)
-    return True

@@ -82,6 +82,27 @@ async def look_into(runtime: Runtime, org_id: UUID, refund_id: UUID, now: dateti
             await adopt(db, row, outcome, now)
 
 
+async def record_refund(db: Connection, refund: RefundRow, outcome: RefundOutcome, now: datetime) -> bool:
+    """Notes what became of a try, in the caller's transaction; whether the refund ended with it."""
+    org_id, tries = refund.org_id, refund.tries
+    if outcome.status == "processing":
+        at = now + rules.pause(refund.attempts + 1, rules.LONGEST_REFUND_PAUSE_SECONDS)
+        await queries.postpone_refund(db, org_id, refund.id, tries, at, now)
+        return False
+    failure = (outcome.failure_code or "refused") if outcome.status == "failed" else None
+    again_at = None if failure else rules.next_look(now, now)
+    ended = await queries.finish_try(
+        db, org_id, refund.id, tries, outcome.status, outcome.provider_reference, failure, again_at, now
+    )
+    if not ended:
+        return False
+    if failure:
+        await tell_of_failure(db, refund, failure, now)
+    else:
+        await announce(db, org_id, RefundSettled, refund, "succeeded", now)
+    return True
+
+
 async def adopt(db: Connection, refund: RefundRow, outcome: RefundOutcome, now: datetime) -> bool:
     """Notes that a try which was taken for failed has succeeded. False when that was known, or it was settled on site."""
     again_at = rules.next_look(now, now)

@@ -16,8 +16,8 @@ from booking_api.core.db import queries as core_queries
 from booking_api.core.errors import NotFound, Overloaded
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.web.http import Access, Binary, endpoint
+from booking_api.core.web.management_port import PlainAnswer
 from booking_api.core.web.replies import encode, runtime_of
-from booking_api.core.web.side_door import PlainAnswer
 from booking_api.upkeep import queries
 from booking_api.upkeep.operations import schema_is_current
 from booking_api.upkeep.schemas import Health, Readiness

@@ -28,14 +28,14 @@ async def test_one_bad_refund_does_not_hold_up_the_others(provider, world: World
     for intent in intents:
         await pay(world, intent)
         await open_refund(world, intent, 100)
-    record = jobs._record_refund
+    record = jobs.record_refund
 
     async def fail(db: Any, row: RefundRow, *rest: Any) -> bool:
         if row.intent_id == intents[0].id:
             raise KeyError("a field that the provider never left out before")
         return await record(db, row, *rest)
 
-    monkeypatch.setattr(jobs, "_record_refund", fail)
+    monkeypatch.setattr(jobs, "record_refund", fail)
     soon = datetime.now(UTC) + timedelta(seconds=5)
     assert await jobs.execute_refunds(world.runtime, soon) == 2
     assert [await refunded(world, intent) for intent in intents] == [100] * 3

@@ -85,18 +85,12 @@ def show_booking(
     own = standing.bookings[facts.bookings.index(booking)]
     actions = rules.booking_actions(standing, own)
     order, definition, option, slot = facts.order, facts.definition(booking), facts.option(booking), facts.slot(booking)
-    items = facts.items[booking.id]
     status = rules.shown_status(order, booking.status, ctx.now)
     paid = facts.paid(booking)
     terms = amounts.cancellation_terms(
         status, option, slot.starts_at, slot.status, paid, ctx.now, free_until=free_until(ctx, facts, booking)
     )
-    open_hold = status == "on_hold"
-    companions = definition.units
     settled = facts.settled.get(booking.id, 0)
-    is_paid = booking.price.due_on_site.amount <= settled
-    titles = {unit.id: pick(unit.title, ctx.languages) for unit in companions}
-    codes = {unit.id: unit.code for unit in companions}
     currency = booking.price.total.currency
     return Booking(
         id=booking.id,
@@ -106,30 +100,14 @@ def show_booking(
         status_reason=status_reason(ctx, booking.status_reason),
         version=booking.version,
         updated_at=booking.updated_at,
-        expires_at=order.expires_at if open_hold else None,
+        expires_at=order.expires_at if status == "on_hold" else None,
         pending_until=order.pending_until if status == "pending" else None,
         slot=slot_answer(slot, definition, option),
         product=product_brief(definition, ctx.languages),
         option=option_brief(option, currency, ctx.languages),
         contact=booking.contact,
         answers=booking.answers if sensitive else without_sensitive(definition, booking.answers),
-        items=[
-            BookingItem(
-                id=item.id,
-                unit_id=item.unit_id,
-                unit=codes.get(item.unit_id, ""),
-                title=titles.get(item.unit_id, ""),
-                name=item.name,
-                seat=item.seat if item.status == "active" else None,
-                answers=item.answers if sensitive else without_sensitive(definition, item.answers),
-                status=item.status,
-                price=Money(item.amount, currency),
-                companion_item_id=item.companion_item_id,
-                admitted_at=facts.admitted.get(item.id) if item.status == "active" else None,
-                pass_=passes.pass_answer(ctx, facts.passes[item.id], is_paid) if item.id in facts.passes else None,
-            )
-            for item in items
-        ],
+        items=_show_items(ctx, facts, booking, sensitive=sensitive),
         price=booking.price,
         payment=payment_answer(
             due_now=booking.price.due_now,
@@ -142,13 +120,41 @@ def show_booking(
             methods=methods_for(ctx, facts, standing),
         ),
         cancellation=terms,
-        missing=missing_details(booking, items, definition, is_moved=own.moved, of_several=facts.of_several)
+        missing=missing_details(
+            booking, facts.items[booking.id], definition, is_moved=own.moved, of_several=facts.of_several
+        )
         if status in rules.PAYABLE
         else [],
         slot_change=_slot_change(ctx, facts, booking, actions) if own.undecided else None,
         available_actions=actions,
         feedback_prompt=prompt,
     )
+
+
+def _show_items(ctx: Context, facts: Facts, booking: BookingRow, *, sensitive: bool) -> list[BookingItem]:
+    definition, currency = facts.definition(booking), booking.price.total.currency
+    units = {unit.id: unit for unit in definition.units}
+    is_paid = booking.price.due_on_site.amount <= facts.settled.get(booking.id, 0)
+    shown: list[BookingItem] = []
+    for item in facts.items[booking.id]:
+        unit, is_active = units.get(item.unit_id), item.status == "active"
+        shown.append(
+            BookingItem(
+                id=item.id,
+                unit_id=item.unit_id,
+                unit="" if unit is None else unit.code,
+                title="" if unit is None else pick(unit.title, ctx.languages),
+                name=item.name,
+                seat=item.seat if is_active else None,
+                answers=item.answers if sensitive else without_sensitive(definition, item.answers),
+                status=item.status,
+                price=Money(item.amount, currency),
+                companion_item_id=item.companion_item_id,
+                admitted_at=facts.admitted.get(item.id) if is_active else None,
+                pass_=passes.pass_answer(ctx, facts.passes[item.id], is_paid) if item.id in facts.passes else None,
+            )
+        )
+    return shown
 
 
 def methods_for(ctx: Context, facts: Facts, standing: OrderStanding) -> list[PaymentMethod] | None:

@@ -34,7 +34,7 @@ async def follow_slot(ctx: Context, facts: Facts, slot_ids: Sequence[object]) ->
     for booking, one in effects:
         if await issue_passes(ctx, [(facts, booking)]):
             await audit.note(ctx, "pass.reissued", "booking", booking.id, "slot_changed")
-        note(facts, booking, one)
+        note_effect(facts, booking, one)
     await save(ctx, facts, concerned)
     await save_agreed(ctx, confirmed)
     of_choice = {booking.id for booking, one in effects if one.kind is not None}
@@ -52,7 +52,7 @@ async def _shorten(ctx: Context, facts: Facts) -> None:
         await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], until)
 
 
-def note(facts: Facts, booking: BookingRow, effect: SlotEffect) -> None:
+def note_effect(facts: Facts, booking: BookingRow, effect: SlotEffect) -> None:
     """Notes on a confirmed booking what its slot's change means to it. Who calls saves it."""
     slot = facts.slot(booking)
     if effect.kind is not None:

@@ -23,7 +23,7 @@ Respond = Callable[[str, str], Awaitable[PlainAnswer]]
 """From method and target to the answer."""
 
 
-async def open_side_door(host: str, port: int, respond: Respond, *, shared: bool = False) -> asyncio.Server:
+async def open_management_port(host: str, port: int, respond: Respond, *, shared: bool = False) -> asyncio.Server:
     """Listens there. `shared`: several processes may, and each connection goes to any of them."""
     connections = 0
 
