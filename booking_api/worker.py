@@ -168,7 +168,7 @@ async def run_periodic(runtime: Runtime, name: str, seconds: float, job: Periodi
 
 
 async def run_heartbeat(runtime: Runtime, worker_id: UUID, stop: asyncio.Event) -> None:
-    """Writes a sign of life to the database every few seconds, and tells whoever asks on the worker's own port."""
+    """Writes a sign of life to the database every few seconds, and answers requests on the worker's own port."""
     clock = asyncio.get_running_loop().time
     beaten_at = clock()
 

@@ -33,7 +33,7 @@ class Summed(NamedTuple):
     """What all who asked the same share."""
 
     content: bytes
-    """A `Calendar` for whoever has no claim that matters."""
+    """A `Calendar` for a caller without a claim that matters."""
     days: list[CalendarDay]
     holders: dict[date, str]
     """Of those who asked, who has places on a slot of the date that has no room for the party: one's own hold never hides

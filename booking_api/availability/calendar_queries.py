@@ -31,7 +31,7 @@ async def sum_up(
     limited_share: int,
     now: datetime,
 ) -> list[DayRow]:
-    """The slots summed up by local date, for whoever has no claim on them; the rank as `rules.judge`.
+    """The slots summed up by local date, for callers without a claim on them; the rank as `rules.judge`.
 
     A delay moves the times at which an offer closes.
     Slots are reached through those without an option, which say on which days a product is asked for. `offset 0` keeps

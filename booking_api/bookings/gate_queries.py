@@ -62,7 +62,7 @@ async def find_bookings_of_items(db: Connection, org_id: UUID, item_ids: Sequenc
 
 
 class RaisedBooking(msgspec.Struct, frozen=True):
-    """What the news of a booking say of it."""
+    """What the events of a booking say of it."""
 
     id: UUID
     order_id: UUID

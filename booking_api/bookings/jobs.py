@@ -169,7 +169,7 @@ async def _alone(
 
 
 async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
-    """Brings an order to where its payment says: the news of a webhook or of the reconciler."""
+    """Brings an order to where its payment says, as a webhook or the reconciler found it."""
     async with acquire(runtime) as db, db.transaction():
         ctx = await system_context(runtime, db, event.org_id)
         settled = PaymentSettled.of(event)
@@ -188,7 +188,7 @@ async def settle_payment(runtime: Runtime, event: StoredEvent) -> None:
 
 
 async def follow_refund(runtime: Runtime, event: StoredEvent) -> None:
-    """Tells whoever looks at an order that its refund came, failed or is tried again: by the version of its bookings."""
+    """Announces that a refund of an order came, failed or is tried again: by the version of its bookings."""
     async with acquire(runtime) as db, db.transaction():
         ctx = await system_context(runtime, db, event.org_id)
         refund = OfRefund.of(event)
@@ -230,7 +230,7 @@ async def follow_slot(runtime: Runtime, event: StoredEvent) -> None:
 
 
 async def follow_admissions(runtime: Runtime) -> int:
-    """Tells whoever knows a booking that somebody of it was admitted; the number of bookings.
+    """Announces to those who know a booking that somebody of it was admitted; the number of bookings.
 
     A scan writes no booking, so that it is quick and waits for no order; here the versions follow within a second.
     """

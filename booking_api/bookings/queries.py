@@ -47,7 +47,7 @@ async def find_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow |
 
 
 async def lock_order(db: Connection, org_id: UUID, order_id: UUID) -> OrderRow | None:
-    """Locks an order until the transaction ends: whoever changes anything of it comes through here."""
+    """Locks an order until the transaction ends: every change of it comes through here."""
     return await fetch_one(
         db,
         OrderRow,

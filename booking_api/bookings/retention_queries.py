@@ -81,7 +81,7 @@ async def lock_orders_to_erase(db: Connection, org_id: UUID, visit_before: datet
 
 
 async def lock_orders_of(db: Connection, org_id: UUID, booking_ids: Sequence[UUID]) -> list[OrderToErase]:
-    """Locks the orders of these bookings, waiting for whoever works on them."""
+    """Locks the orders of these bookings, waiting for transactions that work on them."""
     return await fetch_all(
         db,
         OrderToErase,

@@ -160,7 +160,7 @@ def _needs_no_provider(wish: NewOrder | Confirmation) -> bool:
 
 
 async def _place_together(request: AnyRequest, wanted: NewOrder, show: Show) -> Response[bytes]:
-    """Places in a transaction shared with whoever came at the same time; by itself where that can't be."""
+    """Places in a transaction shared with the requests that came at the same time; by itself where that can't be."""
     caller = request.scope["auth"][1]
     booking_id = wanted.bookings[0].id
     marks: set[Any] = {booking_id} if booking_id is not None else set()

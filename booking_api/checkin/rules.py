@@ -15,7 +15,7 @@ from booking_api.core.text.cleaning import clean_line
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 END = datetime(9999, 12, 31, tzinfo=UTC)
 UNDO_SECONDS = 600
-"""How long whoever scanned may undo it by themselves."""
+"""How long the agent who scanned may undo it."""
 
 
 class LaterScan(DomainError):
@@ -117,7 +117,7 @@ def judge(facts: PresentedItem, *, override: bool = False) -> Judgement:
 
 
 def may_undo_own(scanned_at: datetime, now: datetime) -> bool:
-    """Whether a scan is recent enough to be undone by whoever made it."""
+    """Whether a scan is recent enough to be undone by the agent who made it."""
     return now - scanned_at <= timedelta(seconds=UNDO_SECONDS)
 
 

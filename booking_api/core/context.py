@@ -98,7 +98,7 @@ class Context:
     reply: Any = None
     """The answer that `core.web.transactions.writing` stores and `core.web.replies.send` sends."""
     about_id: UUID | None = None
-    """The customer whom the answer tells of, whoever asked: what is stored of it is erased with them."""
+    """The customer whom the answer tells of, whichever caller asked: what is stored of it is erased with them."""
     begun: UUID | None = None
     """What a request in two transactions made in its first; see `core.web.transactions.writing`."""
     resumes: UUID | None = None

@@ -59,7 +59,7 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_level(settings))
-    # Each outgoing call would be a line with its URL in it; failures are logged by whoever made the call.
+    # Each outgoing call would be a line with its URL in it; failures are logged by the caller.
     for noisy in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -114,7 +114,7 @@ def check_answer(kind: str, score: int | None, text: str | None) -> None:
 
 
 def is_low(kind: str, score: int | None) -> bool:
-    """Whether somebody should hear of this score."""
+    """Whether somebody is to be told of this score."""
     return score is not None and kind in LOW and score <= LOW[kind]
 
 

@@ -125,7 +125,7 @@ async def find_keys_with_organisation(
 
 
 async def note_key_use(db: Connection, org_id: UUID, key_id: UUID, now: datetime, unseen_since: datetime) -> None:
-    """Notes the use unless a note is fresh. Passes over a locked row: whoever holds the lock is noting it."""
+    """Notes the use unless a note is fresh. Passes over a locked row: the holder of the lock is noting it."""
     await execute(
         db,
         """

@@ -82,7 +82,7 @@ async def find_members(db: Connection, org_id: UUID, staff_ids: Sequence[UUID]) 
 async def note_session_use(
     db: Connection, org_id: UUID, session_ids: Sequence[UUID], now: datetime, unseen_since: datetime
 ) -> None:
-    """Notes the use unless a note is fresh. Passes over locked rows: whoever holds the lock is noting it."""
+    """Notes the use unless a note is fresh. Passes over locked rows: the holder of the lock is noting it."""
     await execute(
         db,
         """

@@ -385,7 +385,7 @@ class SoldSlot(msgspec.Struct, frozen=True):
 
 
 async def find_sold(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[SoldSlot]:
-    """Those of the slots on which somebody holds a claim, and who should hear of a change."""
+    """Those of the slots on which somebody holds a claim, and who is to be told of a change."""
     return await fetch_all(
         db,
         SoldSlot,

@@ -172,7 +172,7 @@ async def find_key_owner(db: Connection, kid: str) -> UUID | None:
 
 
 async def enter(db: Connection, org_id: UUID, entering: Sequence[Entering], now: datetime) -> None:
-    """The items are inside from now on, which is news of those that never were. The caller locked their bookings."""
+    """The items are inside from now on, which is still to be told of those that never were. The caller locked their bookings."""
     await execute(
         db,
         """

@@ -61,7 +61,7 @@ async def execute_refunds(runtime: Runtime, now: datetime | None = None) -> int:
     """Gives back what was opened by `open_refund` and what is tried again, once each; the number that ended.
 
     Before a later try the provider is asked about the earlier ones: one that was taken for failed may have succeeded.
-    What had ended is due when the provider has news of it, and a few times later: a bank may return the money.
+    What had ended is due when the provider sends an update of it, and a few times later: a bank may return the money.
     """
     ended = 0
     for _ in range(ROUNDS):

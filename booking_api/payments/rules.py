@@ -32,7 +32,7 @@ TRANSITIONS: dict[IntentStatus, frozenset[IntentStatus]] = {
     # What goes back is a refund of its own; the payment stays a fact.
     "succeeded": frozenset(),
 }
-"""Status → the statuses that may follow. Everything else that a provider says is late news and changes nothing."""
+"""Status → the statuses that may follow. Everything else that a provider says comes late and changes nothing."""
 
 SETTLED: frozenset[IntentStatus] = frozenset({"succeeded", "failed", "cancelled"})
 

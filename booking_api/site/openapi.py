@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made from what `core.web.http.endpoint` was told of each operation.
 
-It knows no capability: texts about the whole and the examples are given by whoever builds it.
+It knows no capability: texts about the whole and the examples are given by its caller.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

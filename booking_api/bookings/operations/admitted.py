@@ -62,7 +62,7 @@ async def give_back_unadmitted(ctx: Context, item_ids: Sequence[UUID]) -> None:
 
 
 async def lock_order_of(ctx: Context, item_id: UUID) -> None:
-    """Locks the order of an item, for whoever takes an admission back: orders before their bookings, as all do."""
+    """Locks the order of an item, for a caller that takes an admission back: orders before their bookings, as all do."""
     for found in await gate_queries.find_bookings_of_items(ctx.db, ctx.org_id, [item_id]):
         await queries.lock_order(ctx.db, ctx.org_id, found.order_id)
 

@@ -111,7 +111,7 @@ def needs_proof(ctx: Context, facts: Facts) -> bool:
 
 
 async def require_proof(ctx: Context, facts: Facts) -> None:
-    """Raises `ContactUnproven`. Whoever asks in a batch leaves what needs a proof to the plain path."""
+    """Raises `ContactUnproven`. A batch leaves what needs a proof to the plain path."""
     contact = facts.bookings[0].contact
     if contact is None or contact.email is None or not needs_proof(ctx, facts):
         return

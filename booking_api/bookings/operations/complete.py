@@ -1,4 +1,4 @@
-"""What belongs to confirmed orders, however they came to be confirmed: their places, seats, passes and news."""
+"""What belongs to confirmed orders, however they came to be confirmed: their places, seats, passes and events."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,7 +32,7 @@ async def keep_places(ctx: Context, orders: Sequence[Facts]) -> bool:
 
 
 async def complete(orders: Sequence[Confirmed]) -> None:
-    """What else belongs to confirmed bookings: seats, passes, the customers remembered, the news."""
+    """What else belongs to confirmed bookings: seats, passes, the customers remembered, the events."""
     ctx = orders[0].ctx
     bookings = [(one.facts, booking) for one in orders for booking in one.facts.bookings]
     for facts, booking in bookings:
@@ -48,7 +48,7 @@ async def complete(orders: Sequence[Confirmed]) -> None:
 
 
 async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None:
-    """Seats whoever needs a seat and chose none, together where possible."""
+    """Seats items that need a seat and chose none, together where possible."""
     slot = facts.slot(booking)
     if slot.seat_layout_id is None:
         return

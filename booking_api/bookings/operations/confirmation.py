@@ -1,7 +1,7 @@
 """Confirming: at once where nothing is to be paid now, else in two transactions with the provider's call between.
 
 `begin` runs in the first and commits an intent before anybody is asked for money; `settlement.settle` runs in the second,
-and again from the webhook's and the reconciler's news, whichever comes first. So whatever dies in between is finished.
+and again from the webhook's and the reconciler's events, whichever come first. So whatever dies in between is finished.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -174,7 +174,7 @@ def slot_changed(facts: Facts, changed: list[BookingRow]) -> SlotChanged:
 
 
 def refunded_instead(ctx: Context, facts: Facts) -> SalesClosed | SoldOut | None:
-    """What whoever is confirming is told when the money came too late and goes back; None where it didn't."""
+    """What the confirming caller is told when the money came too late and goes back; None where it didn't."""
     if facts.order.status != "rejected" or not any(booking.refund_amount for booking in facts.bookings):
         return None
     decision = judge_payment(order_standing(ctx, facts))

@@ -1,4 +1,4 @@
-"""What becomes of an order with the news of its payment, whoever brings them and however often."""
+"""What becomes of an order when the state of its payment is known, whichever caller brings it and however often."""
 
 import msgspec
 
@@ -28,7 +28,7 @@ from booking_api.payments.schemas import Intent
 
 
 async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
-    """Brings the locked order to where its payment says. Safe to repeat, and in any order of news.
+    """Brings the locked order to where its payment says. Safe to repeat, and in any order of updates.
 
     A payment that succeeded after the places were given back takes them again if there is room, and is refunded if
     not, as is one for a slot that was cancelled or is over: never paid without a ticket. A slot that moved meanwhile
@@ -60,7 +60,7 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
         case "failed" | "cancelled" if is_current and order.status == "pending":
             await _decline(ctx, facts)
         case "failed" | "cancelled" if order.intent_id == intent.id and order.status in rules.FINAL:
-            # Nothing comes any more, which whoever looks at the order is to see.
+            # Nothing comes any more, which readers of the order are to see.
             await save(ctx, facts)
         case _:
             pass

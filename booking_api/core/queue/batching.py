@@ -77,7 +77,7 @@ class Batcher(Generic[Item, Answer]):
             answers: Sequence[Answer | Exception | Singly]
             try:
                 answers = await self._flush([item for item, _ in batch])
-            except Exception as error:  # noqa: BLE001 - whatever it was, each request must hear of it
+            except Exception as error:  # noqa: BLE001 - whatever it was, each request must get it
                 answers = [error if len(batch) == 1 or isinstance(error, UNDECIDED) else SINGLY] * len(batch)
             except BaseException:
                 # The process is ending; nothing of this batch was committed, or its keys will tell.

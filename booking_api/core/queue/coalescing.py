@@ -71,7 +71,7 @@ class Coalescer(Generic[Key, Item, Answer]):
         try:
             async with limit:
                 answer = await self._run(key, [item for item, _ in asked])
-        except Exception as error:  # noqa: BLE001 - whatever it was, each caller must hear of it
+        except Exception as error:  # noqa: BLE001 - whatever it was, each caller must get it
             late = limit.expired() and isinstance(error, TimeoutError)
             failure = Overloaded(retry_after_seconds=1) if late else error
             for _, future in asked:

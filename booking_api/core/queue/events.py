@@ -1,4 +1,4 @@
-"""Events: facts that capabilities publish in their own transaction and others hear about later.
+"""Events: facts that capabilities publish in their own transaction, and to which others subscribe.
 
 `publish` only inserts. The worker's relay (`booking_api.worker`) claims rows with `for update skip locked`, never by
 an id watermark, because commits come out of order. Delivery is at least once.

@@ -5,7 +5,7 @@
 
 Why a repeated request does nothing twice here either. A key's truth is its primary key. Before anything is done, all
 keys of the batch are looked up, each with the advisory lock that its twins contend for: what was answered before gets
-that answer, and whoever has a twin under way, another body or an unfinished payment goes to the plain path, which
+that answer, and a request with a twin under way, another body or an unfinished payment goes to the plain path, which
 knows what to say. Of two requests in the batch with the same key, or of which the later must see what the earlier
 did (`marks`), the later goes there too, and so comes after it. Answers are stored in the batch's own transaction: if
 another process was first with one of them after all, everything is rolled back and each runs by itself.

@@ -79,7 +79,7 @@ def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
 def refuse_late(now: datetime) -> None:
     """Raises `Overloaded`, so that nothing is committed, where a transaction has lasted too long for what is read by time.
 
-    Its rows carry `now`, and whoever reads what changed since a moment counts on `LONGEST_TRANSACTION`. PostgreSQL
+    Its rows carry `now`, and readers of what changed since a moment count on `LONGEST_TRANSACTION`. PostgreSQL
     knows no time-out of whole transactions before version 17, and a process may be suspended at any line.
     """
     if utc_now() - now > LONGEST_TRANSACTION:
