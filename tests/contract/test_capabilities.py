@@ -80,7 +80,7 @@ def test_a_capability_that_is_new_in_the_list_gets_its_place():
     assert "booking_api.feedback" in placed[1]["containers"]
 
 
-NOTES_AN_ACT = {"note", "noted", "note_command", "count_failure", "_note", "Note"}
+NOTES_AN_ACT = {"note", "noted", "note_command", "count_failure", "_note", "NewEntry"}
 
 
 def acts_in_code() -> set[tuple[str, str | None]]:
@@ -89,7 +89,8 @@ def acts_in_code() -> set[tuple[str, str | None]]:
     for path in ROOT.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in NOTES_AN_ACT:
-                texts = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+                given = [*call.args, *(one.value for one in call.keywords)]
+                texts = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
                 if texts and "." in texts[0] and " " not in texts[0]:
                     found.add((texts[0], texts[1] if texts[1:] and texts[1] in all_audited().values() else None))
     return found
