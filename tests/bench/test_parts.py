@@ -69,7 +69,8 @@ async def test_wrk_keeps_the_pace(tmp_path):
     run = await send_load(stage, requests, connections=8, seconds=1.0, per_s=200.0)
     server.close()
     assert set(run.statuses) == {"200"}
-    assert 20 < run.answered <= 210
+    # However long a busy machine took: no faster than the pace, and each connection may be one ahead of it.
+    assert 0 < run.answered <= 200.0 * run.seconds + 8
 
 
 def test_what_pgbench_says():
