@@ -15,6 +15,7 @@ from booking_api.bookings.schemas import BookingRow, ItemRow, OrderRow
 from booking_api.bookings.slot_rules import SlotEffect
 from booking_api.catalog.schemas import Place
 from booking_api.core.context import Caller
+from booking_api.core.money import Money
 from tests.bookings.test_slot_rules import booking_of, slot_of
 from tests.world import make_flight
 
@@ -165,3 +166,28 @@ def test_bookings_stand_in_their_order():
     known = facts(booking(), booking(2, status="cancelled"), status="on_hold", expires_at=NOW)
     found = standing.order_standing(context(), known)
     assert (found.status, [one.status for one in found.bookings]) == ("expired", ["confirmed", "cancelled"])
+
+
+@pytest.mark.parametrize(
+    ("due", "settled", "left"), [(0, None, 0), (1, None, 1), (5, 4, 1), (5, 5, 0), (5, 6, 0), (0, 1, 0)]
+)
+def test_what_is_owed_on_site(due: int, settled: int | None, left: int):
+    price = SimpleNamespace(due_on_site=Money(due, "EUR"))
+    row: Any = booking(price=price)
+    known = facts(row)
+    known.settled = {} if settled is None else {row.id: settled}
+    assert standing.standing_of(context(), known, row).owing is (left > 0)
+    assert standing.due_on_site(known, row) == left
+
+
+@pytest.mark.parametrize(
+    ("status", "slot", "left"),
+    [
+        ("confirmed", "open", 5), ("confirmed", "closed", 5), ("confirmed", "cancelled", 0), ("cancelled", "open", 0),
+        ("cancelled", "cancelled", 0),
+    ],
+)  # fmt: skip
+def test_nothing_is_owed_for_what_was_called_off(status: str, slot: str, left: int):
+    row: Any = booking(price=SimpleNamespace(due_on_site=Money(5, "EUR")), status=status)
+    known = facts(row, slot=msgspec.structs.replace(SLOT, status=slot))
+    assert standing.due_on_site(known, row) == left

@@ -83,11 +83,11 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow, over_at: dateti
 def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
     """What the law looks at of an order at this moment. Its bookings stand in their order."""
     order = facts.order
-    over_at = [slot_over_at(facts.slot(booking), facts.option(booking)) for booking in facts.bookings]
+    over_at = {one.id: slot_over_at(facts.slot(one), facts.option(one)) for one in facts.bookings}
     return OrderStanding(
         status=rules.shown_status(order, order.status, ctx.now),
-        bookings=tuple([standing_of(ctx, facts, *one) for one in zip(facts.bookings, over_at, strict=True)]),
+        bookings=tuple([standing_of(ctx, facts, one, over_at[one.id]) for one in facts.bookings]),
         asker=asker_of(ctx),
         may_overrule=ctx.caller.kind == "system" or ctx.caller.may("scan:override", "manager"),
-        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, *over_at),
+        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, *over_at.values()),
     )
