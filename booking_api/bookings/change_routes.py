@@ -7,7 +7,6 @@ from litestar import Response
 
 from booking_api.bookings.operations import cancellation, editing
 from booking_api.bookings.operations.facts import load_order, load_order_of, lock_whole
-from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.show import Show, present_booking, present_order
 from booking_api.bookings.refusals import (
     AlreadyUsed,
@@ -24,6 +23,7 @@ from booking_api.bookings.routes import (
     TAG,
     AnyRequest,
     offering_alternatives,
+    seen_of,
     versioned,
 )
 from booking_api.bookings.schemas import (
@@ -117,13 +117,8 @@ async def edit_booking(
     return versioned(await present_booking(booking_id)(ctx, facts))
 
 
-def _seen(expected_versions: frozenset[int] | None, booking_id: UUID | None = None) -> Seen | None:
-    """What `If-Match` says that the caller has seen, of the order or of a booking."""
-    return None if expected_versions is None else Seen(expected_versions, booking_id)
-
-
 async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
-    seen = _seen(expected_versions(request), booking_id)
+    seen = seen_of(expected_versions(request), booking_id)
     async with offering_alternatives(request), writing(request) as ctx:
         facts = await lock_whole(ctx, order_id, booking_id)
         await editing.extend(ctx, facts, seen)
@@ -168,7 +163,7 @@ async def cancel_order(
     is. An open payment is called off; what it brings all the same goes back. Repeating it is 200.
     """
     facts = await load_order(ctx, order_id, lock=True)
-    await cancellation.cancel(ctx, facts, body, seen=_seen(expected_versions))
+    await cancellation.cancel(ctx, facts, body, seen=seen_of(expected_versions))
     return versioned(await present_order(ctx, facts))
 
 
@@ -186,7 +181,7 @@ async def cancel_booking(
     `use_order`), a confirmed one can.
     """
     facts = await load_order_of(ctx, booking_id, lock=True)
-    seen = _seen(expected_versions, booking_id)
+    seen = seen_of(expected_versions, booking_id)
     await cancellation.cancel(ctx, facts, body, only=facts.booking(booking_id), seen=seen)
     return versioned(await present_booking(booking_id)(ctx, facts))
 

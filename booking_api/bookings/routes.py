@@ -255,13 +255,17 @@ def versioned(answer: Any) -> Reply:
     return Reply(answer, headers={"ETag": version_etag(answer.version)})
 
 
+def seen_of(expected_versions: frozenset[int] | None, booking_id: UUID | None = None) -> Seen | None:
+    """What `If-Match` says that the caller has seen, of the order or of a booking; None where it says nothing."""
+    return None if expected_versions is None else Seen(expected_versions, booking_id)
+
+
 # confirming ---------------------------------------------------------------------------------------------------------
 
 
 async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
     given = await read_body(request, Confirmation, optional=True)
-    expected = expected_versions(request)
-    seen = None if expected is None else Seen(expected, booking_id)
+    seen = seen_of(expected_versions(request), booking_id)
     if _needs_no_provider(given):
         together = ConfirmWish(order_id, booking_id, given, show, seen)
         if (answer := await join(request, "confirm", together, confirm_together)) is not None:

@@ -11,12 +11,11 @@ from litestar import Request, Response
 from booking_api.availability.schemas import Availability
 from booking_api.availability.search import show_slot
 from booking_api.bookings.operations.facts import load_order_of
-from booking_api.bookings.operations.refusing import Seen
 from booking_api.bookings.operations.release import release_holds
 from booking_api.bookings.operations.show import present_booking
 from booking_api.bookings.operations.slot_change import keep
 from booking_api.bookings.refusals import SlotChanged
-from booking_api.bookings.routes import OWNER, TAG, versioned
+from booking_api.bookings.routes import OWNER, TAG, seen_of, versioned
 from booking_api.bookings.schemas import Booking, SlotChoice
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, Forbidden, NotFound, Unprocessable, VersionConflict
@@ -71,7 +70,7 @@ async def choose_about_slot(
     `slot_change` says what happened and what may be chosen. Its new time is agreed from then on, and the conditions
     hold again; repeating it is 200. Who wants the money back cancels the booking instead.
     """
-    seen = None if expected_versions is None else Seen(expected_versions, booking_id)
+    seen = seen_of(expected_versions, booking_id)
     facts = await load_order_of(ctx, booking_id, lock=True)
     await keep(ctx, facts, facts.booking(booking_id), body.expected_starts_at, seen)
     return versioned(await present_booking(booking_id)(ctx, facts))

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.core.db.rows import columns_of
+from booking_api.core.db.rows import FoundIds, columns_of
 from booking_api.identity.schemas import KnownContact, Reachable, Redeemed
 
 # sessions ---------------------------------------------------------------------------------------------------------
@@ -114,16 +114,11 @@ async def note_staff_use(
     )  # fmt: skip
 
 
-class OldRows(msgspec.Struct, frozen=True):
-    org_id: UUID
-    ids: list[UUID]
-
-
-async def list_old_sessions(db: Connection, before: datetime, limit: int) -> list[OldRows]:
+async def list_old_sessions(db: Connection, before: datetime, limit: int) -> list[FoundIds]:
     """The sessions that weren't used for longest since before a moment, by organisation."""
     return await fetch_all(
         db,
-        OldRows,
+        FoundIds,
         """
         select org_id, array_agg(id) as ids
         from (select org_id, id from session where last_used_at < $1 order by last_used_at limit $2) old
@@ -329,11 +324,11 @@ async def list_mail(db: Connection, org_id: UUID, limit: int) -> list[MailRow]:
     )
 
 
-async def list_old_mail(db: Connection, before: datetime, limit: int) -> list[OldRows]:
+async def list_old_mail(db: Connection, before: datetime, limit: int) -> list[FoundIds]:
     """The oldest messages from before a moment, by organisation."""
     return await fetch_all(
         db,
-        OldRows,
+        FoundIds,
         """
         select org_id, array_agg(id) as ids
         from (select org_id, id from mailbox where created_at < $1 order by created_at limit $2) old

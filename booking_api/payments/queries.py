@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db.rows import FoundIds
 from booking_api.core.money import Money
 from booking_api.core.rounds import one_by_one
 from booking_api.payments.schemas import Intent, IntentCharge, NextAction, RefundFact
@@ -186,17 +187,12 @@ async def hurry_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID],
     )
 
 
-class DueIntents(msgspec.Struct, frozen=True):
-    org_id: UUID
-    ids: list[UUID]
-
-
-async def list_due_intents(db: Connection, now: datetime, limit: int) -> list[DueIntents]:
+async def list_due_intents(db: Connection, now: datetime, limit: int) -> list[FoundIds]:
     """Due intents by organisation: of the oldest thousand the first of each organisation, then the second, and so on, so
     that one with many doesn't keep the others waiting."""
     return await fetch_all(
         db,
-        DueIntents,
+        FoundIds,
         """
         select org_id, array_agg(id) as ids
         from (

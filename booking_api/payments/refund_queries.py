@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
+from booking_api.core.db.rows import FoundIds
 from booking_api.core.money import Money
 from booking_api.core.rounds import one_by_one
 from booking_api.payments.schemas import RefundFact, RefundRecord, RefundRow
@@ -61,17 +60,12 @@ async def list_refund_facts(db: Connection, org_id: UUID, order_ids: Sequence[UU
     )
 
 
-class DueRefunds(msgspec.Struct, frozen=True):
-    org_id: UUID
-    ids: list[UUID]
-
-
-async def list_due_refunds(db: Connection, now: datetime, limit: int) -> list[DueRefunds]:
+async def list_due_refunds(db: Connection, now: datetime, limit: int) -> list[FoundIds]:
     """Due refunds by organisation: of the oldest thousand the first of each organisation, then the second, and so on, so
     that one with many doesn't keep the others waiting."""
     return await fetch_all(
         db,
-        DueRefunds,
+        FoundIds,
         """
         select org_id, array_agg(id) as ids
         from (

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.core.db.rows import columns_of
+from booking_api.core.db.rows import FoundIds, columns_of
 from booking_api.core.ids import new_id
 from booking_api.core.rounds import one_by_one
 
@@ -76,16 +76,11 @@ async def plan_by_keys(db: Connection) -> None:
     )
 
 
-class WaitingEvents(msgspec.Struct, frozen=True):
-    org_id: UUID
-    ids: list[UUID]
-
-
-async def list_waiting_events(db: Connection, limit: int) -> list[WaitingEvents]:
+async def list_waiting_events(db: Connection, limit: int) -> list[FoundIds]:
     """The oldest events that weren't relayed, by organisation."""
     return await fetch_all(
         db,
-        WaitingEvents,
+        FoundIds,
         """
         select org_id, array_agg(id) as ids
         from (select org_id, id, created_at from event where relayed_at is null order by created_at limit $1) oldest

@@ -27,6 +27,14 @@ AS_THEY_COME = {
 IN_JSON = {Any, str, int, bool, type(None)}
 """What a JSON column and an array both give as it is: a UUID in JSON is a text first."""
 
+
+class FoundIds(msgspec.Struct, frozen=True):
+    """What a statement over several organisations found of one of them."""
+
+    org_id: UUID
+    ids: list[UUID]
+
+
 _makers: dict[tuple[Any, ...], Make] = {}
 """By Struct and columns: as many as there are statements."""
 _takers: dict[tuple[type[msgspec.Struct], int], Callable[[Any], tuple[Any, ...]]] = {}
