@@ -22,6 +22,7 @@ NAMES = (
     "passes",
     "bookings",
     "checkin",
+    "importing",
     "persons",
     "upkeep",
     "site",

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.catalog.schemas import Place, ProductDefinition
+from booking_api.catalog.write_schemas import LayoutSize
 from booking_api.core.db import Connection, execute, fetch_all
 from booking_api.core.db.rows import columns_of
 
@@ -82,16 +83,8 @@ async def find_places_by_code(db: Connection, org_id: UUID, codes: Sequence[str]
 # seat layouts -----------------------------------------------------------------------------------------------------
 
 
-class LayoutRow(msgspec.Struct, frozen=True):
-    id: UUID
-    code: str
+class LayoutRow(LayoutSize, frozen=True):
     same: bool
-
-
-class LayoutSize(msgspec.Struct, frozen=True):
-    id: UUID
-    code: str
-    seats: int
 
 
 class LayoutLine(msgspec.Struct, frozen=True):
@@ -126,7 +119,7 @@ async def compare_layouts(
         db,
         LayoutRow,
         """
-        select l.id, l.code, l.layout = given.layout as same
+        select l.id, l.code, l.seats, l.layout = given.layout as same
         from unnest($2::text[], $3::jsonb[]) as given (code, layout)
         join seat_layout l on l.org_id = $1 and l.code = given.code
         """,

@@ -20,7 +20,7 @@ from booking_api.catalog.schemas import (
     UnitDefinition,
 )
 from booking_api.catalog.write_queries import LayoutLine, NewVersion, PlaceLine, ProductLine
-from booking_api.catalog.write_schemas import NewLayout, NewPlace, NewProduct, SavedLayouts, SavedProduct
+from booking_api.catalog.write_schemas import LayoutSize, NewLayout, NewPlace, NewProduct, SavedLayouts, SavedProduct
 from booking_api.core.db import Connection
 from booking_api.core.db.rows import row_from
 from booking_api.core.ids import new_id
@@ -75,15 +75,15 @@ async def save_layouts(db: Connection, org_id: UUID, layouts: Sequence[NewLayout
         await queries.insert_layouts(db, org_id, lines, now)
     found = await queries.compare_layouts(db, org_id, codes, documents)
     return SavedLayouts(
-        ids={row.code: row.id for row in found if row.same},
+        found={row.code: row for row in found if row.same},
         created=[code for code in codes if code not in before],
         refused=[row.code for row in found if not row.same],
     )
 
 
-async def find_layouts(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, tuple[UUID, int]]:
-    """The seat layouts with these codes: id and number of seats, by code."""
-    return {row.code: (row.id, row.seats) for row in await queries.find_layouts_by_code(db, org_id, codes)}
+async def find_layouts(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, LayoutSize]:
+    """The seat layouts with these codes, by code."""
+    return {row.code: row for row in await queries.find_layouts_by_code(db, org_id, codes)}
 
 
 async def find_products(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, ProductDefinition]:

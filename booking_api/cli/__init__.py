@@ -8,7 +8,7 @@ import typer
 
 from booking_api.cli import bench, distribution, inspection, organisations, persons, processes
 from booking_api.cli.console import OneSentenceGroup
-from booking_api.importing.cli import import_app
+from booking_api.cli.imports import import_app
 
 app = typer.Typer(
     name="booking-api",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from booking_api.cli.console import choose_organisation, note, run, transaction
-from booking_api.importing.cli import OrgOption
+from booking_api.cli.imports import OrgOption
 
 org = typer.Typer(help="Organisations.", no_args_is_help=True)
 staff = typer.Typer(help="Members of staff.", no_args_is_help=True)

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from booking_api.catalog.write_schemas import NewPlace
 from booking_api.core.text.fields import Unfit, apply_rules
 from booking_api.core.web.misfits import describe_misfit
 from booking_api.importing.csv_files import CsvFile, find_csv
-from booking_api.importing.formats import CatalogueDocument, Element, PlaceElement, SlotElement
+from booking_api.importing.formats import CatalogueDocument, SlotElement
 from booking_api.importing.schemas import ImportFailed
 
-T = TypeVar("T", bound=Element)
+T = TypeVar("T", bound=msgspec.Struct)
 FoundElement = tuple[str, int, T | str]
 """File, line, and the element or what is wrong with it."""
 MOST_BYTES, MOST_BYTES_IN_ALL = 64 << 20, 512 << 20
@@ -94,7 +95,7 @@ def _treated(element: T, into: type[T]) -> T | str:
         return _placed(error.detail, error.steps[::-1])
 
 
-def _said(error: msgspec.ValidationError, into: type[Element]) -> str:
+def _said(error: msgspec.ValidationError, into: type[msgspec.Struct]) -> str:
     """What doesn't fit, in words where the decoder would show a pattern."""
     if " matching regex " not in str(error):
         return str(error)
@@ -124,7 +125,7 @@ def _quotas(text: str) -> dict[str, Any]:
     return {code.strip(): places.strip() for code, _, places in (part.partition("=") for part in text.split(";"))}
 
 
-def csv_elements(path: Path, into: type[PlaceElement] | type[SlotElement]) -> Iterator[FoundElement[Any]]:
+def csv_elements(path: Path, into: type[NewPlace] | type[SlotElement]) -> Iterator[FoundElement[Any]]:
     """The lines of places.csv or slots.csv; an empty field is absent. Raises `ImportFailed` for a column that is missing."""
     fields = msgspec.structs.fields(into)
     with CsvFile(path, [field.encode_name for field in fields if field.required]) as file:
@@ -143,11 +144,11 @@ def csv_elements(path: Path, into: type[PlaceElement] | type[SlotElement]) -> It
                 yield file.name, line, _said(error, into)
 
 
-def place_elements(catalogue: Catalogue) -> Iterator[FoundElement[PlaceElement]]:
+def place_elements(catalogue: Catalogue) -> Iterator[FoundElement[NewPlace]]:
     for file in catalogue.files:
-        yield from json_elements(file, file.document.places, PlaceElement)
+        yield from json_elements(file, file.document.places, NewPlace)
     if catalogue.places_csv is not None:
-        yield from csv_elements(catalogue.places_csv, PlaceElement)
+        yield from csv_elements(catalogue.places_csv, NewPlace)
 
 
 def slot_elements(catalogue: Catalogue) -> Iterator[FoundElement[SlotElement]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from booking_api.core.ids import new_id
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import ClaimRequest
-from tests.importing.excerpts import CHECKED_IN, Record, read_csv, write_csv
+from tests.demo.excerpts import CHECKED_IN, Record, read_csv, write_csv
 from tests.world import World
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)

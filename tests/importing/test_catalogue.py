@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from booking_api.importing.catalogue import import_catalogue
+from booking_api.importing.operations import import_catalogue
 from booking_api.importing.schemas import Summary
 from tests.importing.support import NOW, rows, slots_by_code, take
 from tests.world import World

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from booking_api.importing.cli import import_app
-from tests.importing.excerpts import CHECKED_IN
+from booking_api.cli.imports import import_app
+from tests.demo.excerpts import CHECKED_IN
 from tests.importing.support import copy_flights, save_flights, slots_by_code
 from tests.importing.test_catalogue import write_example
 from tests.world import World, build_world

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from booking_api.importing.catalogue import import_catalogue
+from booking_api.importing.operations import import_catalogue
 from tests.importing.test_commands import environment, invoke  # noqa: F401 - a fixture
 from tests.world import World
 

@@ -5,11 +5,11 @@ import pytest
 
 from booking_api.core.db import queries
 from booking_api.importing import statistics
-from booking_api.importing.catalogue import import_catalogue
-from booking_api.importing.demo import load_demo
-from booking_api.importing.flights import import_flights
+from booking_api.importing.operations import import_catalogue
 from booking_api.importing.schemas import Counts, Summary
-from tests.importing.excerpts import CHECKED_IN
+from booking_api.run.demo.flights import import_flights
+from booking_api.run.demo.offer import load_demo
+from tests.demo.excerpts import CHECKED_IN
 from tests.importing.support import NOW, rows
 from tests.world import World
 

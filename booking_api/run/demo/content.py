@@ -13,8 +13,8 @@ from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
 from booking_api.identity import tokens
 from booking_api.identity.schemas import NewOrganisation
-from booking_api.importing.demo import load_demo
 from booking_api.importing.schemas import Progress
+from booking_api.run.demo.offer import load_demo
 from booking_api.run.demo.state import DemoState, StateFile
 from booking_api.run.starting import check_secret
 

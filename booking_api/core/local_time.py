@@ -42,8 +42,3 @@ def series(
     while start <= last:
         yield start
         start += timedelta(minutes=every_minutes)
-
-
-def whole_weeks(first: date, wanted: date) -> timedelta:
-    """How far to move so that `first` lands on `wanted` or, as weekdays stay, on up to six days after it."""
-    return timedelta(weeks=-((first - wanted).days // 7))

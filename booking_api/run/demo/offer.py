@@ -9,16 +9,16 @@ import msgspec
 
 from booking_api.core.context import Organisation
 from booking_api.core.db import Pool
-from booking_api.importing.catalogue import save_catalogue
 from booking_api.importing.catalogue_files import Catalogue, read_document
-from booking_api.importing.flights import FlightImport
+from booking_api.importing.operations import save_catalogue
 from booking_api.importing.schemas import Progress, Summary, no_progress
 from booking_api.importing.slot_writer import turn
 from booking_api.importing.statistics import analyse_after
-from booking_api.importing.timetable import FlightReader, open_flights, read_reference
 from booking_api.inventory.writing import find_missing
+from booking_api.run.demo.flights import FlightImport
+from booking_api.run.demo.timetable import FlightReader, open_flights, read_reference
 
-DATA = Path(__file__).parent.parent / "run" / "demo" / "data"
+DATA = Path(__file__).parent / "data"
 FLIGHT_DAYS = 14
 OTHER_DAYS = 21
 NEW_YORK, BERLIN = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")

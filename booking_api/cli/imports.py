@@ -1,4 +1,4 @@
-"""`booking-api import`: the commands that bring a catalogue in."""
+"""`booking-api import`: what brings a catalogue or a timetable in."""
 
 import asyncio
 import sys
@@ -118,7 +118,7 @@ def catalogue_command(
 
     What can't be imported is left out and said line by line, and the exit status is 3.
     """
-    from booking_api.importing.catalogue import import_catalogue
+    from booking_api.importing.operations import import_catalogue
 
     _run(org, lambda pool, found, move: import_catalogue(pool, found, path, move), allow_left_out=allow_left_out)
 
@@ -145,7 +145,7 @@ def flights_command(
 
     What can't be imported is left out and said line by line, and the exit status is 3.
     """
-    from booking_api.importing.flights import import_flights
+    from booking_api.run.demo.flights import import_flights
 
     _run(
         org,

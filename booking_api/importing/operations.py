@@ -1,12 +1,13 @@
 """Importing a catalogue in the documented format: `docs/catalogue-format.md`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
+from booking_api.catalog.layout_rules import define_layout
+from booking_api.catalog.product_rules import check_place, define_product
 from booking_api.catalog.schemas import Place
-from booking_api.catalog.write_schemas import NewLayout, NewPlace, NewProduct
+from booking_api.catalog.write_schemas import LayoutInput, LayoutSize, NewLayout, NewPlace, NewProduct
 from booking_api.catalog.writing import (
     find_layouts,
     find_places,
@@ -18,8 +19,7 @@ from booking_api.catalog.writing import (
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
 from booking_api.core.db import Pool
-from booking_api.core.standards import find_zone
-from booking_api.importing import catalogue_rules as rules
+from booking_api.core.errors import DomainError
 from booking_api.importing.catalogue_files import (
     Catalogue,
     FoundElement,
@@ -29,13 +29,13 @@ from booking_api.importing.catalogue_files import (
     read_catalogue,
     slot_elements,
 )
-from booking_api.importing.catalogue_rules import Offered, SlotUnfit
-from booking_api.importing.formats import LayoutElement, ProductElement, SlotElement
-from booking_api.importing.layouts import generate_layout
+from booking_api.importing.formats import ProductElement, SlotElement
+from booking_api.importing.rules import say_refusal
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
 from booking_api.importing.slot_writer import SlotWriter, turn
 from booking_api.importing.statistics import analyse_after
-from booking_api.inventory.write_schemas import NewSlot
+from booking_api.inventory.offer_rules import check_schedules, define_slot, scheduled_slots
+from booking_api.inventory.write_schemas import NewSlot, Offered
 
 AT_ONCE = 500
 PROGRESS_EVERY = 1_000
@@ -50,7 +50,7 @@ class CatalogueImport:
         self.summary = Summary()
         self.writer = SlotWriter(pool, org.org_id, self.summary, now)
         self.places: dict[str, Place] = {}
-        self.layouts: dict[str, tuple[UUID, int]] = {}
+        self.layouts: dict[str, LayoutSize] = {}
         self.offered: dict[str, Offered] = {}
         self.broken: set[str] = set()
         """Codes of products that were described and left out."""
@@ -71,37 +71,41 @@ class CatalogueImport:
         await self.writer.warn_of_overlaps()
         return self.summary
 
-    def _fitting(self, found: Iterator[FoundElement[T]]) -> Iterator[tuple[str, int, T]]:
-        """The elements in order, each code's first only; the others are reported."""
-        seen: dict[str, tuple[str, int]] = {}
+    def _fitting(self, found: Iterable[FoundElement[T]]) -> Iterator[tuple[str, int, T]]:
+        """The elements in order, the others are reported."""
         for file, line, element in found:
             self.summary.lines += 1
             if isinstance(element, str):
                 self.summary.report(file, line, element)
-                continue
-            code = getattr(element, "code", None)
-            if not isinstance(element, SlotElement) and code in seen:
+            else:
+                yield file, line, element
+
+    def _once(self, found: Iterable[FoundElement[T]]) -> Iterator[tuple[str, int, T]]:
+        """The fitting elements, each code's first only."""
+        seen: dict[str, tuple[str, int]] = {}
+        for file, line, element in self._fitting(found):
+            code: str = element.code  # type: ignore[attr-defined]
+            if code in seen:
                 earlier_file, earlier_line = seen[code]
                 self.summary.report(
                     file, line, f"{code!r} is described in line {earlier_line} of {earlier_file} already"
                 )
                 continue
-            if code is not None and not isinstance(element, SlotElement):
-                seen[code] = file, line
+            seen[code] = file, line
             yield file, line, element
+
+    def _refuse(self, file: str, line: int, refusal: DomainError, about: str = "") -> None:
+        for sentence in say_refusal(refusal):
+            self.summary.report(file, line, f"{about}{sentence}")
 
     async def _import_places(self) -> None:
         given: list[NewPlace] = []
-        for file, line, place in self._fitting(place_elements(self.catalogue)):
-            if find_zone(place.time_zone) is None:
-                self.summary.report(file, line, f"{place.time_zone!r} is not an IANA time zone")
-                continue
-            given.append(
-                NewPlace(
-                    code=place.code, name=place.name, time_zone=place.time_zone, latitude=place.latitude,
-                    longitude=place.longitude, address=place.address,
-                )
-            )  # fmt: skip
+        for file, line, place in self._once(place_elements(self.catalogue)):
+            try:
+                check_place(place)
+                given.append(place)
+            except DomainError as refusal:
+                self._refuse(file, line, refusal)
         for start in range(0, len(given), AT_ONCE):
             part = given[start : start + AT_ONCE]
             async with turn(self.pool, self.org.org_id) as db:
@@ -113,26 +117,24 @@ class CatalogueImport:
         found = (
             element
             for file in self.catalogue.files
-            for element in json_elements(file, file.document.seat_layouts, LayoutElement)
+            for element in json_elements(file, file.document.seat_layouts, LayoutInput)
         )
         given: dict[str, tuple[str, int, NewLayout]] = {}
-        for file, line, layout in self._fitting(found):
-            if problem := rules.layout_problem(layout):
-                self.summary.report(file, line, problem)
-            elif layout.decks is not None:
-                given[layout.code] = file, line, NewLayout(code=layout.code, decks=layout.decks)
-            else:
-                given[layout.code] = file, line, generate_layout(layout.code, layout.seats or 1)
+        for file, line, layout in self._once(found):
+            try:
+                given[layout.code] = file, line, define_layout(layout)
+            except DomainError as refusal:
+                self._refuse(file, line, refusal)
         if given:
             async with turn(self.pool, self.org.org_id) as db:
                 saved = await save_layouts(db, self.org.org_id, [layout for _, _, layout in given.values()], self.now)
-            self.layouts.update({code: (id_, given[code][2].seats) for code, id_ in saved.ids.items()})
+            self.layouts.update(saved.found)
             for code in saved.refused:
                 file, line, _ = given[code]
                 self.summary.report(
                     file, line, f"seat layout {code!r} is there with other seats; a layout never changes"
                 )
-            self.summary.layouts.add(len(saved.created), 0, len(saved.ids) - len(saved.created))
+            self.summary.layouts.add(len(saved.created), 0, len(saved.found) - len(saved.created))
 
     async def _import_products(self) -> None:
         found = (
@@ -140,17 +142,12 @@ class CatalogueImport:
             for file in self.catalogue.files
             for element in json_elements(file, file.document.products, ProductElement)
         )
-        fitting = list(self._fitting(found))
+        fitting = list(self._once(found))
         await self._find_referred(product for _, _, product in fitting)
-        given: list[Scheduled] = []
+        given: list[tuple[Scheduled, NewProduct]] = []
         for file, line, product in fitting:
-            problems = rules.product_problems(product, self.places, self.layouts)
-            for problem in problems:
-                self.summary.report(file, line, f"product {product.code!r}: {problem}")
-            if problems:
-                self.broken.add(product.code)
-            else:
-                given.append((file, line, product))
+            if (new := self._defined(file, line, product)) is not None:
+                given.append(((file, line, product), new))
         for start in range(0, len(given), AT_ONCE):
             await self._save_products(given[start : start + AT_ONCE])
             self.progress(min(start + AT_ONCE, len(given)), len(given), "products")
@@ -166,14 +163,27 @@ class CatalogueImport:
             self.places.update(await find_places(db, self.org.org_id, sorted(places - self.places.keys())))
             self.layouts.update(await find_layouts(db, self.org.org_id, sorted(layouts - self.layouts.keys())))
 
-    async def _save_products(self, given: Sequence[Scheduled]) -> None:
-        new = [
-            NewProduct(rules.make_definition(product, self.places, self.org.currency), product.on_sale)
-            for _, _, product in given
-        ]
+    def _defined(self, file: str, line: int, product: ProductElement) -> NewProduct | None:
+        """The product, if everything about it is right, its schedules included; else all that isn't is reported."""
+        definition = None
+        try:
+            definition = define_product(product, self.places, self.org.currency)
+        except DomainError as refusal:
+            self._refuse(file, line, refusal, f"product {product.code!r}: ")
+        try:
+            check_schedules(product.schedules, product.seat_layout, product, self.layouts)
+        except DomainError as refusal:
+            self._refuse(file, line, refusal, f"product {product.code!r}: ")
+            definition = None
+        if definition is None:
+            self.broken.add(product.code)
+            return None
+        return NewProduct(definition, product.on_sale)
+
+    async def _save_products(self, given: Sequence[tuple[Scheduled, NewProduct]]) -> None:
         async with turn(self.pool, self.org.org_id) as db:
-            saved = await save_products(db, self.org.org_id, new, self.now)
-        for file, line, product in given:
+            saved = await save_products(db, self.org.org_id, [new for _, new in given], self.now)
+        for (file, line, product), _ in given:
             result = saved[product.code]
             if result.fate == "refused":
                 self.broken.add(product.code)
@@ -182,7 +192,7 @@ class CatalogueImport:
                 )
                 continue
             self.summary.products.add(result.fate == "created", result.fate == "changed", result.fate == "unchanged")
-            self.offered[product.code] = Offered(result.definition, product.seat_layout)
+            self.offered[product.code] = Offered.of(result.definition, product.seat_layout)
             if product.schedules:
                 self.scheduled.append((file, line, product))
 
@@ -219,7 +229,7 @@ class CatalogueImport:
         async with turn(self.pool, self.org.org_id) as db:
             unknown = sorted(products - self.offered.keys() - self.broken)
             found = await find_products(db, self.org.org_id, unknown)
-            self.offered.update({code: Offered(definition) for code, definition in found.items()})
+            self.offered.update({code: Offered.of(definition) for code, definition in found.items()})
             self.layouts.update(await find_layouts(db, self.org.org_id, sorted(layouts - self.layouts.keys())))
 
     def _explicit(self, element: SlotElement) -> NewSlot | str:
@@ -228,21 +238,21 @@ class CatalogueImport:
             left_out = ", or it was left out" if element.product in self.broken else ""
             return f"there is no product {element.product!r}{left_out}"
         try:
-            return rules.explicit_slot(offered, element, self.layouts)
-        except SlotUnfit as problem:
-            return str(problem)
+            return define_slot(offered, element, self.layouts)
+        except DomainError as refusal:
+            return say_refusal(refusal)[0]
 
     async def _write_schedules(self, file: str, line: int, product: ProductElement, overridden: set[str]) -> None:
         """An explicit slot counts before a scheduled one with its code, and an earlier schedule before a later one."""
         made: set[str] = set()
         for position, schedule in enumerate(product.schedules):
             try:
-                for slot in rules.scheduled_slots(self.offered[product.code], schedule, self.layouts):
+                for slot in scheduled_slots(self.offered[product.code], schedule, self.layouts):
                     if slot.code not in overridden and slot.code not in made:
                         made.add(slot.code)
                         await self.writer.add(file, line, slot)
-            except SlotUnfit as problem:
-                self.summary.report(file, line, f"product {product.code!r}: schedules[{position}]: {problem}")
+            except DomainError as refusal:
+                self._refuse(file, line, refusal, f"product {product.code!r}: schedules[{position}]: ")
 
 
 async def save_catalogue(
