@@ -45,6 +45,14 @@ def run(*arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def run_benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m benchmarks` from this clone to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        cwd=Path(__file__).parents[1], env=environment(), capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
 class Running(subprocess.Popen[str]):
     """A process whose standard error goes to a file, because nobody empties a pipe while it runs."""
 

@@ -6,7 +6,7 @@ sentence on standard error, with exit status 1.
 
 import typer
 
-from booking_api.cli import bench, distribution, inspection, organisations, persons, processes
+from booking_api.cli import distribution, inspection, organisations, persons, processes
 from booking_api.cli.console import OneSentenceGroup
 from booking_api.cli.imports import import_app
 
@@ -25,4 +25,3 @@ organisations.register(app)
 persons.register(app)
 inspection.register(app)
 distribution.register(app)
-bench.register(app)

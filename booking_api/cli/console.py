@@ -16,6 +16,8 @@ T = TypeVar("T")
 class OneSentenceGroup(TyperGroup):
     """Ends with status 1 and one sentence where a command can't do what it was asked."""
 
+    program = "booking-api"
+
     def invoke(self, ctx: Any) -> Any:
         from booking_api.core.environment import forget_database_variables
 
@@ -25,7 +27,7 @@ class OneSentenceGroup(TyperGroup):
         except Exception as error:
             if (sentence := explain(error)) is None:
                 raise
-            print(f"booking-api: {sentence}", file=sys.stderr)
+            print(f"{self.program}: {sentence}", file=sys.stderr)
             raise typer.Exit(1) from None
 
 

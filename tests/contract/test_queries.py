@@ -14,7 +14,8 @@ from booking_api.run.distribution.rules import LOCAL
 from tests.contract.alignment import Given, Taken, Unaligned, given, literal
 from tests.contract.statements import takes_rows
 
-PACKAGE = Path(booking_api.__file__).parent
+ROOT = Path(booking_api.__file__).parent.parent
+PACKAGES = (ROOT / "booking_api", ROOT / "benchmarks")
 CITUS_STAND_IN = Path(__file__).with_name("citus_stand_in.sql")
 VERBS = {"fetch_all": 2, "fetch_one": 2, "fetch_value": 1, "execute": 1}
 """Verb of `core.db` → the position of its statement."""
@@ -89,11 +90,11 @@ class Statement(NamedTuple):
 
 
 def module_name(path: Path) -> str:
-    return ".".join(("booking_api", *path.relative_to(PACKAGE).with_suffix("").parts))
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 def query_files() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*queries.py"))
+    return sorted(path for package in PACKAGES for path in package.rglob("*queries.py"))
 
 
 def statements_of(path: Path) -> list[Statement]:
@@ -277,7 +278,7 @@ def test_sql_stands_nowhere_else():
         r"^\s*(select\s.+\sfrom\s|insert\s+into\s|update\s+\w+\s+set\s|delete\s+from\s)", re.IGNORECASE | re.DOTALL
     )
     found: set[str] = set()
-    for path in PACKAGE.rglob("*.py"):
+    for path in (path for package in PACKAGES for path in package.rglob("*.py")):
         if path.name.endswith("queries.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

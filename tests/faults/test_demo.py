@@ -24,6 +24,7 @@ from tests.processes import (
     is_ready,
     read_line,
     run,
+    run_benchmarks,
     running,
     stop,
     wait_for,
@@ -68,7 +69,7 @@ def test_while_it_runs(folder: Path) -> None:
     """Its folder is its own, and a booking costs a phone three requests or one."""
     with demo(folder) as (process, announced):
         says(run("demo", "--port", "0", "--data-dir", str(folder)), "Another demo is running on the data directory")
-        done = run("bench", "mobile", "--url", announced["url"], "--key", announced["publishable_key"], "--json")
+        done = run_benchmarks("mobile", "--url", announced["url"], "--key", announced["publishable_key"], "--json")
         assert done.returncode == 0, done.stderr
         guest, returning = json.loads(done.stdout).values()
         assert (guest["requests"], returning["requests"]) == (3, 1)

@@ -11,7 +11,7 @@ from booking_api.core.errors import known_errors
 from booking_api.core.translations import SENTENCES, TITLES, translate
 
 PACKAGE = Path(booking_api.__file__).parent
-FOR_OPERATORS = {"bench", "demo", "cli", "importing", "distribution"}
+FOR_OPERATORS = {"demo", "cli", "importing", "distribution"}
 """Whose refusals are read at a terminal, in English."""
 MAKERS = {"invalid": 1, "unprocessable": 1, "FieldError": 1, "Unfit": 0, "Unreadable": 0, "ClientException": 0}
 """Function → the position of its sentence; that of an error's class is the first."""
