@@ -170,26 +170,20 @@ async def list_due_decisions(db: Connection, now: datetime, but: Sequence[UUID],
 # bookings ---------------------------------------------------------------------------------------------------------
 
 
-class BookingReference(msgspec.Struct, frozen=True):
-    id: UUID
-    reference: str
-
-
 async def insert_orders(
     db: Connection,
     org_id: UUID,
     orders: Sequence[InsertedOrder],
     bookings: Sequence[InsertedBooking],
     items: Sequence[InsertedItem],
-) -> list[BookingReference]:
-    """Inserts orders with their bookings and items. A booking whose reference is taken gets its spare one.
+) -> None:
+    """Inserts orders with their bookings and items.
 
     One statement, because a batch waits for the answer to each. Raises a unique violation of `booking_order_pkey` or
-    `booking_pkey` when a client's id is taken, and of `booking_reference_is_unique` when the spare one is taken too.
+    `booking_pkey` when a client's id is taken, and of `booking_reference_is_unique` when another has the reference.
     """
-    return await fetch_all(
+    await execute(
         db,
-        BookingReference,
         """
         with ordered as (
           insert into booking_order (
@@ -212,24 +206,21 @@ async def insert_orders(
             confirmed_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, name_words,
             holds_sensitive
           )
-          select $1, b.id, b.order_id, b.position, b.customer_id,
-            case when exists (select from booking t where t.org_id = $1 and t.reference = b.reference)
-              then b.spare else b.reference end,
-            b.slot_id, b.product_id, b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price,
-            b.total, b.channel, b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at, b.agreed_starts_at,
-            b.agreed_ends_at, b.agreed_origin_id, b.agreed_destination_id,
+          select $1, b.id, b.order_id, b.position, b.customer_id, b.reference, b.slot_id, b.product_id,
+            b.product_version, b.option_id, b.status, b.version, b.contact, b.answers, b.price, b.total, b.channel,
+            b.visit_ends_at, b.created_at, b.created_at, b.confirmed_at, b.agreed_starts_at, b.agreed_ends_at,
+            b.agreed_origin_id, b.agreed_destination_id,
             array_to_tsvector(string_to_array(b.words, ' ')), b.holds_sensitive
           from unnest(
             $14::uuid[], $15::uuid[], $16::int[], $17::uuid[], $18::text[], $19::uuid[], $20::uuid[], $21::int[],
             $22::uuid[], $23::text[], $24::int[], $25::jsonb[], $26::jsonb[], $27::jsonb[], $28::bigint[], $29::text[],
             $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::timestamptz[], $34::timestamptz[],
-            $35::uuid[], $36::uuid[], $37::text[], $38::text[], $39::boolean[]
+            $35::uuid[], $36::uuid[], $37::text[], $38::boolean[]
           ) as b (
             id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status,
             version, contact, answers, price, total, channel, visit_ends_at, created_at, confirmed_at, agreed_starts_at,
-            agreed_ends_at, agreed_origin_id, agreed_destination_id, spare, words, holds_sensitive
+            agreed_ends_at, agreed_origin_id, agreed_destination_id, words, holds_sensitive
           )
-          returning id, reference
         ), itemised as (
           insert into item (
             org_id, id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id,
@@ -238,13 +229,13 @@ async def insert_orders(
           select $1, i.id, i.booking_id, i.slot_id, i.position, i.unit_id, i.name, i.seat, i.answers, i.status, i.amount,
             i.companion_item_id, array_to_tsvector(string_to_array(i.words, ' '))
           from unnest(
-            $40::uuid[], $41::uuid[], $42::uuid[], $43::int[], $44::uuid[], $45::text[], $46::text[], $47::jsonb[],
-            $48::text[], $49::bigint[], $50::uuid[], $51::text[]
+            $39::uuid[], $40::uuid[], $41::uuid[], $42::int[], $43::uuid[], $44::text[], $45::text[], $46::jsonb[],
+            $47::text[], $48::bigint[], $49::uuid[], $50::text[]
           ) as i (
             id, booking_id, slot_id, position, unit_id, name, seat, answers, status, amount, companion_item_id, words
           )
         )
-        select id, reference from booked
+        select 1
         """,
         org_id,
         *columns_of(orders, InsertedOrder),

@@ -47,7 +47,7 @@ from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body
 from booking_api.core.web.problems import CONSTRAINTS, problem_reply
 from booking_api.core.web.replies import Reply, expected_versions, runtime_of, send, version_etag
-from booking_api.core.web.transactions import reading, writing
+from booking_api.core.web.transactions import make_context, reading, writing
 from booking_api.identity.rate_limits import client_address
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments
@@ -71,7 +71,7 @@ OUR_IDS = {"booking_order_pkey", "booking_pkey", "claim_pkey"}
 CONSTRAINTS |= dict.fromkeys(OUR_IDS, IdTaken)
 CONSTRAINTS["slot_taken_within_capacity"] = CONSTRAINTS["quota_taken_within_capacity"] = SoldOut
 TRY_AGAIN = OUR_IDS | {"booking_reference_is_unique"}
-"""A twin came first, or another booking has the reference that was drawn, and its spare one too."""
+"""A twin came first, or another booking has the reference that was drawn."""
 
 
 @asynccontextmanager
@@ -161,14 +161,13 @@ def _needs_no_provider(wish: NewOrder | Confirmation) -> bool:
 
 async def _place_together(request: AnyRequest, wanted: NewOrder, show: Show) -> Response[bytes]:
     """Places in a transaction shared with the requests that came at the same time; by itself where that can't be."""
-    caller = request.scope["auth"][1]
-    booking_id = wanted.bookings[0].id
+    ctx, booking_id = make_context(request, None), wanted.bookings[0].id
     marks: set[Any] = {booking_id} if booking_id is not None else set()
-    if wanted.confirm and caller.is_customer:
+    if wanted.confirm and ctx.caller.is_customer:
         # The contact that comes with one confirmation is known to the customer's next.
-        marks.add(("confirms", caller.subject_id))
+        marks.add(("confirms", ctx.caller.subject_id))
     wish = HoldWish(wanted, await request.body(), show, _first_reply, _address(request))
-    answer = await join(request, "hold", wish, hold_together, frozenset(marks))
+    answer = await join(request, ctx, "hold", wish, hold_together, *marks)
     return await _place_once(request, wanted, show, booking_id, is_short=True) if answer is None else answer
 
 
@@ -268,7 +267,8 @@ async def _confirm(request: AnyRequest, order_id: UUID | None, booking_id: UUID 
     seen = seen_of(expected_versions(request), booking_id)
     if _needs_no_provider(given):
         together = ConfirmWish(order_id, booking_id, given, show, seen)
-        if (answer := await join(request, "confirm", together, confirm_together)) is not None:
+        answer = await join(request, make_context(request, None), "confirm", together, confirm_together)
+        if answer is not None:
             return answer
     for _ in range(MOST_SUPERSEDED):
         superseded = intent_id = None

@@ -63,8 +63,6 @@ class InsertedBooking(msgspec.Struct, frozen=True):
     agreed_ends_at: datetime | None
     agreed_origin_id: UUID | None
     agreed_destination_id: UUID | None
-    spare: str
-    """Its reference should the first one be taken."""
     words: str | None
     """Of the contact's name, parted by blanks."""
     holds_sensitive: bool

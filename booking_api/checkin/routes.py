@@ -17,11 +17,10 @@ from booking_api.checkin.schemas import (
 )
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
-from booking_api.core.queue.batching import Batcher, Singly, batcher_of
-from booking_api.core.runtime import Runtime
+from booking_api.core.queue.together import join
 from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body
-from booking_api.core.web.replies import Reply, runtime_of, send
+from booking_api.core.web.replies import send
 from booking_api.core.web.transactions import make_context, writing
 
 TAG = "Gate"
@@ -48,26 +47,13 @@ async def scan_pass(request: Request) -> Response[bytes]:
     with a reason that is recorded.
     """
     new = await read_body(request, NewScan)
-    if "idempotency-key" not in request.headers:
-        case = scanning.open_case(make_context(request, None), new)
-        runtime = runtime_of(request)
-        outcome = await batcher_of(runtime, ("scan", case.ctx.org_id), lambda: _scan_batcher(runtime)).submit(case)
-        if isinstance(outcome, Exception):
-            raise outcome
-        if not isinstance(outcome, Singly):
-            case.ctx.reply = _reply(outcome)
-            return send(request, case.ctx)
+    ctx = make_context(request, None)
+    case = scanning.open_case(ctx, new)
+    if (answer := await join(request, ctx, "scan", case, scanning.scan_together, new.nonce)) is not None:
+        return answer
     async with writing(request) as ctx:
-        ctx.reply = _reply(await scanning.scan(ctx, new))
+        ctx.reply = scanning.reply_of(await scanning.scan(ctx, new))
     return send(request, ctx)
-
-
-def _scan_batcher(runtime: Runtime) -> Batcher[scanning.Case, scanning.Answered]:
-    return Batcher(lambda cases: scanning.scan_together(runtime, cases))
-
-
-def _reply(answered: scanning.Answered) -> Reply:
-    return Reply(answered.body, headers={"Idempotency-Replayed": "true"} if answered.replayed else None)
 
 
 @endpoint("POST", "/v1/scans/{nonce:str}/undo", tag=TAG, access=SCANNING, errors=(NotFound, LaterScan))

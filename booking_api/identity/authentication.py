@@ -21,10 +21,10 @@ from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller, Organisation, Restriction, Role
 from booking_api.core.db import Connection
-from booking_api.core.errors import Forbidden, Overloaded, TokenExpired, TokenRevoked, Unauthenticated
+from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
 from booking_api.core.log import CALLER, log
 from booking_api.core.per_process import PerProcess
-from booking_api.core.queue.batching import Batcher, Singly, batcher_of
+from booking_api.core.queue.batching import Batcher, batcher_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.web.headers import header
@@ -45,7 +45,8 @@ from booking_api.identity.session_queries import FoundSession
 from booking_api.identity.tokens import TokenClaims
 
 CACHED_CREDENTIALS = 20_000
-FIRST_USES = PerProcess(set[asyncio.Future[Any]])
+FIRST_USES = PerProcess(set[asyncio.Task[None]])
+"""Notes of first uses that are being written: the loop itself would forget them."""
 KEY_PREFIXES = {"pk_test_", "pk_live_", "sk_test_", "sk_live_"}
 USE_NOTED_EVERY = timedelta(minutes=1)
 Verified = tuple[Organisation, Caller]
@@ -158,12 +159,10 @@ async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
     now = utc_now()
     check = KeyCheck(org_id, hash_secret(key))
     of = "guessed keys" if scope is not None and rate_limits.is_guessing(runtime, scope) else "keys"
-    found: FoundKey | Exception | Singly = await batcher_of(
+    keys: Batcher[KeyCheck, FoundKey] = batcher_of(
         runtime, of, lambda: Batcher(lambda checks: _find_keys(runtime, checks))
-    ).submit(check)
-    assert not isinstance(found, Singly), "reading answers everybody or fails for everybody"
-    if isinstance(found, Exception):
-        raise found
+    )
+    found = await keys.submit(check)
     if found.revoked_at is not None:
         raise TokenRevoked("The key has been revoked.", come_back="ask_organisation")
     if _is_stale(found.last_used_at, now):
@@ -185,7 +184,7 @@ async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
     return org, Caller(kind=kind, credential_id=found.id, scopes=frozenset(found.scopes), channel=found.channel)
 
 
-async def _find_keys(runtime: Runtime, checks: list[KeyCheck]) -> list[FoundKey | Exception | Singly]:
+async def _find_keys(runtime: Runtime, checks: list[KeyCheck]) -> list[FoundKey | Exception]:
     try:
         async with acquire(runtime) as db:
             rows = await queries.find_keys_with_organisation(
@@ -200,10 +199,10 @@ async def _find_keys(runtime: Runtime, checks: list[KeyCheck]) -> list[FoundKey 
 async def _verify_token(runtime: Runtime, token: str, scope: Any, *, waits: bool) -> tuple[Verified, float]:
     now = utc_now()
     claims = tokens.read(runtime.vault, token, "access", now)
-    standing = await _check_session(runtime, claims.org_id, TokenCheck(claims))
-    if standing.is_first_use:
-        user_agent = None if scope is None else header(scope, b"user-agent")
-        await _note_first_use(runtime, claims, user_agent, waits=waits)
+    user_agent = None if scope is None else header(scope, b"user-agent")
+    standing = await _check_session(runtime, claims.org_id, TokenCheck(claims, user_agent))
+    if waits and standing.noting is not None:
+        await asyncio.shield(standing.noting)
     left_seconds = claims.expires_at - utc_now().timestamp()
     if left_seconds <= 0:
         raise TokenExpired
@@ -218,6 +217,7 @@ class TokenCheck(NamedTuple):
     """What must be looked up of a token whose signature is right."""
 
     claims: TokenClaims
+    user_agent: str | None
 
     @property
     def session_id(self) -> UUID:
@@ -243,35 +243,46 @@ class SessionState(NamedTuple):
     restriction: Restriction | None
     is_first_use: bool
     """Whether it isn't known yet that one of its tokens was used."""
+    noting: asyncio.Task[None] | None = None
+    """What writes down that one was used."""
 
 
 async def _check_session(runtime: Runtime, org_id: UUID, check: TokenCheck) -> SessionState:
     """Every customer's first request comes with a token that isn't known yet: those that come together are looked up
     together, with one statement."""
 
-    def make() -> Batcher[TokenCheck, SessionState]:
-        return Batcher(lambda checks: _check_sessions(runtime, org_id, checks))
-
-    standing = await batcher_of(runtime, ("sessions", org_id), make).submit(check)
-    assert not isinstance(standing, Singly), "reading answers everybody or fails for everybody"
-    if isinstance(standing, Exception):
-        raise standing
-    return standing
+    sessions: Batcher[TokenCheck, SessionState] = batcher_of(
+        runtime, ("sessions", org_id), lambda: Batcher(lambda checks: _check_sessions(runtime, org_id, checks))
+    )
+    return await sessions.submit(check)
 
 
-async def _check_sessions(
-    runtime: Runtime, org_id: UUID, checks: list[TokenCheck]
-) -> list[SessionState | Exception | Singly]:
+async def _check_sessions(runtime: Runtime, org_id: UUID, checks: list[TokenCheck]) -> list[SessionState | Exception]:
     try:
         async with acquire(runtime) as db:
-            return await _look_up(db, runtime.vault, org_id, checks)
+            found = await _look_up(db, runtime.vault, org_id, checks)
     except Exception as error:  # noqa: BLE001 - one by one they would only fail one after the other
         return [error] * len(checks)
+    used = {
+        check.session_id: check
+        for check, state in zip(checks, found, strict=True)
+        if isinstance(state, SessionState) and state.is_first_use
+    }
+    if not used:
+        return found
+    noting = asyncio.create_task(_note_first_uses(runtime, org_id, [used[id_] for id_ in sorted(used)]))
+    under_way = FIRST_USES.of(runtime.caches)
+    under_way.add(noting)
+    noting.add_done_callback(under_way.discard)
+    return [
+        state._replace(noting=noting) if isinstance(state, SessionState) and state.is_first_use else state
+        for state in found
+    ]
 
 
 async def _look_up(
     db: Connection, vault: Vault, org_id: UUID, checks: list[TokenCheck]
-) -> list[SessionState | Exception | Singly]:
+) -> list[SessionState | Exception]:
     now = utc_now()
     staff_ids = [check.staff_id for check in checks if check.staff_id is not None]
     session_ids = {check.session_id for check in checks}
@@ -319,7 +330,7 @@ def _judge(
     sessions: Mapping[UUID | None, FoundSession],
     check: TokenCheck,
     members: Mapping[UUID, session_queries.SignedInMember],
-) -> SessionState | Exception | Singly:
+) -> SessionState | Exception:
     session, staff_id = sessions.get(check.session_id), check.staff_id
     first = sessions.get(check.first_id)
     ended = rules.is_ended(
@@ -351,36 +362,23 @@ def _restriction(session: FoundSession) -> Restriction | None:
 # the first use of a session ---------------------------------------------------------------------------------------
 
 
-async def _note_first_use(runtime: Runtime, claims: TokenClaims, user_agent: str | None, *, waits: bool) -> None:
-    """Gives a session its row, so that it can be listed, and that a repeat of the request which opened it brings no
+async def _note_first_uses(runtime: Runtime, org_id: UUID, checks: list[TokenCheck]) -> None:
+    """Gives sessions their rows, so that they can be listed, and that a repeat of the request which opened one brings no
     more tokens. What shares transactions isn't held up by it; what fails is noted with the next request."""
-    use = FirstUse(
-        id=claims.session_id,
-        subject_id=claims.subject_id,
-        kind=claims.subject,
-        channel=claims.channel,
-        device=rules.device_of(user_agent),
-        created_at=rules.made_at(claims.session_id) or utc_now(),
-    )
-    notes = batcher_of(
-        runtime, ("first uses", claims.org_id), lambda: Batcher(lambda uses: _note_uses(runtime, claims.org_id, uses))
-    )
-
-    with suppress(Overloaded):
-        noted = notes.put(use)
-        if waits:
-            await noted
-        else:
-            under_way = FIRST_USES.of(runtime.caches)
-            under_way.add(noted)
-            noted.add_done_callback(under_way.discard)
-
-
-async def _note_uses(runtime: Runtime, org_id: UUID, uses: list[FirstUse]) -> list[None]:
-    rows = sorted({use.id: use for use in uses}.values(), key=lambda use: use.id)
+    now = utc_now()
+    uses = [
+        FirstUse(
+            id=check.session_id,
+            subject_id=check.claims.subject_id,
+            kind=check.claims.subject,
+            channel=check.claims.channel,
+            device=rules.device_of(check.user_agent),
+            created_at=rules.made_at(check.session_id) or now,
+        )
+        for check in checks
+    ]
     try:
         async with acquire(runtime) as db:
-            await session_life_queries.note_first_uses(db, org_id, rows, utc_now())
+            await session_life_queries.note_first_uses(db, org_id, uses, now)
     except Exception as error:  # noqa: BLE001 - the request that it came with isn't to fail by it
         log.warning("session.not_noted", error=type(error).__name__)
-    return [None] * len(uses)

@@ -12,6 +12,7 @@ CAPABILITY = Capability(
     ],
     routes=routes.ROUTES,
     schedules=[
+        (5, jobs.plan_anew),
         (60, jobs.delete_old_answers),
         (600, jobs.keep_event_partitions),
         (600, jobs.delete_old_events),

@@ -17,6 +17,7 @@ from booking_api.core.db.partitions import (
     make_partition,
     week_of,
 )
+from booking_api.core.db.planning import analyse_new_tables
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity.queries import list_organisations
@@ -89,3 +90,9 @@ async def delete_old_job_log(runtime: Runtime) -> int:
     """Deletes the job queue's log of last week."""
     async with acquire(runtime) as db:
         return await queries.delete_job_log(db, utc_now() - JOB_LOG_KEPT, BATCH)
+
+
+async def plan_anew(runtime: Runtime) -> int:
+    """Lets PostgreSQL look at tables that have just begun to fill, so that their statements are planned anew."""
+    async with acquire(runtime) as db:
+        return await analyse_new_tables(db)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from booking_api.bookings import jobs
 from booking_api.capabilities import all_schedules
-from booking_api.checkin.operations.scanning import open_case, scan_together
+from booking_api.checkin.operations.scanning import open_case
 from booking_api.checkin.schemas import NewScan
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller
@@ -16,7 +16,7 @@ from tests.bookings.conditions import move
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
 from tests.bookings.test_law import follow
 from tests.bookings.test_streams import opened
-from tests.checkin.gate import open_slot, post_scan
+from tests.checkin.gate import open_slot, post_scan, scan_at_once
 from tests.operations.test_worker import until, working
 from tests.world import Headers, World
 
@@ -167,7 +167,7 @@ async def test_scans_that_share_a_transaction_are_all_told_of(api, world: World)
         for _, (item,) in phones[:3]:
             new = NewScan(nonce=uuid4().hex, item_id=UUID(item))
             cases.append(open_case(world.context(db, caller=agent), new))
-    await scan_together(world.runtime, cases)
+    await scan_at_once(world, cases)
     assert await jobs.follow_admissions(world.runtime) == 3
     after = [await phone.versions() for phone, _ in phones]
     assert after == [(one + 1, two + 1) for one, two in before[:3]] + before[3:]

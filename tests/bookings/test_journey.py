@@ -4,7 +4,8 @@ import asyncio
 from uuid import uuid4
 
 from booking_api.bookings import jobs
-from booking_api.bookings.operations import drafting, holding
+from booking_api.bookings.operations import drafting
+from booking_api.core.ids import new_reference
 from tests.bookings.journey import CONTACT, confirm, end_hold, hold, owner_of, party, taken, visit
 from tests.world import World, build_world
 
@@ -56,18 +57,19 @@ async def test_an_express_booking_that_lacks_something_holds_nothing(api, world:
 
 
 async def test_a_reference_that_is_taken_gives_way_to_another(api, world: World, monkeypatch):
-    """Whether its spare one is free or taken, too, and whether holds share a transaction or not."""
+    """Whether holds share a transaction or not: who drew it draws again, and the batch's others aren't harmed."""
     first = (await hold(api, world.app, visit(world, "adult")))["reference"]
-    monkeypatch.setattr(drafting, "new_reference", lambda length: first)
-    drawn = iter(["FREE0001", first, "FREE0002", "FREE0003"])
-    monkeypatch.setattr(holding, "new_reference", lambda length: next(drawn))
+    drawn = iter([first, "FREE0001", first, "FREE0002"])
+    monkeypatch.setattr(drafting, "new_reference", lambda length: next(drawn))
     assert (await hold(api, world.app, visit(world, "adult")))["reference"] == "FREE0001"
-    # The spare one is taken: not even the batch's one hold goes through, and it is drafted anew by itself.
-    assert (await hold(api, world.app, visit(world, "adult")))["reference"] == "FREE0002"
     several = {"bookings": [visit(world, "adult", slot=slot) for slot in world.tower_slots[:1]]}
     answer = await api.post("/v1/orders", json=several, headers=world.app)
-    assert [one["reference"] for one in answer.json()["bookings"]] == ["FREE0003"]
-    assert await taken(world, world.tower_slots[0]) == (4, 4, 0)
+    assert [one["reference"] for one in answer.json()["bookings"]] == ["FREE0002"]
+    left = iter(["FREE0003", "FREE0004", first])
+    monkeypatch.setattr(drafting, "new_reference", lambda length: next(left, None) or new_reference(length))
+    held = await asyncio.gather(*(hold(api, world.app, visit(world, "adult")) for _ in range(3)))
+    assert len({one["reference"] for one in held} - {first}) == 3
+    assert await taken(world, world.tower_slots[0]) == (6, 6, 0)
 
 
 async def test_the_same_key_twice_is_one_booking(api, world: World):

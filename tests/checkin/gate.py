@@ -9,7 +9,9 @@ import httpx
 
 from booking_api.catalog.rules import admission_window
 from booking_api.catalog.schemas import ProductDefinition
+from booking_api.checkin.operations.scanning import Case, scan_together
 from booking_api.core.ids import new_code, new_id
+from booking_api.core.queue.together import Turn, run_together
 from booking_api.passes import operations as passes
 from booking_api.passes.schemas import PassRequest, PassRow
 from tests.world import World, add_slot
@@ -144,3 +146,10 @@ async def scan(api: httpx.AsyncClient, headers: dict[str, str], code: str | None
     answer = await post_scan(api, headers, code, **more)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+async def scan_at_once(world: World, cases: list[Case]) -> list[object]:
+    """In one transaction, as the door of all that share one does it."""
+    turns = [Turn(case.ctx, case, None, frozenset({case.new.nonce})) for case in cases]
+    outcomes = await run_together(world.runtime, world.org.org_id, turns, scan_together)
+    return [case.outcome or outcome for case, outcome in zip(cases, outcomes, strict=True)]

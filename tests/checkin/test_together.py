@@ -12,12 +12,12 @@ import msgspec
 import pytest
 
 from booking_api.checkin.operations import scanning
-from booking_api.checkin.operations.scanning import Answered, Case, open_case, scan_together
+from booking_api.checkin.operations.scanning import Answered, Case, open_case
 from booking_api.checkin.schemas import NewScan, ScanOverride
 from booking_api.core.context import Caller
 from booking_api.core.errors import DomainError
-from booking_api.core.queue.batching import SINGLY
-from tests.checkin.gate import Party, book, change, fetch, open_slot, post_scan, reissue
+from booking_api.core.queue.batching import RunAlone
+from tests.checkin.gate import Party, book, change, fetch, open_slot, post_scan, reissue, scan_at_once
 from tests.world import World, build_world
 
 MANAGER = Caller(kind="staff", credential_id=UUID(int=1), subject_id=UUID(int=2), role="manager")
@@ -141,7 +141,7 @@ async def run_together(stage: Stage, scans: list[dict[str, Any]]) -> list[object
             cases[position] = open_case(ctx, make(stage, scan))
         except DomainError as refusal:
             outcomes[position] = refusal
-    for position, outcome in zip(cases, await scan_together(stage.world.runtime, list(cases.values())), strict=True):
+    for position, outcome in zip(cases, await scan_at_once(stage.world, list(cases.values())), strict=True):
         outcomes[position] = outcome
     return outcomes
 
@@ -160,7 +160,7 @@ async def test_a_batch_decides_as_one_by_one(world: World, seed: int):
     for _ in range(3):
         scans = [draw(dice, nonces, len(one.codes), len(one.items)) for _ in range(dice.randint(8, 24))]
         outcomes = await run_together(one, scans)
-        sent_away = [position for position, outcome in enumerate(outcomes) if outcome is SINGLY]
+        sent_away = [position for position, outcome in enumerate(outcomes) if isinstance(outcome, RunAlone)]
         alone += len(sent_away)
         for position in sent_away:
             outcomes[position] = await run_singly(one, scans[position])
@@ -180,8 +180,8 @@ async def test_whoever_is_scanned_elsewhere_is_not_waited_for(world: World):
     cases = [open_case(world.context(None), NewScan(code=p.codes[0], nonce=uuid4().hex)) for p in parties]  # type: ignore[arg-type]
     async with world.runtime.pool.acquire() as db, db.transaction():
         await db.execute("select from booking where id = $1 for update", parties[1].booking_id)
-        outcomes = await asyncio.wait_for(scan_together(world.runtime, cases), 20)
-    assert [type(outcome) for outcome in outcomes] == [Answered, type(SINGLY), Answered]
+        outcomes = await asyncio.wait_for(scan_at_once(world, cases), 20)
+    assert [type(outcome) for outcome in outcomes] == [Answered, RunAlone, Answered]
     recorded = await fetch(world, "select nonce from scan where org_id = $1")
     assert {row["nonce"] for row in recorded} == {cases[0].new.nonce, cases[2].new.nonce}
 
@@ -249,7 +249,7 @@ async def test_a_nonce_that_another_process_used_meanwhile(world: World, monkeyp
 
     monkeypatch.setattr(scanning, "_answer", twin_first)
     with pytest.raises(scanning.NonceUsed):
-        await scan_together(world.runtime, cases)
+        await scan_at_once(world, cases)
     recorded = await fetch(world, "select nonce, verdict from scan where org_id = $1")
     assert [tuple(row) for row in recorded] == [(cases[0].new.nonce, "unknown")]
     assert not await fetch(world, "select from attendance where org_id = $1")

@@ -16,7 +16,7 @@ from booking_api.bookings.holding_rules import BoundKey, Keeper
 from booking_api.bookings.operations.bounding import claim_room, counts_of, keeper_of, require_proof, unpaid
 from booking_api.bookings.operations.complete import Confirmed, complete
 from booking_api.bookings.operations.confirmation import check, known_contacts, knows_its_customer
-from booking_api.bookings.operations.drafting import REFERENCE_LENGTH, Draft, Offers, OrderDraft, draft_order
+from booking_api.bookings.operations.drafting import Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Wanted
 from booking_api.bookings.operations.write import mark_confirmed
@@ -27,7 +27,6 @@ from booking_api.catalog import operations as catalog
 from booking_api.core.context import Context
 from booking_api.core.db.rows import row_from
 from booking_api.core.errors import DomainError, FieldError, unprocessable
-from booking_api.core.ids import new_reference
 from booking_api.core.queue.events import publish
 from booking_api.core.text.folding import words_of
 from booking_api.inventory import operations as inventory
@@ -217,15 +216,13 @@ async def _insert(ctx: Context, orders: Sequence[Drafted]) -> None:
     if not orders:
         return
     drafts = [draft for one in orders for draft in one.draft.drafts]
-    bookings = {draft.booking.id: draft.booking for draft in drafts}
-    for inserted in await queries.insert_orders(
+    await queries.insert_orders(
         ctx.db,
         ctx.org_id,
         [_inserted_order(one) for one in orders],
         [_inserted_booking(draft) for draft in drafts],
         [row_from(item, InsertedItem, words=words_of(item.name)) for draft in drafts for item in draft.items],
-    ):
-        bookings[inserted.id].reference = inserted.reference
+    )
     for draft in drafts:
         await _seat(ctx, draft)
 
@@ -247,7 +244,6 @@ def _inserted_booking(draft: Draft) -> InsertedBooking:
     return row_from(
         draft.booking,
         InsertedBooking,
-        spare=new_reference(REFERENCE_LENGTH),
         words=contact_words(draft.booking.contact),
         holds_sensitive=holds_sensitive(draft.definition, draft.booking, draft.items),
     )

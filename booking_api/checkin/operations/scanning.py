@@ -21,14 +21,13 @@ from booking_api.checkin.answers import Judged
 from booking_api.checkin.queries import OutcomeRecord, ScanRecord
 from booking_api.checkin.rules import REFUSES_PARTY, Judgement, judge
 from booking_api.checkin.schemas import ItemFacts, NewScan, ScanAnswer, StoredScan
-from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
 from booking_api.core.errors import DomainError, Forbidden, IdempotencyMismatch, invalid
 from booking_api.core.ids import new_id
-from booking_api.core.queue.batching import SINGLY, Singly
-from booking_api.core.runtime import Runtime, acquire
+from booking_api.core.queue.batching import RunAlone
+from booking_api.core.queue.together import Turn
 from booking_api.core.secrets import fingerprint
-from booking_api.core.web.replies import encode
+from booking_api.core.web.replies import Reply, encode
 from booking_api.identity import audit
 from booking_api.identity.audit_schemas import NewEntry
 from booking_api.passes import operations as passes
@@ -56,7 +55,7 @@ class Presented(NamedTuple):
     verdict: str | None = None
 
 
-ScanOutcome = Answered | DomainError | Singly
+ScanOutcome = Answered | DomainError | RunAlone
 
 
 @dataclasses.dataclass(slots=True)
@@ -130,14 +129,16 @@ async def scan(ctx: Context, new: NewScan) -> Answered:
     return case.outcome
 
 
-async def scan_together(runtime: Runtime, cases: Sequence[Case]) -> list[ScanOutcome]:
-    """Scans of one organisation in one transaction, at one moment; see `core.queue.batching`."""
-    now = utc_now()
-    async with acquire(runtime) as db, db.transaction():
-        for case in cases:
-            case.ctx.db, case.ctx.now = db, now
-        await _carry_out(cases, wait=False)
-    return [case.outcome or SINGLY for case in cases]
+async def scan_together(turns: Sequence[Turn[Case]]) -> None:
+    """Scans of one organisation in one transaction, at one moment; see `core.queue.together`."""
+    await _carry_out([turn.wish for turn in turns], wait=False)
+    for turn in turns:
+        outcome = turn.wish.outcome
+        turn.outcome = reply_of(outcome) if isinstance(outcome, Answered) else outcome
+
+
+def reply_of(answered: Answered) -> Reply:
+    return Reply(answered.body, headers={"Idempotency-Replayed": "true"} if answered.replayed else None)
 
 
 async def _carry_out(cases: Sequence[Case], *, wait: bool) -> None:
@@ -173,12 +174,9 @@ def _check_request(ctx: Context, new: NewScan) -> None:
 
 
 async def _replay_known(cases: Sequence[Case]) -> None:
-    """Answers the scans that were made before. Of several with one nonce all but the first run by themselves."""
+    """Answers the scans that were made before. No two of them have one nonce."""
     ctx = cases[0].ctx
-    first: dict[str, Case] = {}
-    for case in cases:
-        if first.setdefault(case.new.nonce, case) is not case:
-            case.outcome = SINGLY
+    first = {case.new.nonce: case for case in cases}
     for stored in await queries.find_scans(ctx.db, ctx.org_id, list(first)):
         first[stored.nonce].outcome = _replay(first[stored.nonce], stored)
     # Only the device's own clock can tell that a scan is so old that its record may have gone to the archive.
@@ -232,9 +230,9 @@ async def _lock_bookings(cases: Sequence[Case], *, wait: bool) -> None:
     for case, item_id in named:
         case.booking_id = locked.get(item_id)
         if case.booking_id is None:
-            case.outcome = None if wait else SINGLY
+            case.outcome = None if wait else RunAlone()
         elif case.booking_id in taken:
-            case.outcome = SINGLY
+            case.outcome = RunAlone()
         else:
             taken.add(case.booking_id)
 

@@ -7,7 +7,7 @@ company comes by itself when there is load.
 
 Why it is safe. An answer is given only after `flush` returned, that is after its commit. `flush` decides in the
 order of arrival and gives each request its own answer; when the transaction as a whole fails, it was rolled back as
-a whole, and each request is told to run by itself (`SINGLY`), where a bad one harms nobody else. Where the connection
+a whole, and each request is told to run by itself (`RunAlone`), where a bad one harms nobody else. Where the connection
 was lost, nobody knows whether it was rolled back: each is told that, and its sender repeats it. A request that is
 cancelled before its flush began is left out; one cancelled later was carried out like any other, and a repeat of
 its idempotency key finds the answer.
@@ -28,17 +28,17 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-class Singly:
-    """The answer that says: run this request by itself."""
+class RunAlone(Exception):
+    """Says that this request is to be carried out by itself: nothing was done for it here."""
 
 
-SINGLY: Final = Singly()
 UNDECIDED: Final = (
     OSError, Overloaded, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
 )  # fmt: skip
 """What says that the connection was lost: perhaps after the commit, and so nothing may be run again unasked."""
-Flush = Callable[[list[Item]], Awaitable[Sequence[Answer | Exception | Singly]]]
+Flush = Callable[[list[Item]], Awaitable[Sequence[Answer | Exception]]]
+"""Carries a batch out and has for each item its answer, or what its submitter is to be raised."""
 
 
 class Batcher(Generic[Item, Answer]):
@@ -48,37 +48,37 @@ class Batcher(Generic[Item, Answer]):
         self._flush = flush
         self._cap = cap
         self._bound = bound
-        self._waiting: deque[tuple[Item, asyncio.Future[Answer | Exception | Singly]]] = deque()
+        self._waiting: deque[tuple[Item, asyncio.Future[Answer | Exception]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
 
-    async def submit(self, item: Item) -> Answer | Exception | Singly:
-        """The request's own answer, a refusal as a value. Raises `Overloaded` when too many wait already."""
-        return await self.put(item)
-
-    def put(self, item: Item) -> asyncio.Future[Answer | Exception | Singly]:
-        """As `submit`, for who doesn't wait for the answer: no task has to wait for it instead."""
+    async def submit(self, item: Item) -> Answer:
+        """The item's own answer. Raises its own refusal, `RunAlone`, and `Overloaded` when too many wait already."""
         if len(self._waiting) >= self._bound:
             raise Overloaded("Too many requests wait already.", retry_after_seconds=1)
-        future: asyncio.Future[Answer | Exception | Singly] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._run())
-        return future
+        answer = await future
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def _run(self) -> None:
         while self._waiting:
-            batch: list[tuple[Item, asyncio.Future[Answer | Exception | Singly]]] = []
+            batch: list[tuple[Item, asyncio.Future[Answer | Exception]]] = []
             while self._waiting and len(batch) < self._cap:
                 entry = self._waiting.popleft()
                 if not entry[1].done():
                     batch.append(entry)
             if not batch:
                 continue
-            answers: Sequence[Answer | Exception | Singly]
+            answers: Sequence[Answer | Exception]
             try:
                 answers = await self._flush([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 - whatever it was, each request must get it
-                answers = [error if len(batch) == 1 or isinstance(error, UNDECIDED) else SINGLY] * len(batch)
+                is_told = len(batch) == 1 or isinstance(error, UNDECIDED)
+                answers = [error if is_told else RunAlone() for _ in batch]
             except BaseException:
                 # The process is ending; nothing of this batch was committed, or its keys will tell.
                 for _, future in [*batch, *self._waiting]:

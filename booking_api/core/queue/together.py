@@ -26,14 +26,13 @@ from booking_api.core.context import Context
 from booking_api.core.db import Connection, queries
 from booking_api.core.db.queries import NewAnswer, WantedAnswer
 from booking_api.core.errors import DomainError
-from booking_api.core.queue.batching import SINGLY, Batcher, Singly, batcher_of
+from booking_api.core.queue.batching import Batcher, RunAlone, batcher_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.web.headers import header
 from booking_api.core.web.replies import Reply, runtime_of, send
-from booking_api.core.web.transactions import UNFINISHED, earlier_reply, make_context, read_key, refuse_late, twin_lock
+from booking_api.core.web.transactions import UNFINISHED, earlier_reply, read_key, refuse_late, twin_lock
 
 Asked = TypeVar("Asked")
-TurnOutcome = Reply | Exception | Singly
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,38 +45,38 @@ class Turn(Generic[Asked]):
     """The idempotency key's digest and the request's fingerprint."""
     marks: frozenset[Hashable] = frozenset()
     """What no two requests of a batch may have in common."""
-    outcome: TurnOutcome | None = None
+    outcome: Reply | Exception | None = None
+    """Its answer or refusal; None where it is to run by itself."""
     notes: list[NewAnswer] = dataclasses.field(default_factory=list)
     """Answers to be stored beside the key's own."""
 
 
 Work = Callable[[Sequence[Turn[Any]]], Awaitable[None]]
-"""Carries requests out in one transaction and sets the `outcome` of each; one that it leaves is run by itself."""
+"""Carries requests out in one transaction and sets the `outcome` of each that isn't to run by itself."""
 
 
 async def join(
-    request: Request[Any, Any, Any], operation: str, wish: Any, work: Work, marks: frozenset[Hashable] = frozenset()
+    request: Request[Any, Any, Any], ctx: Context, operation: str, wish: Any, work: Work, *marks: Hashable
 ) -> Response[bytes] | None:
     """The answer of a request that shared a transaction; None if it is to be run by itself. Raises its refusal.
 
-    The handler has no transaction of its own meanwhile.
+    The handler has no transaction of its own meanwhile, and the context no connection.
     """
-    runtime, ctx = runtime_of(request), make_context(request, None)
-    org_id, key = ctx.org_id, header(request.scope, b"idempotency-key")
-    turn = Turn(ctx, wish, None if key is None else await read_key(request, key, ctx.caller), marks)
+    runtime, org_id, key = runtime_of(request), ctx.org_id, header(request.scope, b"idempotency-key")
+    turn = Turn(ctx, wish, None if key is None else await read_key(request, key, ctx.caller), frozenset(marks))
     batcher: Batcher[Turn[Any], Reply] = batcher_of(
         runtime, (operation, org_id), lambda: Batcher(lambda turns: run_together(runtime, org_id, turns, work))
     )
-    outcome = await batcher.submit(turn)
-    if isinstance(outcome, Singly):
+    try:
+        ctx.reply = await batcher.submit(turn)
+    except RunAlone:
         return None
-    if isinstance(outcome, Exception):
-        raise outcome
-    ctx.reply = outcome
     return send(request, ctx)
 
 
-async def run_together(runtime: Runtime, org_id: UUID, turns: Sequence[Turn[Any]], work: Work) -> list[TurnOutcome]:
+async def run_together(
+    runtime: Runtime, org_id: UUID, turns: Sequence[Turn[Any]], work: Work
+) -> list[Reply | Exception]:
     """One transaction and one moment for all; each gets its own answer or refusal, or is sent to run by itself."""
     async with acquire(runtime) as db, db.transaction():
         now = utc_now()
@@ -89,7 +88,7 @@ async def run_together(runtime: Runtime, org_id: UUID, turns: Sequence[Turn[Any]
             await work(fresh)
             await _store(db, org_id, fresh)
             refuse_late(now)
-    return [turn.outcome or SINGLY for turn in turns]
+    return [turn.outcome or RunAlone() for turn in turns]
 
 
 class TwinCameFirst(Exception):
@@ -105,7 +104,7 @@ async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[A
         credential_id = turn.ctx.caller.credential_id
         marks = turn.marks | {(credential_id, turn.key[0])} if turn.key else turn.marks
         if not marks.isdisjoint(seen):
-            turn.outcome = SINGLY
+            turn.outcome = RunAlone()
             continue
         seen |= marks
         if turn.key is not None:
@@ -117,9 +116,9 @@ async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[A
     found = await queries.find_answers(db, org_id, wanted)
     for (turn, fingerprint), answer in zip(keyed, found, strict=True):
         if answer.status is None:
-            turn.outcome = None if answer.locked else SINGLY
+            turn.outcome = None if answer.locked else RunAlone()
         elif answer.status == UNFINISHED or answer.fingerprint != fingerprint:
-            turn.outcome = SINGLY
+            turn.outcome = RunAlone()
         else:
             try:
                 turn.outcome = earlier_reply(answer, turn.ctx)
