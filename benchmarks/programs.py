@@ -19,8 +19,8 @@ GENERATOR = "one process of plain sockets"
 
 
 def our_environment(**values: str) -> dict[str, str]:
-    """For the product's processes: these settings and none of this environment's, and the package that is imported here,
-    whether another one is installed or none."""
+    """For the product's processes: these settings and none of this environment's; and the package that is imported here,
+    though another version of it may be installed."""
     kept = {
         name: value
         for name, value in os.environ.items()
