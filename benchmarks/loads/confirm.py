@@ -19,6 +19,8 @@ class Confirm(MeasuredOperation):
     name = "confirm"
     title = "confirm, pass included"
     success = "200"
+    confirmed = False
+    """Whether the bookings that it uses up are, before."""
     next_number = 1
     slots: list[SlotStart]
     answer = ""
@@ -32,9 +34,15 @@ class Confirm(MeasuredOperation):
         type(self).next_number = numbers.stop
         return numbers
 
+    async def bring_in(self, numbers: range, *, signed: bool) -> dict[int, str]:
+        """A booking for each number; the codes of their passes, if they have any."""
+        return await copy_bookings(
+            self.world, self.product, self.slots, numbers, confirmed=self.confirmed, signed=signed
+        )
+
     async def make_requests(self, count: int) -> list[bytes]:
         world, numbers = self.world, self.take_numbers(count)
-        await copy_bookings(world, world.hall, self.slots, numbers, confirmed=False)
+        await self.bring_in(numbers, signed=True)
         return [
             make_request(
                 world, "POST", f"/v1/orders/{make_id('order', number)}/confirm", world.customer_token(number),
@@ -43,19 +51,23 @@ class Confirm(MeasuredOperation):
             for number in numbers
         ]  # fmt: skip
 
+    def limit_variables(self) -> dict[str, object]:
+        return {
+            "given_price": encode_text(self.world.price_of(self.product, utc_now())), "given_code": "c" * 280,
+            "given_contact": '{"name": "Ada Lovelace", "email": "ada@example.org"}',
+        }  # fmt: skip
+
     async def run_limit(self, seconds: float, guess_per_s: float, clients: int) -> LimitRun:
-        world = self.world
         if not self.answer:
-            self.answer = await ask_once(world, (await self.make_requests(1))[0])
+            self.answer = await ask_once(self.world, (await self.make_requests(1))[0])
         stride = max(1, int(guess_per_s * seconds) // clients)
         numbers = self.take_numbers(stride * clients)
-        await copy_bookings(world, world.hall, self.slots, numbers, confirmed=False)
+        await self.bring_in(numbers, signed=False)
         variables = {
-            "org": world.org_id, "credential": new_id(), "begin": numbers.start, "stride": stride, "done": 0,
-            "given_price": encode_text(world.price_of(world.hall, utc_now())), "given_code": "c" * 280,
-            "given_contact": '{"name": "Ada Lovelace", "email": "ada@example.org"}', "answer": self.answer,
+            "org": self.world.org_id, "credential": new_id(), "begin": numbers.start, "stride": stride, "done": 0,
+            "answer": self.answer, **self.limit_variables(),
         }  # fmt: skip
-        return await run_limit(self.stage, "confirm", variables, seconds, guess_per_s, clients=clients, exactly=stride)
+        return await run_limit(self.stage, self.name, variables, seconds, guess_per_s, clients=clients, exactly=stride)
 
     def expected(self, successes: int) -> dict[str, int]:
         return dict.fromkeys(("confirmed", "passes", "events", "stored"), successes)
