@@ -12,7 +12,8 @@ from benchmarks import mobile
 from benchmarks.chart import draw_chart
 from benchmarks.report import print_report
 from benchmarks.run import choose, make_plan, run_bench
-from booking_api.cli.console import OneSentenceGroup, run
+from booking_api.cli.console import OneSentenceGroup
+from booking_api.core.console import run
 from booking_api.core.log import configure_logging
 from booking_api.core.settings import Settings
 

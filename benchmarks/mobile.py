@@ -20,8 +20,8 @@ import brotli
 import msgspec
 
 from benchmarks.programs import our_environment
-from booking_api.cli.console import note
 from booking_api.core.clock import utc_now
+from booking_api.core.console import note
 from booking_api.core.process import StartFailed
 from booking_api.run.demo.supervisor import our_command
 

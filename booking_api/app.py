@@ -4,25 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
-from booking_api.capabilities import capabilities
+from booking_api.capabilities import all_metrics, all_routes
 from booking_api.core.log import configure_logging
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
 from booking_api.core.web.http import options_handlers
 from booking_api.core.web.inputs import ApiRequest
 from booking_api.core.web.management_port import open_management_port
+from booking_api.core.web.metrics import answer_metrics
 from booking_api.core.web.middleware import compressed, observe
 from booking_api.core.web.problems import answer_exception, refuse_unrouted
 from booking_api.identity.authentication import authenticate
 from booking_api.run.lifetime import open_runtime
-from booking_api.upkeep import routes as upkeep
 
 MAX_BODY_BYTES = 256 * 1024
 
@@ -39,16 +38,11 @@ class LeanLitestar(Litestar):
         return [*plugins, MsgspecDIPlugin()]
 
 
-def handlers() -> list[Any]:
-    """Every operation of the API, capability by capability."""
-    return [handler for one in capabilities() for handler in one.routes]
-
-
 def create_app(settings: Settings | None = None) -> Litestar:
     """The application. Its runtime opens with the lifespan, so that making it touches nothing."""
     settings = settings or load_settings()
     configure_logging(settings)
-    found = handlers()
+    found = all_routes()
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -57,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             asyncio.get_running_loop().add_signal_handler(CLOSING, runtime.closing.set)
             async with AsyncExitStack() as opened:
                 if settings.metrics_port:
-                    answer = partial(upkeep.answer_metrics, runtime)
+                    answer = partial(answer_metrics, runtime, all_metrics())
                     opened.push_async_exit(
                         await open_management_port(settings.host, settings.metrics_port, answer, shared=True)
                     )

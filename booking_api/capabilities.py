@@ -3,14 +3,24 @@
 A new capability is its folder, its name here, and its migration.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-from booking_api.core.capability import Capability, Eraser, Periodic, Scope, Subscriber, Tag
-from booking_api.core.checks import Check
-from booking_api.core.queue.events import Fact
+if TYPE_CHECKING:
+    # The command line reads the list too, and `--help` needs nothing of these.
+    from litestar.handlers import HTTPRouteHandler
+
+    from booking_api.core.capability import Backfill, Capability, Periodic, Scope, Subscriber, Tag
+    from booking_api.core.checks import Check
+    from booking_api.core.console import Command
+    from booking_api.core.metrics import Metrics
+    from booking_api.core.personal import Eraser
+    from booking_api.core.queue.events import Fact
 
 NAMES = (
     "identity",
@@ -32,6 +42,11 @@ NAMES = (
 @cache
 def capabilities() -> tuple[Capability, ...]:
     return tuple(import_module(f"booking_api.{name}.capability").CAPABILITY for name in NAMES)
+
+
+def all_routes() -> list[HTTPRouteHandler]:
+    """Every operation of the API."""
+    return [handler for one in capabilities() for handler in one.routes]
 
 
 def all_tags() -> list[Tag]:
@@ -65,11 +80,25 @@ def all_checks() -> Sequence[Check]:
     return [check for one in capabilities() for check in one.checks]
 
 
+def all_metrics() -> list[Metrics[Any]]:
+    return [metrics for one in capabilities() for metrics in one.metrics]
+
+
 @cache
 def all_scopes() -> tuple[Scope, ...]:
     """They stand in files of their own, because the lowest capability reads them while the others aren't made yet."""
-    names = [f"booking_api.{name}.scopes" for name in NAMES]
-    return tuple(scope for name in names if find_spec(name) is not None for scope in import_module(name).SCOPES)
+    return tuple(scope for module in _modules("scopes") for scope in module.SCOPES)
+
+
+def all_commands() -> list[Command]:
+    """They stand in files of their own, so that the command line starts without loading what its commands do."""
+    return [command for module in _modules("commands") for command in module.COMMANDS]
+
+
+def _modules(name: str) -> list[Any]:
+    """The file of this name of each capability that has one."""
+    names = [f"booking_api.{capability}.{name}" for capability in NAMES]
+    return [import_module(one) for one in names if find_spec(one) is not None]
 
 
 def all_personal() -> dict[str, dict[str, str]]:
@@ -79,6 +108,10 @@ def all_personal() -> dict[str, dict[str, str]]:
 
 def all_erasers() -> list[Eraser]:
     return [eraser for one in capabilities() for eraser in one.erasers]
+
+
+def all_backfills() -> list[Backfill]:
+    return [backfill for one in capabilities() for backfill in one.backfills]
 
 
 def all_audited() -> dict[str, str | None]:

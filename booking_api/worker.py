@@ -32,12 +32,12 @@ from booking_api.core.db.queries import StoredEvent
 from booking_api.core.errors import Overloaded
 from booking_api.core.ids import new_id
 from booking_api.core.log import configure_logging, log, words_of
-from booking_api.core.process import connect
+from booking_api.core.process import check_secret, connect
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from booking_api.core.web.management_port import PlainAnswer, open_management_port
 from booking_api.run.lifetime import open_runtime
-from booking_api.run.starting import check_address, check_database, check_mail, check_secret
+from booking_api.run.starting import check_address, check_database, check_mail
 
 FULL_BATCH = 100
 """A job that did this much likely has more to do, and is run again at once."""

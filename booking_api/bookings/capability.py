@@ -2,6 +2,7 @@
 
 from booking_api.bookings import change_routes, customer_routes, events, jobs, routes, slot_routes
 from booking_api.bookings.checks import CHECKS
+from booking_api.bookings.operations import names
 from booking_api.core.capability import Capability, Tag
 from booking_api.core.personal import MONEY, NOT, VISIT
 from booking_api.identity.events import RecoveryRequested
@@ -62,6 +63,7 @@ CAPABILITY = Capability(
         },
         "tombstone": {"type": NOT},
     },
+    backfills=[names.fold_next],
     audited={
         "booking.cancelled": "booking",
         "booking.overridden": "booking",

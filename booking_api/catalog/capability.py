@@ -1,6 +1,6 @@
 """What catalog declares."""
 
-from booking_api.catalog import routes
+from booking_api.catalog import operations, routes
 from booking_api.core.capability import Capability, Tag
 from booking_api.core.personal import NOT
 
@@ -20,4 +20,5 @@ CAPABILITY = Capability(
         "product_version": {"definition": NOT},
         "seat_layout": {"code": NOT, "layout": NOT},
     },
+    backfills=[operations.fold_places, operations.fold_products],
 )

@@ -1,4 +1,4 @@
-"""The command line, `booking-api`: one module for each group of commands.
+"""The command line, `booking-api`: what runs and looks at an installation, and the commands of each capability.
 
 Commands import what they need when they run, so that `--help` answers at once. What can't be done is said in one
 sentence on standard error, with exit status 1.
@@ -6,9 +6,10 @@ sentence on standard error, with exit status 1.
 
 import typer
 
-from booking_api.cli import distribution, inspection, organisations, persons, processes
+from booking_api.capabilities import all_commands
+from booking_api.cli import distribution, inspection, processes
 from booking_api.cli.console import OneSentenceGroup
-from booking_api.cli.imports import import_app
+from booking_api.run.demo import commands as demo
 
 app = typer.Typer(
     name="booking-api",
@@ -19,9 +20,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-processes.register(app)
-app.add_typer(import_app)
-organisations.register(app)
-persons.register(app)
-inspection.register(app)
-distribution.register(app)
+commands = sorted(
+    [*processes.COMMANDS, *inspection.COMMANDS, *distribution.COMMANDS, *demo.COMMANDS, *all_commands()],
+    key=lambda command: command.place,
+)
+groups = {command.name: command.does for command in commands if isinstance(command.does, typer.Typer)}
+for command in commands:
+    if isinstance(command.does, typer.Typer):
+        app.add_typer(command.does, name=command.name)
+    else:
+        (groups[command.group] if command.group else app).command(command.name)(command.does)

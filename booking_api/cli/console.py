@@ -1,16 +1,11 @@
-"""How commands speak: results on standard output, everything else on standard error, failures in one sentence."""
+"""How commands fail: in one sentence."""
 
-import asyncio
 import errno
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
-
-T = TypeVar("T")
 
 
 class OneSentenceGroup(TyperGroup):
@@ -57,59 +52,3 @@ def explain(error: Exception) -> str | None:
             return f"{type(error).__name__}: {' '.join(str(error).split())}"
         case _:
             return None
-
-
-def note(text: str) -> None:
-    """A word to the person at the terminal."""
-    print(text, file=sys.stderr)
-
-
-def run(make: Callable[[], Awaitable[T]]) -> T:
-    """Runs the coroutine of a command."""
-
-    async def begin() -> T:
-        return await make()
-
-    return asyncio.run(begin())
-
-
-@asynccontextmanager
-async def transaction() -> AsyncIterator[tuple[Any, Any]]:
-    """(connection, settings) for a command that writes: one transaction. Raises `StartFailed`."""
-    async with session() as (db, settings), db.transaction():
-        yield db, settings
-
-
-@asynccontextmanager
-async def session() -> AsyncIterator[tuple[Any, Any]]:
-    """(connection, settings) for a command of several transactions. Raises `StartFailed`."""
-    from booking_api.core.db import prepare_connection
-    from booking_api.core.process import connect
-    from booking_api.core.settings import load_settings
-
-    settings = load_settings()
-    db = await connect(settings, name="booking-api-cli")
-    try:
-        await prepare_connection(db)
-        yield db, settings
-    finally:
-        await db.close()
-
-
-async def choose_organisation(db: Any, wanted: str) -> Any:
-    """The organisation with this id or name, or the only one there is. Raises `StartFailed`."""
-    from booking_api.core.process import StartFailed
-    from booking_api.core.text.cleaning import clean_line
-    from booking_api.identity import queries
-
-    every = await queries.list_organisations(db)
-    if not every:
-        raise StartFailed("There is no organisation yet; make one with `booking-api org add`.")
-    cleaned = clean_line(wanted)
-    fitting = [org for org in every if not wanted or cleaned in {str(org.org_id), clean_line(org.name)}]
-    if not fitting:
-        raise StartFailed(f"There is no organisation {wanted!r}; there are {', '.join(sorted(o.name for o in every))}.")
-    if len(fitting) > 1:
-        choices = ", ".join(f"{org.org_id} ({org.name})" for org in fitting)
-        raise StartFailed(f"Say by --org which organisation is meant: {choices}.")
-    return fitting[0]

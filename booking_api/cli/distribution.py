@@ -4,14 +4,10 @@ from typing import Annotated
 
 import typer
 
-from booking_api.cli.console import note, run
+from booking_api.core.console import Command, note, run
 
 LONGEST_STATEMENT_SECONDS = 86_400.0
 """Distributing a table copies its rows to the nodes."""
-
-
-def register(app: typer.Typer) -> None:
-    app.command("distribute")(distribute)
 
 
 def distribute(
@@ -40,3 +36,6 @@ def distribute(
             await db.close()
 
     run(begin)
+
+
+COMMANDS = [Command("distribute", distribute, 100)]

@@ -1,21 +1,12 @@
-"""`demo`, `serve`, `worker`, `migrate`, `test-provider`, `import`: what runs."""
+"""`demo`, `serve`, `worker`, `migrate`: what runs."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from booking_api.cli.console import note, run
-
-
-def register(app: typer.Typer) -> None:
-    app.command("demo")(demo)
-    app.command("serve")(serve)
-    app.command("worker")(worker)
-    app.command("migrate")(migrate)
-    app.command("test-provider")(run_test_provider)
+from booking_api.core.console import Command, note, run
 
 
 def _without_rich() -> None:
@@ -81,7 +72,6 @@ def migrate() -> None:
     from booking_api.core.process import connect
     from booking_api.core.settings import load_settings
     from booking_api.run import migrate as migrations
-    from booking_api.upkeep.folding import fold_names
 
     settings = load_settings()
 
@@ -91,37 +81,21 @@ def migrate() -> None:
     run(check)
     migrations.migrate(settings.database_url)
 
-    async def fold() -> None:
+    async def fill() -> None:
         db = await connect(settings, name="booking-api-migrate")
         try:
             await prepare_connection(db)
-            await fold_names(db)
+            await migrations.fill(db)
         finally:
             await db.close()
 
-    run(fold)
+    run(fill)
     note("The schema is up to date.")
 
 
-def run_test_provider(
-    port: Annotated[int, typer.Option(help="Port of the provider.")] = 8001,
-    host: Annotated[str, typer.Option(help="Address of the provider.")] = "127.0.0.1",
-    webhook_url: Annotated[str, typer.Option(help="Where it sends its webhooks.")] = "",
-    books: Annotated[Path | None, typer.Option(help="File to remember charges in.")] = None,
-) -> None:
-    """Runs the payment provider `test`: a server that plays one, for the demo and for tests."""
-    from booking_api.core.log import configure_logging
-    from booking_api.core.process import end_with_supervisor
-    from booking_api.core.settings import load_settings
-    from booking_api.payments.test_provider.server import run as run_provider
-    from booking_api.payments.webhooks import webhook_secrets
-    from booking_api.run.starting import check_secret
-
-    end_with_supervisor()
-    settings = load_settings()
-    configure_logging(settings)
-    secret = settings.webhook_secret.encode() or webhook_secrets(settings, check_secret(settings))[0]
-    run_provider(host, port, secret=secret, webhook_url=webhook_url or None, state_file=books)
-    # The embedded server's own thread may still be winding down, and it aborts the process, trace and all, when the
-    # interpreter goes away under it.
-    os._exit(0)
+COMMANDS = [
+    Command("demo", demo, 10),
+    Command("serve", serve, 20),
+    Command("worker", worker, 30),
+    Command("migrate", migrate, 40),
+]

@@ -5,8 +5,7 @@ The list of capabilities is `booking_api.capabilities`; nothing else knows who i
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
@@ -15,6 +14,8 @@ from booking_api.core.checks import Check
 from booking_api.core.context import Role
 from booking_api.core.db import Connection
 from booking_api.core.db.queries import StoredEvent
+from booking_api.core.metrics import Metrics
+from booking_api.core.personal import Eraser
 from booking_api.core.queue.events import Fact
 from booking_api.core.runtime import Runtime
 
@@ -23,17 +24,9 @@ Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
 Periodic = Callable[[Runtime], Awaitable[int]]
 """It does at most a batch and says how much that was."""
 
-
-class Theirs(NamedTuple):
-    """What is a person's: customers who are them, and bookings, also those that others made for them."""
-
-    customer_ids: Sequence[UUID]
-    booking_ids: Sequence[UUID]
-
-
-Eraser = Callable[[Connection, UUID, Theirs, datetime], Awaitable[int]]
-"""(connection, organisation, what is a person's, now): erases what is kept of it, in the caller's transaction. It says
-how much that was; again, it is nothing."""
+Backfill = Callable[[Connection, UUID], Awaitable[int]]
+"""(connection, organisation): fills in what a migration in SQL had to leave empty, in transactions of its own that may
+end anywhere; how much that was. It is called again until that is nothing."""
 
 
 class Tag(NamedTuple):
@@ -56,7 +49,11 @@ class Scope(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Capability:
-    """A folder of `booking_api` with its name."""
+    """A folder of `booking_api` with its name.
+
+    Two more declarations stand in files of their own, because they are read where nothing of the rest is loaded: the
+    scopes of keys in `scopes.py`, and commands in `commands.py`.
+    """
 
     name: str
     tags: Sequence[Tag] = ()
@@ -69,10 +66,14 @@ class Capability:
     """Seconds between two runs, and the job."""
     checks: Sequence[Check] = ()
     """What the doctor asks about it."""
+    metrics: Sequence[Metrics[Any]] = ()
+    """What Prometheus is told of it."""
     personal: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     """Table → column → what becomes of a person there, in the words of `core.personal`: every column of its tables that
     could hold text."""
     erasers: Sequence[Eraser] = ()
     """What is done, besides, when somebody asks to be erased."""
+    backfills: Sequence[Backfill] = ()
+    """The step of an upgrade that SQL can't do."""
     audited: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     """Each act that it leaves in the audit, and the kind of thing that it is done to."""

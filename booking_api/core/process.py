@@ -13,6 +13,7 @@ import asyncpg
 from booking_api.core.db import MARGIN_SECONDS, session_settings
 from booking_api.core.db.connecting import CANT_CONNECT, one_server_each, servers_of
 from booking_api.core.environment import ignored_variables
+from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 
 PARENT_VARIABLE = "BOOKING_PARENT_PID"
@@ -49,6 +50,14 @@ def end_with_supervisor() -> None:
     """Ends this process with the demo that started it, if one did."""
     if parent := os.environ.pop(PARENT_VARIABLE, ""):
         end_with_parent(int(parent))
+
+
+def check_secret(settings: Settings) -> Vault:
+    """The vault of the master secret. Raises `StartFailed` where that is missing or could be guessed."""
+    try:
+        return Vault(settings.secret_key, settings.previous_secret_keys)
+    except ValueError as error:
+        raise StartFailed(f"{error}.") from None
 
 
 def database_place(database_url: str) -> str:

@@ -1,4 +1,4 @@
-"""What importing declares: nothing but itself. Its commands are in `booking_api.cli.imports`."""
+"""What importing declares. Its command is in `commands.py`."""
 
 from booking_api.core.capability import Capability
 

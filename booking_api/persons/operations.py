@@ -6,10 +6,10 @@ from uuid import UUID
 from booking_api.bookings.operations import retention
 from booking_api.capabilities import all_erasers
 from booking_api.catalog import operations as catalog
-from booking_api.core.capability import Theirs
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.errors import NotFound, invalid
+from booking_api.core.personal import Theirs
 from booking_api.core.text.addresses import email_forms
 from booking_api.core.web.transactions import ERASED, UNFINISHED
 from booking_api.identity import audit

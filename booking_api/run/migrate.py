@@ -1,4 +1,7 @@
-"""Migrations: plain SQL files under `migrations/`, applied by dbmate in order, each in its own transaction."""
+"""Migrations: plain SQL files under `migrations/`, applied by dbmate in order, each in its own transaction.
+
+What SQL can't do of an upgrade, capabilities declare and `fill` does.
+"""
 
 import asyncio
 import os
@@ -9,9 +12,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
+from booking_api.capabilities import all_backfills
+from booking_api.core.db import Connection
 from booking_api.core.db.connecting import CANT_CONNECT, Servers
 from booking_api.core.db.migrations import MIGRATIONS
 from booking_api.core.environment import forget_database_variables
+from booking_api.identity.queries import list_organisations
 
 TIMEOUT_SECONDS = 600
 
@@ -76,3 +82,11 @@ def migrate(database_url: str) -> None:
         raise MigrationFailed(f"dbmate did not finish within {TIMEOUT_SECONDS} seconds.") from None
     if done.returncode != 0:
         raise MigrationFailed(done.stderr.strip() or done.stdout.strip())
+
+
+async def fill(db: Connection) -> None:
+    """Fills in for every organisation what a migration left empty. May be repeated, and ended at any moment."""
+    for org in await list_organisations(db):
+        for backfill in all_backfills():
+            while await backfill(db, org.org_id):
+                pass

@@ -20,10 +20,10 @@ from typing import Any
 import psutil
 
 from booking_api.core.log import configure_logging, log
-from booking_api.core.process import StartFailed, end_with_parent
+from booking_api.core.process import StartFailed, check_secret, end_with_parent
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
-from booking_api.run.starting import check_address, check_database, check_mail, check_secret
+from booking_api.run.starting import check_address, check_database, check_mail
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 METRICS_PREFIX = "booking-api-metrics."

@@ -6,8 +6,7 @@ import sys
 
 from booking_api.core.db import prepare_connection
 from booking_api.core.log import log
-from booking_api.core.process import StartFailed, connect
-from booking_api.core.secrets import Vault
+from booking_api.core.process import StartFailed, check_secret, connect
 from booking_api.core.settings import Settings
 from booking_api.identity import resealing, smtp
 from booking_api.payments.check_queries import list_live
@@ -33,14 +32,6 @@ def free_port(host: str = "127.0.0.1") -> int:
     else:
         holder.close()
     return port
-
-
-def check_secret(settings: Settings) -> Vault:
-    """The vault of the master secret. Raises `StartFailed` where that is missing or could be guessed."""
-    try:
-        return Vault(settings.secret_key, settings.previous_secret_keys)
-    except ValueError as error:
-        raise StartFailed(f"{error}.") from None
 
 
 def check_mail(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from booking_api.core.capability import Capability, Tag
 from booking_api.core.personal import ANSWER, JOB, NOT, SEALED
 from booking_api.upkeep import jobs, routes
 from booking_api.upkeep.checks import CHECKS
+from booking_api.upkeep.metrics import METRICS
 
 CAPABILITY = Capability(
     name="upkeep",
@@ -19,6 +20,7 @@ CAPABILITY = Capability(
         (60, jobs.delete_old_job_log),
     ],
     checks=CHECKS,
+    metrics=METRICS,
     personal={
         # Of the core, which declares nothing itself.
         "event": {"type": NOT, "data": SEALED},

@@ -32,9 +32,9 @@ async def _worker(examined: Examined) -> AsyncIterator[Finding]:
             "See why the worker doesn't relay them in its log.",
         )  # fmt: skip
     jobs = await queries.count_jobs(db)
-    if jobs.failed:
+    if jobs.jobs_failed:
         yield Finding(
-            "jobs", f"{jobs.failed} jobs were given up after many tries.",
+            "jobs", f"{jobs.jobs_failed} jobs were given up after many tries.",
             "Mend the cause, which the worker's log names; `pgq failed` lists them and `pgq requeue` queues them again.",
         )  # fmt: skip
 

@@ -29,9 +29,9 @@ async def count_jobs(db: Connection) -> JobCounts:
         db,
         JobCounts,
         """
-        select count(*) filter (where status = 'queued')::int as queued,
-               count(*) filter (where status = 'picked')::int as running,
-               count(*) filter (where status = 'failed')::int as failed
+        select count(*) filter (where status = 'queued')::int as jobs_queued,
+               count(*) filter (where status = 'picked')::int as jobs_running,
+               count(*) filter (where status = 'failed')::int as jobs_failed
         from pgqueuer
         """,
     )

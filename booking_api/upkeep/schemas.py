@@ -28,10 +28,21 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = None
 
 
+class Relaying(msgspec.Struct, frozen=True):
+    """Who works, and how long what happened has waited for it. Its fields are metrics."""
+
+    workers: Annotated[int, msgspec.Meta(description="Worker processes seen in the last 15 seconds.")]
+    oldest_waiting_event_seconds: Annotated[
+        float, msgspec.Meta(description="Age of the oldest event that no worker has relayed.")
+    ]
+
+
 class JobCounts(msgspec.Struct, frozen=True):
-    queued: int
-    running: int
-    failed: int
+    """Its fields are metrics."""
+
+    jobs_queued: Annotated[int, msgspec.Meta(description="Jobs that wait.")]
+    jobs_running: Annotated[int, msgspec.Meta(description="Jobs under way.")]
+    jobs_failed: Annotated[int, msgspec.Meta(description="Jobs that were given up and wait for a person.")]
 
 
 class ServerFacts(msgspec.Struct, frozen=True):

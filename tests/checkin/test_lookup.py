@@ -8,7 +8,7 @@ import pytest
 
 from booking_api.bookings import retention_queries
 from booking_api.bookings.operations import names
-from booking_api.upkeep.folding import fold_names
+from booking_api.run.migrate import fill
 from tests.bookings.journey import CONTACT, hold, owner_of, visit
 from tests.checkin.gate import book, change, open_slot, scan, settle
 from tests.world import build_world
@@ -283,10 +283,10 @@ async def test_the_step_of_an_upgrade_can_be_ended_anywhere(api, world, monkeypa
         assert await unfolded() == 14
         assert await names.fold_next(db, world.org.org_id)
         assert await unfolded() == 10
-        await fold_names(db)
+        await fill(db)
         assert await unfolded() == 0
         await book(world, slot_id, contact="Late Comer")
-        await fold_names(db)
+        await fill(db)
         assert await db.fetchval("select count(*) from booking where name_words is null") == 0
         assert await db.fetchval("select count(*) from place where words is null") == 0
         assert await db.fetchval("select count(*) from product where words is null") == 0

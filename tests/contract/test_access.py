@@ -5,7 +5,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.core.web.http import Access
 from booking_api.identity.rules import OWNERS_ALONE, PUBLISHABLE_MAY, ROLE_MAY
 from booking_api.identity.schemas import SCOPES
@@ -105,7 +105,7 @@ ACCESS: dict[str, Row] = {
 }
 
 ROLES = ("agent", "manager", "owner")
-OPERATIONS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(handlers())}
+OPERATIONS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(all_routes())}
 GRANTS = {"createStaff", "updateStaff", "revokeStaff", "createKey", "revokeKey"}
 """Nobody grants, or takes away, what they don't have: here the scope alone isn't enough, which tests/identity looks at."""
 SIGNED = {"getPassSvg", "getPassPng"}

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.site.openapi import endpoints_of
 from tests.contract.scene import CALLS, Scene
 from tests.contract.test_access import ACCESS, ROLES, SCOPES
@@ -48,7 +48,7 @@ NOTHING = {
     "endSession": "ending another's is noted, see tests/identity",
 }
 """What leaves no entry of its own, and why."""
-METHODS = {endpoint.operation_id: endpoint.method for endpoint in endpoints_of(handlers())}
+METHODS = {endpoint.operation_id: endpoint.method for endpoint in endpoints_of(all_routes())}
 
 
 def by_staff_or_keys(name: str) -> bool:

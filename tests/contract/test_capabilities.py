@@ -1,6 +1,7 @@
 """The list of capabilities is what everything else is made of, and what is written about it is true."""
 
 import ast
+import re
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +10,18 @@ from typing import Any
 import pytest
 
 import booking_api
-from booking_api.capabilities import NAMES, all_audited, all_events, all_schedules, all_scopes, all_tags, capabilities
+from booking_api.capabilities import (
+    NAMES,
+    all_audited,
+    all_commands,
+    all_events,
+    all_metrics,
+    all_schedules,
+    all_scopes,
+    all_tags,
+    capabilities,
+)
+from booking_api.core.metrics import gauges_of
 from booking_api.core.queue.events import Fact
 from tests.contract.describe import MADE
 from tests.contract.import_rules import RULES, with_capabilities
@@ -54,16 +66,47 @@ def test_subscribers_are_told_of_what_somebody_below_them_publishes():
         assert set(one.subscribers) <= published, one.name
 
 
-def test_tags_and_schedules_are_named_once():
+def test_what_is_declared_is_named_once():
     for names in (
         [tag.name for tag in all_tags()],
         [tag.place for tag in all_tags()],
         [n for n, _, _ in all_schedules()],
         [scope.name for scope in all_scopes()],
+        [command.name for command in all_commands()],
+        [command.place for command in all_commands()],
+        [gauge.name for metrics in all_metrics() for gauge in gauges_of(metrics.row, [])],
         [act for one in capabilities() for act in one.audited],
         [table for one in capabilities() for table in one.personal],
     ):
         assert len(set(names)) == len(names)
+
+
+def test_every_metric_says_what_it_is():
+    gauges = [gauge for metrics in all_metrics() for gauge in gauges_of(metrics.row, [])]
+    assert len(gauges) >= 5
+    for gauge in gauges:
+        assert re.fullmatch(r"booking_api_[a-z][a-z_]+", gauge.name)
+        assert gauge.about.endswith("."), gauge.name
+
+
+@pytest.mark.parametrize("name", ["scopes", "commands"])
+def test_what_is_declared_outside_of_capability_is_of_the_list(name: str):
+    assert {path.parent.name for path in ROOT.glob(f"*/{name}.py")} <= set(NAMES)
+
+
+@pytest.mark.parametrize("place", ["cli", "core", "worker.py"])
+def test_the_frame_knows_no_capability(place: str):
+    """Whatever it imports, also inside of a function."""
+    files = [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py"))
+    assert files
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                whole = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                whole = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            known = [name for name in whole if name.startswith("booking_api.") and name.split(".")[1] in NAMES]
+            assert known == [], file.name
 
 
 @pytest.mark.parametrize("file", MADE, ids=lambda file: file.name)
@@ -77,7 +120,8 @@ def test_a_capability_that_is_new_in_the_list_gets_its_place():
     assert without != rules
     placed = tomllib.loads(with_capabilities(without))["tool"]["importlinter"]["contracts"]
     assert placed[0]["layers"] == LAYERS
-    assert "booking_api.feedback" in placed[1]["containers"]
+    inside = next(contract for contract in placed if contract["name"] == "Inside of a capability")
+    assert "booking_api.feedback" in inside["containers"]
 
 
 NOTES_AN_ACT = {"note", "noted", "note_command", "count_failure", "_note", "NewEntry"}

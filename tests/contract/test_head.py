@@ -5,13 +5,13 @@ import asyncio
 import httpx
 import pytest
 
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.site.openapi import endpoints_of
 from tests.bookings.journey import hold, party
 from tests.contract.scene import CALLS, Call, Scene
 from tests.world import Headers
 
-READS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(handlers()) if endpoint.method == "GET"}
+READS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(all_routes()) if endpoint.method == "GET"}
 LASTING = {"getOpenapi", "getDocs", "listProblems", "getProblem", "getProduct", "listPlaces", "getSeatLayout"}
 OF_ITS_MOMENT = {"x-request-id", "date", "ratelimit"}
 

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 import booking_api
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.core.errors import known_errors
 from booking_api.site.document import document, encode, load_examples
 from booking_api.site.markup import CONTENT_SECURITY_POLICY
@@ -16,7 +16,7 @@ from booking_api.site.openapi import endpoints_of
 from booking_api.site.openapi_problems import errors_of
 
 PUBLISHED = Path(booking_api.__file__).parent.parent / "openapi" / "openapi.json"
-DOCUMENT = document(handlers())
+DOCUMENT = document(all_routes())
 OPERATIONS = [operation for methods in DOCUMENT["paths"].values() for operation in methods.values()]
 
 
@@ -25,7 +25,7 @@ def test_the_published_description_is_current():
 
 
 def test_building_it_twice_gives_the_same():
-    assert encode(document(handlers())) == encode(DOCUMENT)
+    assert encode(document(all_routes())) == encode(DOCUMENT)
 
 
 async def test_the_server_serves_the_same(api):
@@ -36,7 +36,7 @@ async def test_the_server_serves_the_same(api):
 
 
 def test_every_route_is_described(app):
-    described = {(endpoint.method, endpoint.path) for endpoint in endpoints_of(handlers())}
+    described = {(endpoint.method, endpoint.path) for endpoint in endpoints_of(all_routes())}
     routed = {
         (method, route.path_format if "{" not in route.path else route.path)
         for route in app.routes
@@ -62,7 +62,7 @@ def test_each_operation_reads_well(operation: dict[str, Any]):
 
 def test_every_declared_refusal_can_be_told_apart():
     """Two refusals of one operation never share a status and a code without being the same thing to an app."""
-    for endpoint in endpoints_of(handlers()):
+    for endpoint in endpoints_of(all_routes()):
         refusals = [(cls.status, cls.code) for cls in errors_of(endpoint)]
         assert len(refusals) == len(set(refusals)), endpoint.operation_id
 

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 from msgspec import inspect as types
 
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.core.text.fields import Rule, Unfit, apply_rules, rule_of
 from booking_api.site.openapi import endpoints_of
 
 AS_THEY_COME = {"receivePaymentWebhook"}
 REQUESTS = {
     (endpoint.operation_id, kind): into
-    for endpoint in endpoints_of(handlers())
+    for endpoint in endpoints_of(all_routes())
     for kind, into in (("body", endpoint.body), ("query", endpoint.query))
     if into is not None and endpoint.operation_id not in AS_THEY_COME
 }

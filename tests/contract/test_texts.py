@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.core.text import fields
 from booking_api.site.openapi import endpoints_of
 
-ENDPOINTS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(handlers())}
+ENDPOINTS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(all_routes())}
 AS_THEY_COME = {"receivePaymentWebhook": "the provider's own document, whose signature covers each byte"}
 
 

@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 
 from booking_api import worker
-from booking_api.cli.imports import STATEMENT_SECONDS
 from booking_api.core.db import open_pool, session_settings
 from booking_api.core.errors import Overloaded
 from booking_api.core.process import connect
 from booking_api.core.settings import Settings
 from booking_api.core.web.problems import to_domain_error
+from booking_api.importing.commands import STATEMENT_SECONDS
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from booking_api.cli.imports import import_app
+from booking_api.cli import app
 from tests.demo.excerpts import CHECKED_IN
 from tests.importing.support import copy_flights, save_flights, slots_by_code
 from tests.importing.test_catalogue import write_example
@@ -19,7 +19,7 @@ def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def invoke(*arguments: str) -> Result:
-    return await asyncio.to_thread(CliRunner().invoke, import_app, list(arguments))
+    return await asyncio.to_thread(CliRunner().invoke, app, ["import", *arguments])
 
 
 @pytest.mark.usefixtures("environment")

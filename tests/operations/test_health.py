@@ -84,6 +84,52 @@ async def test_metrics_are_in_the_format_of_prometheus(api: httpx.AsyncClient) -
         assert f"booking_api_{name}" in answer.text
 
 
+OF_THE_INSTALLATION = """\
+# HELP booking_api_database_up Whether the database answers.
+# TYPE booking_api_database_up gauge
+booking_api_database_up 1.0
+# HELP booking_api_workers Worker processes seen in the last 15 seconds.
+# TYPE booking_api_workers gauge
+booking_api_workers 2.0
+# HELP booking_api_oldest_waiting_event_seconds Age of the oldest event that no worker has relayed.
+# TYPE booking_api_oldest_waiting_event_seconds gauge
+booking_api_oldest_waiting_event_seconds 0.0
+# HELP booking_api_jobs_queued Jobs that wait.
+# TYPE booking_api_jobs_queued gauge
+booking_api_jobs_queued 3.0
+# HELP booking_api_jobs_running Jobs under way.
+# TYPE booking_api_jobs_running gauge
+booking_api_jobs_running 2.0
+# HELP booking_api_jobs_failed Jobs that were given up and wait for a person.
+# TYPE booking_api_jobs_failed gauge
+booking_api_jobs_failed 1.0
+"""
+OF_REQUESTS = [
+    "# HELP booking_api_requests_total Requests answered.",
+    "# TYPE booking_api_requests_total counter",
+    "# HELP booking_api_request_seconds Time from the first byte read to the last one sent.",
+    "# TYPE booking_api_request_seconds histogram",
+]
+
+
+async def test_every_figure_has_the_name_and_the_text_that_dashboards_know(
+    api: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    now = datetime.now(UTC)
+    async with runtime.pool.acquire() as db:
+        for _ in range(2):
+            await beat(db, uuid4(), now, now - timedelta(days=1))
+        for status in ("queued", "picked", "failed", "queued", "queued", "picked"):
+            await db.execute(
+                "insert into pgqueuer (priority, entrypoint, status) values (0, 'x', $1::text::pgqueuer_status)", status
+            )
+    answer = (await api.get("/metrics")).text
+    assert answer.endswith(OF_THE_INSTALLATION)
+    for line in OF_REQUESTS:
+        assert f"{line}\n" in answer
+    assert 'booking_api_request_seconds_bucket{le="0.002",method="' in answer
+
+
 async def test_a_path_with_an_id_is_counted_once_and_not_for_each_id(api: httpx.AsyncClient) -> None:
     for _ in range(3):
         await api.get(f"/v1/bookings/{uuid4()}")

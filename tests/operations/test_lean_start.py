@@ -32,6 +32,17 @@ def test_the_application_does_without(loaded, package):
     assert package not in loaded
 
 
+LOADED_BY_A_COMMAND = {"asyncpg", "booking_api", "cryptography", "httpx", "litestar", "msgspec", "rich", "structlog"}
+
+
+def test_the_command_line_starts_without_what_its_commands_do():
+    """`--help` answers at once: capabilities bring their commands, and load what those do when they run."""
+    loaded = loaded_by("import sys; from booking_api.cli import app; print(*sys.modules)")
+    assert {"booking_api.persons.commands", "booking_api.identity.commands", "typer"} <= loaded
+    assert {name.partition(".")[0] for name in loaded} & LOADED_BY_A_COMMAND == {"booking_api"}
+    assert not {name for name in loaded if name.endswith((".capability", ".routes", "queries"))}
+
+
 def test_serving_does_without_rich():
     """Structlog loads it wherever it is installed, unless it is told that there is none."""
     program = (

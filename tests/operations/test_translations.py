@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import booking_api
-from booking_api.app import handlers
+from booking_api.capabilities import all_routes
 from booking_api.core.errors import known_errors
 from booking_api.core.translations import SENTENCES, TITLES, translate
 
@@ -43,7 +43,7 @@ def is_sentence(text: str) -> bool:
 
 
 def sentences() -> dict[str, str]:
-    handlers()
+    all_routes()
     errors = {cls.__name__ for classes in known_errors().values() for cls in classes}
     found: dict[str, str] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -78,7 +78,7 @@ def test_every_sentence_has_a_german_one():
 
 
 def test_every_title_has_a_german_one():
-    handlers()
+    all_routes()
     titles = {cls.title for classes in known_errors().values() for cls in classes if hasattr(cls, "title")}
     assert titles - set(TITLES) == set(), "say them in German in core/translations.py"
 

@@ -7,6 +7,7 @@ from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
 from booking_api.core.db import open_pool
 from booking_api.core.log import log
+from booking_api.core.process import check_secret
 from booking_api.core.settings import Settings
 from booking_api.feedback import operations as feedback
 from booking_api.identity import operations as identity
@@ -16,7 +17,6 @@ from booking_api.identity.schemas import NewOrganisation
 from booking_api.importing.schemas import Progress
 from booking_api.run.demo.offer import load_demo
 from booking_api.run.demo.state import DemoState, StateFile
-from booking_api.run.starting import check_secret
 
 NAME, TIME_ZONE, CURRENCY, LOCALE = "Booking API demo", "America/New_York", "USD", "en"
 STATEMENT_SECONDS = 120.0

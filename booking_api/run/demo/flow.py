@@ -15,7 +15,7 @@ import msgspec
 
 from booking_api.core.clock import utc_now
 from booking_api.core.log import configure_logging, log
-from booking_api.core.process import StartFailed, connect
+from booking_api.core.process import StartFailed, check_secret, connect
 from booking_api.core.settings import Settings, load_settings
 from booking_api.importing.schemas import Progress, no_progress
 from booking_api.run.demo.content import prepare_content
@@ -23,7 +23,7 @@ from booking_api.run.demo.embedded import EmbeddedPostgres
 from booking_api.run.demo.state import StateFile, open_folder
 from booking_api.run.demo.supervisor import Child, our_command
 from booking_api.run.migrate import migrate
-from booking_api.run.starting import check_address, check_secret, free_port
+from booking_api.run.starting import check_address, free_port
 
 PORT_SECONDS = 3.0
 """How long a port may take to be free again after the last demo was killed."""

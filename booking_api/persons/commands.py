@@ -4,15 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from booking_api.cli.console import choose_organisation, run, transaction
-from booking_api.cli.organisations import OrgOption
+from booking_api.core.console import Command, run, transaction
+from booking_api.identity.console import OrgOption, choose_organisation
 
 person = typer.Typer(help="What is known of one person.", no_args_is_help=True)
 Who = Annotated[str, typer.Argument(help="A customer's id, a mail address or a telephone number.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(person, name="person")
 
 
 async def _act(verb: str, who: str, org: str) -> Any:
@@ -23,11 +19,10 @@ async def _act(verb: str, who: str, org: str) -> Any:
     from booking_api.core.clock import utc_now
     from booking_api.core.context import Caller, Context
     from booking_api.core.ids import new_id
-    from booking_api.core.process import StartFailed
+    from booking_api.core.process import StartFailed, check_secret
     from booking_api.core.text.fields import Unfit, apply_rules
     from booking_api.persons import operations
     from booking_api.persons.schemas import Person
-    from booking_api.run.starting import check_secret
 
     async with transaction() as (db, settings):
         chosen = await choose_organisation(db, org)
@@ -62,3 +57,6 @@ def erase_person(who: Who, org: OrgOption = "") -> None:
     import msgspec
 
     print(msgspec.json.encode(run(lambda: _act("erase", who, org))).decode())
+
+
+COMMANDS = [Command("person", person, 160)]

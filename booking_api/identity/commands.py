@@ -1,4 +1,4 @@
-"""`org`, `staff` and `keys`: setting up an organisation."""
+"""`org`, `staff`, `keys` and `secret`: setting up an organisation; `mailbox`: what it would have sent."""
 
 import json
 from datetime import timedelta
@@ -6,21 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from booking_api.cli.console import choose_organisation, note, run, transaction
-from booking_api.cli.imports import OrgOption
+from booking_api.core.console import Command, note, run, session, transaction
+from booking_api.identity.console import OrgOption, choose_organisation
 
 org = typer.Typer(help="Organisations.", no_args_is_help=True)
 staff = typer.Typer(help="Members of staff.", no_args_is_help=True)
 keys = typer.Typer(help="The keys that passes are signed with.", no_args_is_help=True)
 secret = typer.Typer(help="The master secret, BOOKING_SECRET_KEY.", no_args_is_help=True)
 ROLES = ("agent", "manager", "owner")
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(org, name="org")
-    app.add_typer(staff, name="staff")
-    app.add_typer(keys, name="keys")
-    app.add_typer(secret, name="secret")
 
 
 def show(values: dict[str, Any], *, as_json: bool) -> None:
@@ -126,10 +119,9 @@ def add_staff(
 ) -> None:
     """Adds a member of staff and prints their tokens."""
     from booking_api.core.clock import utc_now
-    from booking_api.core.process import StartFailed
+    from booking_api.core.process import StartFailed, check_secret
     from booking_api.identity import audit, operations
     from booking_api.identity.schemas import Tokens
-    from booking_api.run.starting import check_secret
 
     if role not in ROLES:
         raise StartFailed(f"{role!r} is not a role; those are {', '.join(ROLES)}.")
@@ -161,9 +153,8 @@ def rotate_keys(
 ) -> None:
     """Signs passes with a new key from now on. Old keys verify until the last of their passes has ended."""
     from booking_api.core.clock import utc_now
-    from booking_api.core.process import StartFailed
+    from booking_api.core.process import StartFailed, check_secret
     from booking_api.identity import audit, operations, resealing
-    from booking_api.run.starting import check_secret
 
     async def rotate() -> Any:
         async with transaction() as (db, settings):
@@ -186,12 +177,10 @@ def rotate_secret(as_json: JsonOption = False) -> None:
 
     Every server and worker must know both secrets by then. May be interrupted and repeated.
     """
-    from booking_api.cli.console import session
     from booking_api.core.clock import utc_now
-    from booking_api.core.process import StartFailed
+    from booking_api.core.process import StartFailed, check_secret
     from booking_api.core.settings import load_settings
     from booking_api.identity import queries, resealing
-    from booking_api.run.starting import check_secret
 
     vault = check_secret(load_settings())
 
@@ -216,3 +205,31 @@ def rotate_secret(as_json: JsonOption = False) -> None:
         f"Leave the secret before it in BOOKING_PREVIOUS_SECRET_KEYS for {days} days: so long apps come back with what "
         "it signed. Taken out earlier, their customers recover their bookings by a code."
     )
+
+
+def mailbox(
+    org: OrgOption = "",
+    newest: Annotated[int, typer.Option(min=1, max=1000, help="How many messages.")] = 20,
+) -> None:
+    """Prints the newest messages to people, codes included, that no channel delivers: see BOOKING_SMTP_URL."""
+    from booking_api.core.clock import utc_now
+    from booking_api.identity import audit, session_queries
+
+    async def read() -> list[session_queries.MailRow]:
+        async with transaction() as (db, _):
+            org_id = (await choose_organisation(db, org)).org_id
+            # Whoever reads them could use the codes.
+            await audit.note_command(db, org_id, "data.exported", "organisation", org_id, utc_now(), "mailbox")
+            return await session_queries.list_mail(db, org_id, newest)
+
+    for mail in run(read):
+        print(f"{mail.created_at:%Y-%m-%d %H:%M:%S}Z  {mail.recipient}  {mail.subject}\n{mail.body}\n")
+
+
+COMMANDS = [
+    Command("mailbox", mailbox, 80),
+    Command("org", org, 120),
+    Command("staff", staff, 130),
+    Command("keys", keys, 140),
+    Command("secret", secret, 150),
+]

@@ -1,17 +1,18 @@
-"""`booking-api import`: what brings a catalogue or a timetable in."""
+"""`booking-api import`: the commands that bring a catalogue in."""
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from booking_api.core.console import Command
+from booking_api.identity.console import OrgOption
+
 import_app = typer.Typer(name="import", help="Brings in a catalogue or a timetable.", no_args_is_help=True)
-OrgOption = Annotated[str, typer.Option("--org", help="Its id or name; may be left out where there is only one.")]
 LeftOutOption = Annotated[
     bool, typer.Option("--allow-left-out", help="Succeed (exit status 0) although some lines could not be imported.")
 ]
@@ -20,10 +21,6 @@ LEFT_OUT_STATUS = 3
 """All the rest was imported: another status than that of a command that failed, for scripts that tell them apart."""
 STATEMENT_SECONDS = 120.0
 """For a batch of thousands of rows, or the wait for another import. Far more than a request gets."""
-
-
-def _date(value: datetime | None) -> date | None:
-    return None if value is None else value.date()
 
 
 def _bar() -> tuple[AbstractContextManager[Any], Callable[[int, int, str], None]]:
@@ -88,7 +85,7 @@ async def _with_organisation(wanted: str, work: Callable[[Any, Any], Awaitable[A
         await pool.close()
 
 
-def _run(wanted: str, work: Callable[[Any, Any, Any], Awaitable[Any]], *, allow_left_out: bool) -> None:
+def run_import(wanted: str, work: Callable[[Any, Any, Any], Awaitable[Any]], *, allow_left_out: bool) -> None:
     """Imports and shows what was done; ends with another status than 0 where something was left out."""
     from booking_api.importing.schemas import ImportFailed
 
@@ -120,37 +117,7 @@ def catalogue_command(
     """
     from booking_api.importing.operations import import_catalogue
 
-    _run(org, lambda pool, found, move: import_catalogue(pool, found, path, move), allow_left_out=allow_left_out)
+    run_import(org, lambda pool, found, move: import_catalogue(pool, found, path, move), allow_left_out=allow_left_out)
 
 
-@import_app.command("flights")
-def flights_command(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder shaped like nycflights13.")],
-    org: OrgOption = "",
-    shift_to: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="Move by whole weeks, so that the first day is this one or up to six days later."
-        ),
-    ] = None,
-    date_from: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first local date in the files to take.")
-    ] = None,
-    date_to: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last local date in the files to take.")
-    ] = None,
-    allow_left_out: LeftOutOption = False,
-) -> None:
-    """Imports departures as they were scheduled. Repeating it doubles nothing.
-
-    What can't be imported is left out and said line by line, and the exit status is 3.
-    """
-    from booking_api.run.demo.flights import import_flights
-
-    _run(
-        org,
-        lambda pool, found, move: import_flights(
-            pool, found, folder, _date(shift_to), _date(date_from), _date(date_to), move
-        ),
-        allow_left_out=allow_left_out,
-    )
+COMMANDS = [Command("import", import_app, 110)]
