@@ -107,7 +107,7 @@ async def create_order(request: AnyRequest) -> Response[bytes]:
     "POST", "/v1/bookings", tag=TAG, access=ANYONE, body=NewBooking,
     answers={201: BookingWithTokens, 200: BookingWithTokens, 202: BookingWithTokens},
     answer_descriptions={200: "It was made before, with this id.", 202: "Held, and the payment is under way."},
-    errors=(*HOLD_ERRORS, *CONFIRM_ERRORS),
+    errors=(*HOLD_ERRORS, *CONFIRM_ERRORS), together=True,
 )  # fmt: skip
 async def create_booking(request: AnyRequest) -> Response[bytes]:
     """Hold one booking, the short way.

@@ -122,7 +122,7 @@ RefusalCode = Literal[
 """The refusals that the law knows; see `bookings.refusals`."""
 
 
-class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
+class BookingStanding(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What the law looks at of one booking."""
 
     status: Status
@@ -146,11 +146,11 @@ class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
     """Whether something of its price is to be paid on site still."""
 
 
-class OrderStanding(msgspec.Struct, frozen=True, kw_only=True):
+class OrderStanding(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What the law looks at of an order, and for whom."""
 
     status: Status
-    bookings: Sequence[BookingStanding]
+    bookings: tuple[BookingStanding, ...]
     asker: Asker = "customer"
     at_limit: bool = False
     """Whether the hold lasts as long as it ever may."""
@@ -269,26 +269,18 @@ def needs_reason(booking: BookingStanding) -> bool:
     return booking.status == "confirmed" and booking.admitted and booking.condition != "cancelled"
 
 
-def order_actions(order: OrderStanding) -> list[str]:
-    """What can be done next with an order."""
-    return list(_order_actions(msgspec.structs.replace(order, bookings=tuple(order.bookings))))
-
-
-def booking_actions(order: OrderStanding, booking: BookingStanding) -> list[str]:
-    """What can be done next with one booking."""
-    return list(_booking_actions(msgspec.structs.replace(order, bookings=tuple(order.bookings)), booking))
-
-
 # Nearly all orders stand in one of a few ways, and to judge each anew for every verb was a fiftieth of a hold.
 
 
 @remembered
-def _order_actions(order: OrderStanding) -> tuple[OrderVerb, ...]:
+def order_actions(order: OrderStanding) -> tuple[OrderVerb, ...]:
+    """What can be done next with an order."""
     return tuple(verb for verb in ORDER_VERBS if judge_order(verb, order).is_offered)
 
 
 @remembered
-def _booking_actions(order: OrderStanding, booking: BookingStanding) -> tuple[BookingVerb, ...]:
+def booking_actions(order: OrderStanding, booking: BookingStanding) -> tuple[BookingVerb, ...]:
+    """What can be done next with one booking."""
     return tuple(verb for verb in BOOKING_VERBS if judge_booking(verb, order, booking).is_offered)
 
 

@@ -28,7 +28,7 @@ SCANNING = Access(staff="agent", scope="scan")
 LOOKING = Access(staff="agent", scope="gate:read")
 
 
-@endpoint("POST", "/v1/scans", tag=TAG, access=SCANNING, body=NewScan, answers={200: ScanAnswer})
+@endpoint("POST", "/v1/scans", tag=TAG, access=SCANNING, body=NewScan, answers={200: ScanAnswer}, together=True)
 async def scan_pass(request: Request) -> Response[bytes]:
     """Scan a pass.
 

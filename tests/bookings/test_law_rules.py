@@ -253,12 +253,12 @@ def test_who_has_to_say_why():
 
 def test_what_is_listed():
     held = one("on_hold")
-    assert rules.order_actions(of(held)) == ["extend", "confirm", "cancel"]
-    assert rules.order_actions(of(held, at_limit=True)) == ["confirm", "cancel"]
-    assert rules.order_actions(of(msgspec.structs.replace(held, moved=True))) == ["extend", "confirm", "cancel"]
-    assert rules.booking_actions(of(held), held) == ["edit", "extend", "confirm", "cancel", "resume"]
+    assert rules.order_actions(of(held)) == ("extend", "confirm", "cancel")
+    assert rules.order_actions(of(held, at_limit=True)) == ("confirm", "cancel")
+    assert rules.order_actions(of(msgspec.structs.replace(held, moved=True))) == ("extend", "confirm", "cancel")
+    assert rules.booking_actions(of(held), held) == ("edit", "extend", "confirm", "cancel", "resume")
     ticket = one(seated=True, undecided="moved")
-    listed = ["edit", "choose_seat", "cancel", "keep", "resume", "show_pass"]
+    listed = ("edit", "choose_seat", "cancel", "keep", "resume", "show_pass")
     assert rules.booking_actions(of(ticket), ticket) == listed
 
 

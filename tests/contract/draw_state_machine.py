@@ -86,7 +86,7 @@ def draw_law() -> list[str]:
                 seated=True,
                 undecided=condition if status == "confirmed" and condition in {"moved", "cancelled"} else None,
             )
-            order = OrderStanding(status=status, bookings=[booking])
+            order = OrderStanding(status=status, bookings=(booking,))
             verdicts = [judge_booking(verb, order, booking) for verb in BOOKING_VERBS]
             money = {"allowed": "confirms", "repeated": "is kept", "refused": "goes back"}[judge_payment(order).outcome]
             lines.append(f"| {condition} | `{status}` | {' | '.join(map(_words, verdicts))} | {money} |")

@@ -146,9 +146,9 @@ def unpaid(facts: Facts) -> tuple[datetime | None, int]:
 def _places_by_slot(facts: Facts, bookings: Iterable[BookingRow]) -> dict[UUID, int]:
     found: dict[UUID, int] = {}
     for booking in bookings:
-        units: dict[UUID, int] = {}
-        for item in facts.items[booking.id]:
-            if item.status == "active":
-                units[item.unit_id] = units.get(item.unit_id, 0) + 1
-        found[booking.slot_id] = found.get(booking.slot_id, 0) + places(facts.definition(booking), units)
+        occupied = facts.places.get(booking.id)
+        if occupied is None:
+            units = Counter(item.unit_id for item in facts.items[booking.id] if item.status == "active")
+            occupied = places(facts.definition(booking), units)
+        found[booking.slot_id] = found.get(booking.slot_id, 0) + occupied
     return found

@@ -54,6 +54,8 @@ class Facts:
     """Those of the bookings that found no room when this operation tried to have their places again."""
     settled: dict[UUID, int] = dataclasses.field(default_factory=dict)
     """Paid on site by booking, in minor units."""
+    places: dict[UUID, int] = dataclasses.field(default_factory=dict)
+    """How many a booking occupies, where somebody has counted them already."""
     contact_digest: bytes | None = None
     """Of the contact that this operation gives the order, where places under one contact are counted."""
     contact_held: int = 0

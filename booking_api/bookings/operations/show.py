@@ -46,7 +46,7 @@ CHOICES = {"keep": "keep", "refund": "cancel"}
 """What customers may choose about a slot that was cancelled or moved, and the action by which they do."""
 
 
-def _slot_change(ctx: Context, facts: Facts, booking: BookingRow, actions: list[str]) -> ChangeOfSlot | None:
+def _slot_change(ctx: Context, facts: Facts, booking: BookingRow, actions: tuple[str, ...]) -> ChangeOfSlot | None:
     """What happened to the slot of a confirmed booking, and what may be chosen now."""
     effect, slot = effect_of(ctx, facts, booking), facts.slot(booking)
     if effect.kind is None or effect.decide_by is None:
@@ -126,7 +126,7 @@ def show_booking(
         if status in rules.PAYABLE
         else [],
         slot_change=_slot_change(ctx, facts, booking, actions) if own.undecided else None,
-        available_actions=actions,
+        available_actions=list(actions),
         feedback_prompt=prompt,
     )
 
@@ -207,7 +207,7 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
             show_booking(ctx, facts, booking, prompt if index == 0 else None, standing, sensitive=True)
             for index, booking in enumerate(shown)
         ],
-        available_actions=[] if facts.hidden else rules.order_actions(standing),
+        available_actions=[] if facts.hidden else list(rules.order_actions(standing)),
     )
 
 

@@ -1,6 +1,6 @@
 """What the law is asked about orders: how they, their slots and their customers stand at this moment."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from booking_api.bookings import rules, slot_rules
@@ -10,6 +10,7 @@ from booking_api.bookings.schemas import (
     BookingRow,
 )
 from booking_api.bookings.slot_rules import SlotEffect, is_moved
+from booking_api.catalog.rules import minutes
 from booking_api.core.context import Context
 from booking_api.inventory.slot_rules import slot_over_at
 
@@ -31,7 +32,7 @@ def effect_of(ctx: Context, facts: Facts, booking: BookingRow) -> SlotEffect:
     """What its slot means to a booking now, whether that was brought to it yet or not."""
     if booking.status != "confirmed":
         return slot_rules.NO_EFFECT
-    later, earlier = (timedelta(minutes=n) for n in (ctx.org.moved_later_minutes, ctx.org.moved_earlier_minutes))
+    later, earlier = minutes(ctx.org.moved_later_minutes), minutes(ctx.org.moved_earlier_minutes)
     return slot_rules.effect_of(booking, facts.slot(booking), later, earlier, ctx.now)
 
 
@@ -63,9 +64,7 @@ def ends_at(facts: Facts) -> datetime:
 def standing_of(ctx: Context, facts: Facts, booking: BookingRow, over_at: datetime | None = None) -> BookingStanding:
     """What the law looks at of a booking at this moment. `over_at` is when its slot is over, if that is known."""
     slot = facts.slot(booking)
-    active = [item for item in facts.items[booking.id] if item.status == "active"] if facts.admitted else []
-    takes_seat = {unit.id for unit in facts.definition(booking).units if unit.takes_seat} if active else set()
-    seated = [item for item in active if item.unit_id in takes_seat]
+    admitted, seats_used = _admitted(facts, booking) if facts.admitted else (False, False)
     return BookingStanding(
         status=rules.shown_status(facts.order, booking.status, ctx.now),
         condition=rules.condition_of(slot, facts.option(booking), ctx.now, over_at),
@@ -74,20 +73,35 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow, over_at: dateti
         undecided=undecided(effect_of(ctx, facts, booking), ctx.now),
         kept=booking.slot_change == "kept",
         seated=slot.seat_layout_id is not None,
-        admitted=any(item.id in facts.admitted for item in active),
+        admitted=admitted,
         owing=booking.price.due_on_site.amount > facts.settled.get(booking.id, 0),
-        seats_used=bool(seated) and all(item.id in facts.admitted for item in seated),
+        seats_used=seats_used,
     )
 
 
 def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
     """What the law looks at of an order at this moment. Its bookings stand in their order."""
-    order = facts.order
-    over_at = {one.id: slot_over_at(facts.slot(one), facts.option(one)) for one in facts.bookings}
+    order, limit = facts.order, facts.order.hold_limit_at
+    bookings: list[BookingStanding] = []
+    for booking in facts.bookings:
+        over_at = slot_over_at(facts.slot(booking), facts.option(booking))
+        limit = min(limit, over_at)
+        bookings.append(standing_of(ctx, facts, booking, over_at))
     return OrderStanding(
         status=rules.shown_status(order, order.status, ctx.now),
-        bookings=tuple([standing_of(ctx, facts, one, over_at[one.id]) for one in facts.bookings]),
+        bookings=tuple(bookings),
         asker=asker_of(ctx),
         may_overrule=ctx.caller.kind == "system" or ctx.caller.may("scan:override", "manager"),
-        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, *over_at.values()),
+        at_limit=order.expires_at is None or order.expires_at >= limit,
+    )
+
+
+def _admitted(facts: Facts, booking: BookingRow) -> tuple[bool, bool]:
+    """Whether somebody of a booking was admitted, and whether everybody of it who takes a seat was."""
+    takes_seat = {unit.id for unit in facts.definition(booking).units if unit.takes_seat}
+    active = [item for item in facts.items[booking.id] if item.status == "active"]
+    seated = [item for item in active if item.unit_id in takes_seat]
+    return (
+        any(item.id in facts.admitted for item in active),
+        bool(seated) and all(item.id in facts.admitted for item in seated),
     )
