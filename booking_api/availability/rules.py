@@ -10,19 +10,12 @@ import msgspec
 
 from booking_api.availability.schemas import FoundSlot, OfferRow, SlotAnswer, UnitPrice
 from booking_api.catalog.answers import place_brief
-from booking_api.catalog.rules import (
-    admission_window,
-    check_party,
-    places,
-    price_periods,
-    sales_close_minutes,
-    total_amount,
-    unit_amount,
-)
+from booking_api.catalog.rules import check_party, places, price_periods, total_amount, unit_amount
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
 from booking_api.core.errors import FieldError, Invalid, invalid
 from booking_api.core.money import Money
 from booking_api.inventory.schemas import Delay, SlotRow
+from booking_api.inventory.slot_rules import admission_window, delayed_times, expected_times, sales_close_minutes
 
 STATUSES = ("cancelled", "closed", "sold_out", "limited", "available")
 """What a slot can be for a party, worst first."""
@@ -246,7 +239,8 @@ def expected_seconds(slot: FoundSlot) -> tuple[float, float]:
     if slot.delay is None:
         return slot.starts_at, slot.ends_at
     scheduled = datetime.fromtimestamp(slot.starts_at, UTC), datetime.fromtimestamp(slot.ends_at, UTC)
-    begins, ends = msgspec.json.decode(slot.delay, type=Delay).times(*scheduled)
+    delay = msgspec.json.decode(slot.delay, type=Delay)
+    begins, ends = delayed_times(*scheduled, delay.estimated_starts_at, delay.estimated_ends_at)
     return begins.timestamp(), ends.timestamp()
 
 
@@ -287,7 +281,7 @@ def delay_answer(delay: Delay | None, time_zone: str, end_time_zone: str) -> Del
 
 def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefinition) -> SlotAnswer:
     """A slot as bookings carry it, with the admission window of the booked option."""
-    admit_from, admit_until = admission_window(option.admission, slot.starts_at, slot.ends_at, slot.expected_times)
+    admit_from, admit_until = admission_window(option.admission, slot.starts_at, slot.ends_at, expected_times(slot))
     return SlotAnswer(
         id=slot.id,
         product_id=slot.product_id,

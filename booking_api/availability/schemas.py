@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.catalog.schemas import ConditionsAnswer, PlaceBrief, PlaceReference
+from booking_api.catalog.read_schemas import ConditionsAnswer, PlaceBrief, PlaceReference
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields

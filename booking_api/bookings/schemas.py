@@ -8,7 +8,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from booking_api.availability.schemas import SlotAnswer
-from booking_api.catalog.schemas import OptionBrief, Price, ProductBrief
+from booking_api.catalog.read_schemas import OptionBrief, ProductBrief
+from booking_api.catalog.schemas import Price
 from booking_api.core.clock import Moment
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit

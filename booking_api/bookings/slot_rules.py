@@ -6,9 +6,9 @@ from typing import Literal
 import msgspec
 
 from booking_api.bookings.schemas import BookingRow, StatusReasonCode
-from booking_api.catalog.rules import admission_window
 from booking_api.catalog.schemas import Admission
 from booking_api.inventory.schemas import SlotRow
+from booking_api.inventory.slot_rules import admission_window, expected_times
 from booking_api.passes.rules import whole_seconds
 from booking_api.passes.schemas import PassRequest, PassRow
 
@@ -107,7 +107,7 @@ def pass_window(admission: Admission, slot: SlotRow, now: datetime) -> tuple[dat
     scheduled = admission_window(admission, slot.starts_at, slot.ends_at)
     if now < scheduled[1]:
         return scheduled
-    return admission_window(admission, slot.starts_at, slot.ends_at, slot.expected_times)
+    return admission_window(admission, slot.starts_at, slot.ends_at, expected_times(slot))
 
 
 def still_fits(current: PassRow | None, request: PassRequest, admission: Admission, slot: SlotRow) -> bool:

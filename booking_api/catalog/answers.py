@@ -2,26 +2,28 @@
 
 from collections.abc import Sequence
 
-from booking_api.catalog.rules import base_amount
-from booking_api.catalog.schemas import (
+from booking_api.catalog.read_schemas import (
     AdmissionAnswer,
     ChoiceAnswer,
-    Conditions,
     ConditionsAnswer,
     MediaAnswer,
     OptionAnswer,
     OptionBrief,
-    OptionDefinition,
-    Place,
     PlaceAnswer,
     PlaceBrief,
     Position,
     ProductAnswer,
     ProductBrief,
-    ProductDefinition,
     QuestionAnswer,
-    QuestionDefinition,
     UnitAnswer,
+)
+from booking_api.catalog.rules import base_amount
+from booking_api.catalog.schemas import (
+    Conditions,
+    OptionDefinition,
+    Place,
+    ProductDefinition,
+    QuestionDefinition,
     UnitDefinition,
 )
 from booking_api.core.money import Money

@@ -6,15 +6,8 @@ from uuid import UUID
 from booking_api.catalog import queries
 from booking_api.catalog.answers import place_answer, product_answer
 from booking_api.catalog.queries import FoldedPlace, FoldedProduct
-from booking_api.catalog.schemas import (
-    Place,
-    PlacePage,
-    PlacesQuery,
-    ProductAnswer,
-    ProductDefinition,
-    ProductPage,
-    ProductsQuery,
-)
+from booking_api.catalog.read_schemas import PlacePage, PlacesQuery, ProductAnswer, ProductPage, ProductsQuery
+from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
 from booking_api.core.db import Connection

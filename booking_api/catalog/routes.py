@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from booking_api.catalog import operations
-from booking_api.catalog.schemas import PlacePage, PlacesQuery, ProductAnswer, ProductPage, ProductsQuery
+from booking_api.catalog.read_schemas import PlacePage, PlacesQuery, ProductAnswer, ProductPage, ProductsQuery
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
 from booking_api.core.web.http import Access, endpoint

@@ -1,14 +1,13 @@
-"""Pure decisions of the catalogue: who may travel together, what it costs, when the gate lets them in.
+"""Pure decisions of the catalogue: who may travel together, and what it costs.
 
 Amounts are integers in the minor unit of the product's currency. Dates are local ones at the origin or venue.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from booking_api.catalog.schemas import (
-    Admission,
     OptionDefinition,
     Price,
     PriceLine,
@@ -17,7 +16,6 @@ from booking_api.catalog.schemas import (
     Quote,
     UnitDefinition,
 )
-from booking_api.core.cache import remembered
 from booking_api.core.errors import DomainError
 from booking_api.core.money import Money, allocate, part_included, share_of
 from booking_api.core.texts import Texts, pick
@@ -224,64 +222,3 @@ def quote(
     for (unit_id, _), amount in zip(bare_amounts, allocate(total, [bare for _, bare in bare_amounts]), strict=True):
         item_amounts.setdefault(unit_id, []).append(amount)
     return Quote(price, item_amounts)
-
-
-# times ------------------------------------------------------------------------------------------------------------
-
-
-@remembered
-def minutes(number: int) -> timedelta:
-    """So many minutes: products have few different ones, and each answer about a slot asks for several."""
-    return timedelta(minutes=number)
-
-
-def admission_window(
-    admission: Admission, starts_at: datetime, ends_at: datetime, expected: tuple[datetime, datetime] | None = None
-) -> tuple[datetime, datetime]:
-    """From when to when the gate admits for a slot with these scheduled times.
-
-    It opens as scheduled. It closes by the times that are `expected`, later ones where the slot is delayed.
-    """
-    begins, ends = expected or (starts_at, ends_at)
-    reference = begins if admission.closes_relative_to == "start" else ends
-    opens_at = starts_at - minutes(admission.opens_before_minutes)
-    return opens_at, max(opens_at, reference + minutes(admission.closes_after_minutes))
-
-
-def over_at(
-    kind: str, admission: Admission, starts_at: datetime, ends_at: datetime,
-    expected: tuple[datetime, datetime] | None = None,
-) -> datetime:  # fmt: skip
-    """From when nothing can be begun with a slot any more: its gate has closed or, a departure, it has left.
-
-    By the times that are `expected` where it is delayed, as in `admission_window`.
-    """
-    _, admit_until = admission_window(admission, starts_at, ends_at, expected)
-    return min((expected or (starts_at, ends_at))[0], admit_until) if kind == "departure" else admit_until
-
-
-def sales_close_minutes(option: OptionDefinition, kind: str) -> tuple[int, int | None]:
-    """How many minutes before the start the sales of an option end, and after the end where that may be earlier.
-
-    They end by the option's own conditions, never later than its gate closes, and when a departure leaves.
-    """
-    closes, admission = option.conditions.booking_closes_minutes, option.admission
-    if kind == "departure":
-        closes = max(closes, 0)
-    if admission.closes_relative_to == "start":
-        return max(closes, min(admission.opens_before_minutes, -admission.closes_after_minutes)), None
-    return closes, admission.closes_after_minutes if admission.closes_after_minutes < -closes else None
-
-
-def sales_close_at(
-    option: OptionDefinition, kind: str, starts_at: datetime, ends_at: datetime, slot_closes_at: datetime,
-    expected: tuple[datetime, datetime] | None = None,
-) -> datetime:  # fmt: skip
-    """When the sales of an option end: with the slot's, earlier by its own conditions, or when its gate closes.
-
-    The other times are as scheduled; as much later as the slot is `expected` to begin, sales go on.
-    """
-    begins, ends = expected or (starts_at, ends_at)
-    before_start, after_end = sales_close_minutes(option, kind)
-    closes_at = min(slot_closes_at + (begins - starts_at), begins - minutes(before_start))
-    return closes_at if after_end is None else min(closes_at, ends + minutes(after_end))

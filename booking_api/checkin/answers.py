@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from booking_api.availability.rules import local
-from booking_api.catalog.rules import admission_window
 from booking_api.catalog.schemas import OptionDefinition, ProductDefinition, UnitDefinition
 from booking_api.checkin import rules
 from booking_api.checkin.rules import NOTICES, Judgement, PresentedItem
@@ -27,7 +26,7 @@ from booking_api.checkin.schemas import (
 from booking_api.core.context import Context
 from booking_api.core.money import Money
 from booking_api.core.texts import pick
-from booking_api.inventory.schemas import expected_times
+from booking_api.inventory.slot_rules import admission_window, delayed_times
 
 NEVER_CONFIRMED = {"on_hold", "pending"}
 LOCATING = {"wrong_gate", "wrong_slot", "too_early", "expired"}
@@ -67,7 +66,7 @@ def facts_of(
 ) -> PresentedItem:  # fmt: skip
     """What the verdict rests on. The window is the live slot's, so that a delay keeps the gate open for every pass."""
     admission = option_of(row, definition).admission
-    expected = expected_times(row.starts_at, row.ends_at, row.estimated_starts_at, row.estimated_ends_at)
+    expected = delayed_times(row.starts_at, row.ends_at, row.estimated_starts_at, row.estimated_ends_at)
     admit_from, admit_until = admission_window(admission, row.starts_at, row.ends_at, expected)
     status = row.booking_status
     return PresentedItem(

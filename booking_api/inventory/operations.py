@@ -14,6 +14,7 @@ from booking_api.core.db import Connection
 from booking_api.core.errors import DomainError
 from booking_api.core.per_process import Caches, PerProcess
 from booking_api.inventory import claim_queries as queries
+from booking_api.inventory import seat_queries
 from booking_api.inventory.claim_queries import KeptPlaces, MovedQuota, MovedSlot, Released
 from booking_api.inventory.claim_rules import choose_seats, first_fit
 from booking_api.inventory.schemas import ClaimRequest, Kept, SeatWish, Taken
@@ -85,7 +86,9 @@ async def give_back(
     Of a claim in `kept` only what it has beyond that is given back: the places of people who are inside stay taken.
     """
     kept = kept or {}
-    await queries.delete_seats_of(db, org_id, claim_ids, [item_id for one in kept.values() for item_id in one.item_ids])
+    await seat_queries.delete_seats_of(
+        db, org_id, claim_ids, [item_id for one in kept.values() for item_id in one.item_ids]
+    )
     released: list[Released] = []
     if whole := [claim_id for claim_id in claim_ids if claim_id not in kept]:
         released += await queries.delete_claims(db, org_id, whole)
@@ -127,7 +130,7 @@ async def layout_rows(db: Connection, caches: Caches, org_id: UUID, layout_id: U
     cache = LAYOUTS.of(caches)
     if (rows := cache.get((org_id, layout_id))) is None:
         grouped: dict[int, list[str]] = defaultdict(list)
-        for found in await queries.list_layout_seats(db, org_id, layout_id):
+        for found in await seat_queries.list_layout_seats(db, org_id, layout_id):
             grouped[found.row].append(found.seat)
         rows = list(grouped.values())
         cache.put((org_id, layout_id), rows)
@@ -136,8 +139,8 @@ async def layout_rows(db: Connection, caches: Caches, org_id: UUID, layout_id: U
 
 async def take_seats(db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID, wishes: Sequence[SeatWish]) -> None:
     """Gives each item the seat it wishes, instead of the one it had. Raises `SeatTaken` naming those that are gone."""
-    await queries.delete_item_seats(db, org_id, slot_id, [wish.item_id for wish in wishes])
-    got = await queries.insert_seats(db, org_id, slot_id, claim_id, wishes)
+    await seat_queries.delete_item_seats(db, org_id, slot_id, [wish.item_id for wish in wishes])
+    got = await seat_queries.insert_seats(db, org_id, slot_id, claim_id, wishes)
     lost = {wish.seat for wish in wishes} - {row.seat for row in got}
     if lost or len(got) < len(wishes):
         raise SeatTaken(f"Taken: {', '.join(sorted(lost))}.", seats=sorted(lost))
@@ -145,7 +148,7 @@ async def take_seats(db: Connection, org_id: UUID, slot_id: UUID, claim_id: UUID
 
 async def leave_seats(db: Connection, org_id: UUID, slot_id: UUID, item_ids: Sequence[UUID]) -> None:
     """Frees the seats of these items."""
-    await queries.delete_item_seats(db, org_id, slot_id, item_ids)
+    await seat_queries.delete_item_seats(db, org_id, slot_id, item_ids)
 
 
 async def assign_seats(
@@ -160,11 +163,11 @@ async def assign_seats(
         waiting = [item_id for item_id in item_ids if item_id not in seated]
         if not waiting:
             break
-        taken = frozenset(row.seat for row in await queries.list_taken_seats(db, org_id, slot_id))
+        taken = frozenset(row.seat for row in await seat_queries.list_taken_seats(db, org_id, slot_id))
         chosen = choose_seats(rows, taken, len(waiting))
         if not chosen:
             break
         wishes = [SeatWish(item_id, seat) for seat, item_id in zip(chosen, waiting, strict=False)]
-        got = {row.seat for row in await queries.insert_seats(db, org_id, slot_id, claim_id, wishes)}
+        got = {row.seat for row in await seat_queries.insert_seats(db, org_id, slot_id, claim_id, wishes)}
         seated.update({wish.item_id: wish.seat for wish in wishes if wish.seat in got})
     return seated

@@ -21,20 +21,6 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str | None = None
     updated_at: datetime
 
-    def times(self, starts_at: datetime, ends_at: datetime) -> tuple[datetime, datetime]:
-        """As `expected_times`."""
-        return expected_times(starts_at, ends_at, self.estimated_starts_at, self.estimated_ends_at)
-
-
-def expected_times(
-    starts_at: datetime, ends_at: datetime, estimated_starts_at: datetime | None, estimated_ends_at: datetime | None
-) -> tuple[datetime, datetime]:
-    """When a slot with these scheduled times is expected to begin and to end, neither earlier than scheduled."""
-    if estimated_starts_at is None:
-        return starts_at, ends_at
-    begins = max(starts_at, estimated_starts_at)
-    return begins, max(ends_at, estimated_ends_at or ends_at + (begins - starts_at))
-
 
 class SlotRow(msgspec.Struct, frozen=True):
     """A slot with the version of its product that is on sale."""
@@ -62,11 +48,6 @@ class SlotRow(msgspec.Struct, frozen=True):
     version: int
     """Raised by every change of what the organiser decides; not by what is taken."""
     delay: Delay | None
-
-    @property
-    def expected_times(self) -> tuple[datetime, datetime]:
-        """When it begins and ends as far as is known now: as scheduled, or as its delay estimates."""
-        return (self.starts_at, self.ends_at) if self.delay is None else self.delay.times(self.starts_at, self.ends_at)
 
 
 class SeatWish(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Pure decisions about a slot: when it is over, what a change makes of it, and what it may not."""
+"""Pure decisions about a slot: when its gate and its sales close, what a change makes of it, and what it may not."""
 
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from booking_api.catalog.rules import over_at, sales_close_at
-from booking_api.catalog.schemas import OptionDefinition
+from booking_api.catalog.schemas import Admission, OptionDefinition
+from booking_api.core.cache import remembered
 from booking_api.core.errors import unprocessable
 from booking_api.inventory.schemas import NewDelay, SlotChange, SlotRow, SlotState
 
@@ -22,14 +22,93 @@ OF_THE_DAY = {"delay"}
 T = TypeVar("T")
 
 
+# times ------------------------------------------------------------------------------------------------------------
+
+
+def delayed_times(
+    starts_at: datetime, ends_at: datetime, estimated_starts_at: datetime | None, estimated_ends_at: datetime | None
+) -> tuple[datetime, datetime]:
+    """When a slot with these scheduled times is expected to begin and to end, neither earlier than scheduled."""
+    if estimated_starts_at is None:
+        return starts_at, ends_at
+    begins = max(starts_at, estimated_starts_at)
+    return begins, max(ends_at, estimated_ends_at or ends_at + (begins - starts_at))
+
+
+def expected_times(slot: SlotRow) -> tuple[datetime, datetime]:
+    """When it begins and ends as far as is known now: as scheduled, or as its delay estimates."""
+    delay = slot.delay
+    if delay is None:
+        return slot.starts_at, slot.ends_at
+    return delayed_times(slot.starts_at, slot.ends_at, delay.estimated_starts_at, delay.estimated_ends_at)
+
+
+@remembered
+def minutes(number: int) -> timedelta:
+    """So many minutes: products have few different ones, and each answer about a slot asks for several."""
+    return timedelta(minutes=number)
+
+
+def admission_window(
+    admission: Admission, starts_at: datetime, ends_at: datetime, expected: tuple[datetime, datetime] | None = None
+) -> tuple[datetime, datetime]:
+    """From when to when the gate admits for a slot with these scheduled times.
+
+    It opens as scheduled. It closes by the times that are `expected`, later ones where the slot is delayed.
+    """
+    begins, ends = expected or (starts_at, ends_at)
+    reference = begins if admission.closes_relative_to == "start" else ends
+    opens_at = starts_at - minutes(admission.opens_before_minutes)
+    return opens_at, max(opens_at, reference + minutes(admission.closes_after_minutes))
+
+
+def over_at(
+    kind: str, admission: Admission, starts_at: datetime, ends_at: datetime,
+    expected: tuple[datetime, datetime] | None = None,
+) -> datetime:  # fmt: skip
+    """From when nothing can be begun with a slot any more: its gate has closed or, a departure, it has left.
+
+    By the times that are `expected` where it is delayed, as in `admission_window`.
+    """
+    _, admit_until = admission_window(admission, starts_at, ends_at, expected)
+    return min((expected or (starts_at, ends_at))[0], admit_until) if kind == "departure" else admit_until
+
+
+def sales_close_minutes(option: OptionDefinition, kind: str) -> tuple[int, int | None]:
+    """How many minutes before the start the sales of an option end, and after the end where that may be earlier.
+
+    They end by the option's own conditions, never later than its gate closes, and when a departure leaves.
+    """
+    closes, admission = option.conditions.booking_closes_minutes, option.admission
+    if kind == "departure":
+        closes = max(closes, 0)
+    if admission.closes_relative_to == "start":
+        return max(closes, min(admission.opens_before_minutes, -admission.closes_after_minutes)), None
+    return closes, admission.closes_after_minutes if admission.closes_after_minutes < -closes else None
+
+
+def sales_close_at(
+    option: OptionDefinition, kind: str, starts_at: datetime, ends_at: datetime, slot_closes_at: datetime,
+    expected: tuple[datetime, datetime] | None = None,
+) -> datetime:  # fmt: skip
+    """When the sales of an option end: with the slot's, earlier by its own conditions, or when its gate closes.
+
+    The other times are as scheduled; as much later as the slot is `expected` to begin, sales go on.
+    """
+    begins, ends = expected or (starts_at, ends_at)
+    before_start, after_end = sales_close_minutes(option, kind)
+    closes_at = min(slot_closes_at + (begins - starts_at), begins - minutes(before_start))
+    return closes_at if after_end is None else min(closes_at, ends + minutes(after_end))
+
+
 def slot_over_at(slot: SlotRow, option: OptionDefinition) -> datetime:
     """From when nothing can be begun with a slot under an option any more."""
-    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at, slot.expected_times)
+    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at, expected_times(slot))
 
 
 def slot_sales_close_at(slot: SlotRow, option: OptionDefinition) -> datetime:
     """When an option's sales on a slot end."""
-    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at, slot.expected_times)
+    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at, expected_times(slot))
 
 
 # changes ----------------------------------------------------------------------------------------------------------

@@ -6,35 +6,19 @@ each, where a join would read the whole of a table whose growth the planner hasn
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import astuple
 
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one
-from booking_api.inventory.schemas import SlotState
+from booking_api.core.db import Connection, execute, fetch_all
+from booking_api.inventory.write_schemas import SlotFields
 
 
-class StagedSlot(msgspec.Struct, frozen=True):
+class StagedSlot(SlotFields, frozen=True, kw_only=True):
     """A slot on the stage, under its position in what was handed over; `id` is for a new one."""
 
-    code: str
-    product_id: UUID
-    kind: str
-    origin_id: UUID
-    destination_id: UUID | None
-    local_date: date
-    starts_at: datetime
-    ends_at: datetime
-    time_zone: str
-    end_time_zone: str
-    capacity: int
-    status: str | None
-    booking_closes_at: datetime
-    gate: str | None
-    resource: str | None
-    seat_layout_id: UUID | None
     position: int
     id: UUID
 
@@ -81,15 +65,11 @@ async def stage(db: Connection, slots: Sequence[StagedSlot], quotas: Sequence[St
     await db.copy_records_to_table("staged_quota", records=map(astuple, quotas), columns=StagedQuota.__struct_fields__)
 
 
-async def find_existing(db: Connection, org_id: UUID) -> int:
-    """Notes on each staged line the slot that has its code; the number of lines that have one."""
-    return await execute(
+async def find_existing(db: Connection, org_id: UUID) -> None:
+    """Notes on each staged line the slot that has its code, if there is one."""
+    await execute(
         db,
-        """
-        update staged_slot g
-        set existing_id = (select s.id from slot s where s.org_id = $1 and s.code = g.code)
-        where exists (select from slot s where s.org_id = $1 and s.code = g.code)
-        """,
+        "update staged_slot g set existing_id = (select s.id from slot s where s.org_id = $1 and s.code = g.code)",
         org_id,
     )
 
@@ -264,134 +244,6 @@ async def lift_quotas(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) ->
         where quota.org_id = $1 and quota.slot_id = any($2::uuid[]) and g.existing_id = quota.slot_id
           and quota.capacity <> g.capacity
           and not exists (select from staged_quota w where w.position = g.position and w.option_id = quota.option_id)
-        """,
-        org_id,
-        slot_ids,
-    )
-
-
-async def lock_state(db: Connection, org_id: UUID, slot_id: UUID) -> SlotState | None:
-    """Locks a slot that is about to change until the transaction ends."""
-    return await fetch_one(
-        db,
-        SlotState,
-        """
-        select id, local_date, starts_at, ends_at, time_zone, capacity, taken, status, booking_closes_at, gate, resource,
-               version, estimated_starts_at, estimated_ends_at, delay_note, delay_updated_at
-        from slot where org_id = $1 and id = $2 for update
-        """,
-        org_id,
-        slot_id,
-    )
-
-
-async def update_slot(db: Connection, org_id: UUID, slot: SlotState, now: datetime) -> None:
-    """Writes what was changed of a locked slot, and raises its version."""
-    await execute(
-        db,
-        """
-        update slot
-        set local_date = $3, starts_at = $4, ends_at = $5, capacity = $6, status = $7, booking_closes_at = $8, gate = $9,
-            resource = $10, estimated_starts_at = $11, estimated_ends_at = $12, delay_note = $13, delay_updated_at = $14,
-            version = slot.version + 1, updated_at = $15
-        where org_id = $1 and id = $2
-        """,
-        org_id, slot.id, slot.local_date, slot.starts_at, slot.ends_at, slot.capacity, slot.status,
-        slot.booking_closes_at, slot.gate, slot.resource, slot.estimated_starts_at, slot.estimated_ends_at,
-        slot.delay_note, slot.delay_updated_at, now,
-    )  # fmt: skip
-
-
-async def move_quota_limits(db: Connection, org_id: UUID, slot_id: UUID, before: int, after: int) -> None:
-    """Quotas that were as large as the slot, and so limited nothing, follow it."""
-    await execute(
-        db,
-        "update quota set capacity = $4 where org_id = $1 and slot_id = $2 and capacity = $3",
-        org_id,
-        slot_id,
-        before,
-        after,
-    )
-
-
-class CodeRow(msgspec.Struct, frozen=True):
-    code: str
-
-
-async def find_missing_codes(db: Connection, org_id: UUID, codes: Sequence[str]) -> list[CodeRow]:
-    return await fetch_all(
-        db,
-        CodeRow,
-        """
-        select given.code from unnest($2::text[]) as given (code)
-        where not exists (select from slot s where s.org_id = $1 and s.code = given.code)
-        """,
-        org_id,
-        codes,
-    )
-
-
-class OverlappingSlot(msgspec.Struct, frozen=True):
-    resource: str
-    code: str
-    other_code: str
-    """A slot that begins no later and is still under way."""
-
-
-async def list_overlaps(
-    db: Connection, org_id: UUID, resources: Sequence[str], first: datetime, last: datetime, limit: int
-) -> list[OverlappingSlot]:
-    """Slots of these resources that begin between two moments while another one of the same is under way.
-
-    Cancelled ones take nobody's time, nor do those without any length. Longer than two days before the first moment
-    nothing is looked at.
-    """
-    return await fetch_all(
-        db,
-        OverlappingSlot,
-        """
-        with taken as (
-          select s.resource, s.code, s.id, s.starts_at, s.ends_at,
-                 max(s.ends_at) over (
-                   partition by s.resource order by s.starts_at, s.id rows between unbounded preceding and 1 preceding
-                 ) as busy_until
-          from slot s
-          where s.org_id = $1 and s.resource = any($2::text[]) and s.starts_at between $3::timestamptz - interval '2 days' and $4
-            and s.status <> 'cancelled' and s.ends_at > s.starts_at
-        ), found as (
-          select t.resource, t.code, t.id, t.starts_at from taken t
-          where t.busy_until > t.starts_at and t.starts_at >= $3
-          order by t.resource, t.starts_at, t.id limit $5
-        )
-        select f.resource, f.code, o.code as other_code
-        from found f
-        cross join lateral (
-          select b.code from taken b
-          where b.resource = f.resource and (b.starts_at, b.id) < (f.starts_at, f.id) and b.ends_at > f.starts_at
-          order by b.ends_at desc, b.id limit 1
-        ) o
-        order by f.resource, f.starts_at, f.id
-        """,
-        org_id,
-        resources,
-        first,
-        last,
-        limit,
-    )
-
-
-class SoldSlot(msgspec.Struct, frozen=True):
-    id: UUID
-
-
-async def find_sold(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> list[SoldSlot]:
-    """Those of the slots on which somebody holds a claim, and who is to be told of a change."""
-    return await fetch_all(
-        db,
-        SoldSlot,
-        """
-        select s.id from slot s where s.org_id = $1 and s.id = any($2::uuid[])
-          and exists (select from claim c where c.org_id = $1 and c.slot_id = s.id)
         """,
         org_id,
         slot_ids,

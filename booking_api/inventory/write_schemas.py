@@ -84,8 +84,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-class NewSlot(msgspec.Struct, frozen=True, kw_only=True):
-    """One occurrence to be offered under its code. Times are moments; `local_date` is the start's, at the origin."""
+class SlotFields(msgspec.Struct, frozen=True):
+    """What is written of an occurrence. Times are moments; `local_date` is the start's, at the origin."""
 
     code: str
     product_id: UUID
@@ -104,6 +104,11 @@ class NewSlot(msgspec.Struct, frozen=True, kw_only=True):
     gate: str | None = None
     resource: str | None = None
     seat_layout_id: UUID | None = None
+
+
+class NewSlot(SlotFields, frozen=True, kw_only=True):
+    """One occurrence to be offered under its code."""
+
     quotas: tuple[tuple[UUID, int], ...] = ()
     """Option and places. An option that had a quota and is not named here is limited by the capacity alone."""
 

@@ -11,8 +11,8 @@ from booking_api.core.errors import Forbidden, NotFound, VersionConflict
 from booking_api.core.ids import new_id
 from booking_api.core.queue.events import publish
 from booking_api.identity import audit
+from booking_api.inventory import change_queries, queries, write_queries
 from booking_api.inventory import slot_rules as rules
-from booking_api.inventory import write_queries as queries
 from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.inventory.schemas import SlotChange, SlotState
 from booking_api.inventory.write_queries import StagedQuota, StagedSlot
@@ -29,11 +29,11 @@ async def _lock_changing(
 ) -> list[RefusedSlot]:
     """Locks the slots that are there and are to change (id → position), and names those that can't."""
     reasons: dict[int, str] = {}
-    for row in await queries.lock_for_change(db, org_id, list(positions)):
+    for row in await write_queries.lock_for_change(db, org_id, list(positions)):
         position = positions[row.id]
         if row.taken > slots[position].capacity:
             reasons[position] = f"{row.taken} places are taken, more than the capacity of {slots[position].capacity}"
-    for obstacle in await queries.find_obstacles(db, org_id):
+    for obstacle in await write_queries.find_obstacles(db, org_id):
         reasons.setdefault(obstacle.position, SEATED if obstacle.seated else OVER_QUOTA)
     return [RefusedSlot(position, reason) for position, reason in reasons.items()]
 
@@ -44,34 +44,34 @@ async def save_slots(db: Connection, org_id: UUID, slots: Sequence[NewSlot], now
     Runs in the caller's transaction, in which changed slots stay locked: keep it short, at most some thousands at a
     time. Raises `asyncpg.DataError` or `asyncpg.IntegrityConstraintViolationError` for what a column can't hold.
     """
-    await queries.create_staged_slots(db)
-    await queries.create_staged_quotas(db)
-    await queries.empty_stage(db)
-    await queries.stage(
+    await write_queries.create_staged_slots(db)
+    await write_queries.create_staged_quotas(db)
+    await write_queries.empty_stage(db)
+    await write_queries.stage(
         db,
         [row_from(slot, StagedSlot, position=position, id=new_id()) for position, slot in enumerate(slots)],
         [StagedQuota(position, *quota) for position, slot in enumerate(slots) for quota in slot.quotas],
     )
-    await queries.find_existing(db, org_id)
-    await queries.analyze_stage(db)
-    compared = await queries.compare_staged(db, org_id)
+    await write_queries.find_existing(db, org_id)
+    await write_queries.analyze_stage(db)
+    compared = await write_queries.compare_staged(db, org_id)
     refused = [RefusedSlot(row.position, OTHER_PRODUCT) for row in compared if row.other_product]
     new = {row.position for row in compared if row.existing_id is None}
     changing = {row.existing_id: row.position for row in compared if row.existing_id and not row.other_product}
     if len(new) + len(changing) < len(slots):
-        await queries.keep_staged(db, [*new, *changing.values()])
+        await write_queries.keep_staged(db, [*new, *changing.values()])
     if changing:
         blocked = await _lock_changing(db, org_id, slots, changing)
         if blocked:
             refused += blocked
             stuck = {row.position for row in blocked}
             changing = {slot_id: position for slot_id, position in changing.items() if position not in stuck}
-            await queries.keep_staged(db, [*new, *changing.values()])
+            await write_queries.keep_staged(db, [*new, *changing.values()])
     if new or changing:
-        await queries.merge_slots(db, org_id, now)
-        await queries.merge_quotas(db, org_id)
+        await write_queries.merge_slots(db, org_id, now)
+        await write_queries.merge_quotas(db, org_id)
     if changing:
-        await queries.lift_quotas(db, org_id, list(changing))
+        await write_queries.lift_quotas(db, org_id, list(changing))
         sold = await queries.find_sold(db, org_id, list(changing))
         await publish(db, [SlotUpdated().event(org_id, row.id, now) for row in sold])
     refused.sort(key=lambda row: row.position)
@@ -88,7 +88,7 @@ async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected:
     names = rules.wished(change)
     if not names <= rules.OF_THE_DAY and not ctx.caller.may(WRITE_SCOPE, "manager"):
         raise Forbidden("An agent may change the delay of a slot and nothing else.")
-    before = await queries.lock_state(ctx.db, ctx.org_id, slot_id)
+    before = await change_queries.lock_state(ctx.db, ctx.org_id, slot_id)
     if before is None:
         raise NotFound("There is no such slot.")
     after = rules.changed_slot(before, change, ctx.now)
@@ -106,9 +106,9 @@ async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected:
 
 
 async def _write_slot(ctx: Context, before: SlotState, after: SlotState) -> None:
-    await queries.update_slot(ctx.db, ctx.org_id, after, ctx.now)
+    await change_queries.update_slot(ctx.db, ctx.org_id, after, ctx.now)
     if before.capacity != after.capacity:
-        await queries.move_quota_limits(ctx.db, ctx.org_id, before.id, before.capacity, after.capacity)
+        await change_queries.move_quota_limits(ctx.db, ctx.org_id, before.id, before.capacity, after.capacity)
 
 
 async def find_overlaps(

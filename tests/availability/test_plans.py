@@ -29,7 +29,7 @@ BIG = {
     "event_rest", "idempotency_key", "session",
 }  # fmt: skip
 HOT = (
-    "inventory.queries", "inventory.claim_queries", "availability.queries", "availability.search_queries",
+    "inventory.queries", "inventory.claim_queries", "inventory.seat_queries", "availability.queries", "availability.search_queries",
     "availability.calendar_queries",
     "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.db.queries", "passes.queries",
     "identity.session_queries", "identity.queries", "catalog.queries",

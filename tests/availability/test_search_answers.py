@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from booking_api.availability import answers, rules
 from booking_api.availability.schemas import Availability, FoundSlot, OptionAvailability, UnitPrice
-from booking_api.catalog.rules import admission_window, sales_close_at, total_amount, unit_amount
+from booking_api.catalog.rules import total_amount, unit_amount
 from booking_api.catalog.schemas import (
     Admission,
     Charge,
@@ -24,6 +24,7 @@ from booking_api.catalog.schemas import (
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.inventory.schemas import Delay
+from booking_api.inventory.slot_rules import admission_window, delayed_times, sales_close_at
 
 NOW = datetime(2027, 3, 27, 12, 0, 0, 250_000, tzinfo=UTC)
 """Hours before clocks go forward in Europe."""
@@ -108,7 +109,11 @@ def expected(slot: FoundSlot, definition: ProductDefinition, wanted: rules.UnitC
         datetime.fromtimestamp(seconds, UTC) for seconds in (slot.starts_at, slot.ends_at, slot.booking_closes_at)
     )
     estimate = None if slot.delay is None else msgspec.json.decode(slot.delay, type=Delay)
-    begins, ends = (starts_at, ends_at) if estimate is None else estimate.times(starts_at, ends_at)
+    begins, ends = (
+        (starts_at, ends_at)
+        if estimate is None
+        else delayed_times(starts_at, ends_at, estimate.estimated_starts_at, estimate.estimated_ends_at)
+    )
     likely = begins, ends
     free = slot.capacity - slot.taken
     quotas = dict(pair.split("=") for pair in slot.quotas.split(",") if pair) if slot.quotas else {}

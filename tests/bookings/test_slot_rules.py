@@ -22,7 +22,8 @@ from booking_api.bookings.slot_rules import (
 from booking_api.catalog.schemas import Admission, Price
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
-from booking_api.inventory.schemas import Delay, SlotRow, expected_times
+from booking_api.inventory.schemas import Delay, SlotRow
+from booking_api.inventory.slot_rules import delayed_times
 from booking_api.passes.schemas import PassRequest, PassRow
 
 NOW = datetime(2027, 3, 14, 6, 0, tzinfo=UTC)
@@ -149,10 +150,10 @@ def test_nobody_has_to_choose_in_the_past(kind: str, agreed: timedelta, new: tim
 @given(st.integers(0, 1440), st.none() | st.integers(-300, 1440), st.integers(0, 600))
 def test_a_delay_never_brings_anything_forward(late: int, end: int | None, length: int):
     ends_at = NOW + length * MINUTE
-    begins, ends = expected_times(NOW, ends_at, NOW + late * MINUTE, None if end is None else ends_at + end * MINUTE)
+    begins, ends = delayed_times(NOW, ends_at, NOW + late * MINUTE, None if end is None else ends_at + end * MINUTE)
     assert begins == NOW + late * MINUTE
     assert ends == max(ends_at, ends_at + (late if end is None else end) * MINUTE)
-    assert expected_times(NOW, ends_at, None, None) == (NOW, ends_at)
+    assert delayed_times(NOW, ends_at, None, None) == (NOW, ends_at)
 
 
 def pass_of(slot: SlotRow, issued_at: datetime, valid_until: datetime, customer_id: Any) -> PassRow:

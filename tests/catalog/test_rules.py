@@ -1,7 +1,7 @@
-"""Prices, parties and times of the catalogue, as properties."""
+"""Prices and parties of the catalogue, as properties."""
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from uuid import UUID
 
@@ -13,23 +13,17 @@ from hypothesis import strategies as st
 from booking_api.catalog.rules import (
     MAX_PARTY,
     PartyNotAllowed,
-    admission_window,
     bare_price,
     base_amount,
     check_party,
-    over_at,
     places,
     price_periods,
     quote,
-    sales_close_at,
-    sales_close_minutes,
     total_amount,
     unit_amount,
 )
 from booking_api.catalog.schemas import (
-    Admission,
     Charge,
-    Conditions,
     OptionDefinition,
     Place,
     PriceRule,
@@ -337,106 +331,6 @@ def test_who_needs_a_unit_that_there_is_not_stays_alone():
 def test_a_lap_infant_occupies_no_place():
     assert places(FLIGHT, party(FLIGHT, adult=2, child=1, infant=2)) == 3
     assert places(FLIGHT, {}) == 0
-
-
-# times ------------------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 600), st.integers(-600, 600), st.sampled_from(["start", "end"]), st.integers(0, 1440))
-def test_an_admission_window_never_ends_before_it_opens(opens: int, closes: int, relative: str, minutes: int):
-    admission = Admission(
-        opens_before_minutes=opens, closes_after_minutes=closes, closes_relative_to=relative, reentry=False
-    )  # pyright: ignore[reportArgumentType]
-    starts_at = datetime(2027, 3, 14, 6, tzinfo=UTC)
-    admit_from, admit_until = admission_window(admission, starts_at, starts_at + timedelta(minutes=minutes))
-    assert admit_from == starts_at - timedelta(minutes=opens)
-    assert admit_until >= admit_from
-
-
-def test_sales_of_an_option_end_with_the_slot_or_before():
-    starts_at = datetime(2027, 3, 14, 6, tzinfo=UTC)
-    ends_at = starts_at + timedelta(hours=6)
-    light = option(FLIGHT, "light")
-    assert light.conditions == Conditions(refundable=False, changeable=False, booking_closes_minutes=60)
-    assert sales_close_at(light, "departure", starts_at, ends_at, starts_at) == starts_at - timedelta(minutes=60)
-    assert sales_close_at(
-        light, "departure", starts_at, ends_at, starts_at - timedelta(hours=2)
-    ) == starts_at - timedelta(hours=2)
-
-
-START, END = datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 1, 14, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-
-
-def gate(opens: int, closes: int, relative: str) -> Admission:
-    return Admission(
-        opens_before_minutes=opens, closes_after_minutes=closes, closes_relative_to=relative, reentry=False
-    )
-
-
-def sold_until(closes_before: int, admission: Admission) -> OptionDefinition:
-    conditions = Conditions(refundable=False, changeable=False, booking_closes_minutes=closes_before)
-    return OptionDefinition(id=new_id(), code="x", title={"en": "X"}, conditions=conditions, admission=admission)
-
-
-@pytest.mark.parametrize(
-    ("admission", "opens", "closes"),
-    [
-        (gate(30, 10, "start"), -30, 10), (gate(30, -10, "start"), -30, -10), (gate(30, -40, "start"), -30, -30),
-        (gate(30, 10, "end"), -30, 130), (gate(0, -120, "end"), 0, 0), (gate(0, -130, "end"), 0, 0),
-    ],
-)  # fmt: skip
-def test_the_window_of_a_gate(admission: Admission, opens: int, closes: int):
-    assert admission_window(admission, START, END) == (START + opens * MINUTE, START + closes * MINUTE)
-    late = (START + 7 * MINUTE, END + 9 * MINUTE)
-    after = 7 if admission.closes_relative_to == "start" else 9
-    reference = late[0] if after == 7 else late[1]
-    until = max(START + opens * MINUTE, reference + admission.closes_after_minutes * MINUTE)
-    assert admission_window(admission, START, END, late) == (START + opens * MINUTE, until)
-
-
-@pytest.mark.parametrize(
-    ("kind", "admission", "over"),
-    [
-        ("departure", gate(30, 10, "start"), 0), ("departure", gate(30, -10, "start"), -10),
-        ("departure", gate(30, 10, "end"), 0), ("entry", gate(30, 10, "start"), 10), ("entry", gate(30, 10, "end"), 130),
-        ("appointment", gate(30, -10, "start"), -10),
-    ],
-)  # fmt: skip
-def test_when_a_slot_is_over(kind: str, admission: Admission, over: int):
-    assert over_at(kind, admission, START, END) == START + over * MINUTE
-    late = (START + 60 * MINUTE, END + 60 * MINUTE)
-    assert over_at(kind, admission, START, END, late) == START + (over + 60) * MINUTE
-
-
-@pytest.mark.parametrize(
-    ("kind", "closes", "admission", "expected"),
-    [
-        ("departure", 20, gate(30, 10, "start"), (20, None)), ("departure", -20, gate(30, 30, "start"), (0, None)),
-        ("entry", -20, gate(30, 30, "start"), (-20, None)), ("entry", -20, gate(30, 10, "start"), (-10, None)),
-        # Where the gate would close before it opens, it closes as it opens.
-        ("entry", 0, gate(30, -40, "start"), (30, None)), ("entry", 45, gate(30, -40, "start"), (45, None)),
-        ("entry", 0, gate(30, -20, "start"), (20, None)), ("departure", -20, gate(30, 10, "end"), (0, None)),
-        ("entry", -20, gate(30, 10, "end"), (-20, 10)), ("entry", -20, gate(30, 20, "end"), (-20, None)),
-        ("entry", -20, gate(30, 19, "end"), (-20, 19)),
-        # The gate closes after the end, and sales would go on for longer.
-        ("entry", -150, gate(30, 10, "end"), (-150, 10)), ("entry", -150, gate(30, -10, "end"), (-150, -10)),
-        ("entry", 20, gate(30, -20, "end"), (20, None)),
-        ("entry", 20, gate(30, -21, "end"), (20, -21)),
-    ],
-)  # fmt: skip
-def test_when_sales_close(kind: str, closes: int, admission: Admission, expected: tuple[int, int | None]):
-    option = sold_until(closes, admission)
-    assert sales_close_minutes(option, kind) == expected
-    before, after = expected
-    for slot_closes in (START - 90 * MINUTE, START + 300 * MINUTE):
-        for late in (0, 60):
-            moved = (START + late * MINUTE, END + 2 * late * MINUTE)
-            ends = [slot_closes + late * MINUTE, moved[0] - before * MINUTE]
-            ends += [] if after is None else [moved[1] + after * MINUTE]
-            assert sales_close_at(option, kind, START, END, slot_closes, moved) == min(ends)
-            if not late:
-                assert sales_close_at(option, kind, START, END, slot_closes) == min(ends)
 
 
 def test_a_price_of_one_has_the_taxes_that_are_added():

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from booking_api.catalog.rules import admission_window
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.checkin.operations.scanning import Case, scan_together
 from booking_api.core.ids import new_code, new_id
 from booking_api.core.queue.together import Turn, run_together
+from booking_api.inventory.slot_rules import admission_window
 from booking_api.passes import operations as passes
 from booking_api.passes.schemas import PassRequest, PassRow
 from tests.world import World, add_slot

@@ -22,7 +22,7 @@ from booking_api.core.errors import FieldError, pointer_to, unprocessable
 from booking_api.core.ids import new_id, new_reference
 from booking_api.core.per_process import PerProcess
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
-from booking_api.inventory.slot_rules import slot_over_at
+from booking_api.inventory.slot_rules import expected_times, slot_over_at
 
 REFERENCE_LENGTH = 8
 PARTIES = PerProcess(lambda: BoundedCache[Any, Party](CACHED_PARTIES))
@@ -168,7 +168,7 @@ def _draft(
         cancel_reason=None,
         refund_amount=None,
         channel=ctx.caller.channel,
-        visit_ends_at=slot.expected_times[1],
+        visit_ends_at=expected_times(slot)[1],
         created_at=ctx.now,
         updated_at=ctx.now,
         confirmed_at=None,

@@ -17,6 +17,7 @@ from booking_api.bookings.schemas import BookingRow
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.identity import operations as identity
+from booking_api.inventory.slot_rules import expected_times
 from booking_api.payments import queries as payment_queries
 
 
@@ -84,4 +85,4 @@ async def silence(ctx: Context, orders: Sequence[Facts]) -> int:
 def _is_over(ctx: Context, facts: Facts, booking: BookingRow) -> bool:
     """By the slot as it is now where the booking stands: it may have been moved a moment ago."""
     stands = booking.status in HOLDS_PLACES
-    return booking.visit_ends_at <= ctx.now and (not stands or facts.slot(booking).expected_times[1] <= ctx.now)
+    return booking.visit_ends_at <= ctx.now and (not stands or expected_times(facts.slot(booking))[1] <= ctx.now)

@@ -32,6 +32,7 @@ from booking_api.core.texts import pick
 from booking_api.feedback import operations as feedback
 from booking_api.feedback.operations import Occasion
 from booking_api.feedback.schemas import FeedbackPrompt
+from booking_api.inventory.slot_rules import expected_times
 from booking_api.passes import operations as passes
 from booking_api.payments import operations as payments
 from booking_api.payments.rules import payment_answer
@@ -257,7 +258,7 @@ def _occasion(ctx: Context, facts: Facts, booking: BookingRow) -> Occasion | Non
     status = rules.shown_status(facts.order, booking.status, ctx.now)
     items = facts.items[booking.id]
     missing = bool(missing_details(booking, items, facts.definition(booking)))
-    visit_over = facts.slot(booking).expected_times[1] <= ctx.now
+    visit_over = expected_times(facts.slot(booking))[1] <= ctx.now
     step = rules.feedback_step(status, details_missing=missing, visit_over=visit_over)
     if step is None:
         return None

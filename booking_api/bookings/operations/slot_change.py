@@ -17,6 +17,7 @@ from booking_api.bookings.slot_rules import SlotEffect
 from booking_api.core.context import Context
 from booking_api.identity import audit
 from booking_api.inventory import operations as inventory
+from booking_api.inventory.slot_rules import expected_times
 
 
 async def follow_slot(ctx: Context, facts: Facts, slot_ids: Sequence[object]) -> None:
@@ -28,7 +29,7 @@ async def follow_slot(ctx: Context, facts: Facts, slot_ids: Sequence[object]) ->
         return
     await _shorten(ctx, facts)
     for booking in concerned:
-        booking.visit_ends_at = facts.slot(booking).expected_times[1]
+        booking.visit_ends_at = expected_times(facts.slot(booking))[1]
     confirmed = [booking for booking in concerned if booking.status == "confirmed"]
     effects = [(booking, effect_of(ctx, facts, booking)) for booking in confirmed]
     for booking, one in effects:

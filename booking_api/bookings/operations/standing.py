@@ -10,9 +10,8 @@ from booking_api.bookings.schemas import (
     BookingRow,
 )
 from booking_api.bookings.slot_rules import SlotEffect, is_moved
-from booking_api.catalog.rules import minutes
 from booking_api.core.context import Context
-from booking_api.inventory.slot_rules import slot_over_at
+from booking_api.inventory.slot_rules import minutes, slot_over_at
 
 
 def asker_of(ctx: Context) -> Asker:
