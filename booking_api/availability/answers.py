@@ -1,19 +1,19 @@
 """Rows and terms turned into answers. Pure.
 
-A slot's options are written as JSON by putting the places that are left between two prepared texts: to build and
-encode an object for every option, unit and price of twenty slots took longer than all else in a search.
+What a search tells of a slot is written as text, between prepared parts: to build and encode an object for every slot,
+option, unit and price of a page took longer than all else in a search. `schemas` has the Structs that describe it, and
+the tests compare the text with what these are encoded as, byte by byte.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from booking_api.availability import rules
-from booking_api.availability.schemas import Availability, FoundSlot, OptionSummary, ProductSummary
+from booking_api.availability.rules import as_json
+from booking_api.availability.schemas import FoundSlot, OptionSummary, ProductSummary
 from booking_api.catalog.answers import conditions_answer, place_brief
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.texts import pick
@@ -22,39 +22,48 @@ zone_of = lru_cache(maxsize=256)(ZoneInfo)
 
 
 @lru_cache(maxsize=4_096)
-def written(moment: float, zone: str) -> Any:
+def written(moment: float, zone: str) -> str:
     """The JSON of a moment (seconds since 1970) with the offset of a zone. Slots share their times with others, and to
     make and encode a page's hundred of them anew took a tenth of a search."""
-    return msgspec.Raw(msgspec.json.encode(datetime.fromtimestamp(moment, zone_of(zone))))
+    return as_json(datetime.fromtimestamp(moment, zone_of(zone)))
 
 
-def availability(slot: FoundSlot, terms: rules.Terms, now: float) -> Availability:
-    """A slot as it is at a moment (seconds since 1970) for the party of the terms. Its options are written already."""
+quoted = lru_cache(maxsize=4_096)(as_json)
+"""The JSON of a text that many slots share."""
+
+
+def write_slot(slot: FoundSlot, terms: rules.Terms, now: float) -> str:
+    """The JSON of an `Availability`: a slot as it is at a moment (seconds since 1970) for the party of the terms."""
     status, options = rules.judge(slot, terms, now)
     closes_at, admit_from, admit_until = rules.outer_times(slot, terms)
-    zone = slot.time_zone
-    options_written: list[Any] = [
-        msgspec.Raw(f"{offer.written[0]}{left}{offer.written[1][why]}") for offer, left, why in options
-    ]
-    return Availability(
-        slot_id=slot.id,
-        product_id=slot.product_id,
-        starts_at=written(slot.starts_at, zone),
-        time_zone=slot.time_zone,
-        ends_at=written(slot.ends_at, slot.end_time_zone),
-        end_time_zone=slot.end_time_zone,
-        status=status,
-        vacancies=slot.capacity - slot.taken,
-        booking_closes_at=written(closes_at, zone),
-        admit_from=written(admit_from, zone),
-        admit_until=written(admit_until, zone),
-        delay=rules.delay_answer(rules.delay_of(slot), slot.time_zone, slot.end_time_zone) if slot.delay else None,
-        held_by_you=slot.held or None,
-        gate=slot.gate,
-        resource=slot.resource,
-        seat_layout_id=slot.seat_layout_id,
-        options=options_written,
+    zone, end_zone = slot.time_zone, slot.end_time_zone
+    offers = ",".join([f"{offer.written[0]}{left}{offer.written[1][why]}" for offer, left, why in options])
+    more = ""
+    if slot.delay is not None:
+        more = f'"delay":{as_json(rules.delay_answer(rules.delay_of(slot), zone, end_zone))},'
+    if slot.held:
+        more += f'"held_by_you":{slot.held},'
+    if slot.gate is not None:
+        more += f'"gate":{quoted(slot.gate)},'
+    if slot.resource is not None:
+        more += f'"resource":{quoted(slot.resource)},'
+    if slot.seat_layout_id is not None:
+        more += f'"seat_layout_id":"{slot.seat_layout_id}",'
+    return (
+        f'{{"slot_id":"{slot.id}","product_id":"{slot.product_id}",'
+        f'"starts_at":{written(slot.starts_at, zone)},"time_zone":{quoted(zone)},'
+        f'"ends_at":{written(slot.ends_at, end_zone)},"end_time_zone":{quoted(end_zone)},'
+        f'"status":"{status}","vacancies":{slot.capacity - slot.taken},'
+        f'"booking_closes_at":{written(closes_at, zone)},"admit_from":{written(admit_from, zone)},'
+        f'"admit_until":{written(admit_until, zone)},{more}"options":[{offers}]}}'
     )
+
+
+def write_page(slots: Iterable[str], products: Mapping[UUID, str], next_cursor: str | None) -> bytes:
+    """The JSON of an `AvailabilityPage`, of slots and products that are written already."""
+    named = ",".join([f'"{product_id}":{summary}' for product_id, summary in products.items()])
+    cursor = "" if next_cursor is None else f',"next_cursor":{as_json(next_cursor)}'
+    return f'{{"items":[{",".join(slots)}],"products":{{{named}}}{cursor}}}'.encode()
 
 
 def product_summary(definition: ProductDefinition, languages: Sequence[str]) -> ProductSummary:

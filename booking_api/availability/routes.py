@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Request, Response
 
-from booking_api.availability import search
+from booking_api.availability import slots
 from booking_api.availability.calendar import calendar
 from booking_api.availability.schemas import (
     Availability,
@@ -17,6 +17,7 @@ from booking_api.availability.schemas import (
     SlotSeats,
     SlotsQuery,
 )
+from booking_api.availability.search import search
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
@@ -29,15 +30,21 @@ READERS = Access(app=True, customer=True, staff="agent", scope="catalog:read")
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@endpoint("GET", "/v1/availability", tag="Availability", access=READERS, errors=(Unprocessable, PartyNotAllowed))
-async def search_availability(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
+@endpoint(
+    "GET", "/v1/availability", tag="Availability", access=READERS, query=AvailabilityQuery,
+    answers={200: AvailabilityPage}, errors=(Unprocessable, PartyNotAllowed),
+)  # fmt: skip
+async def search_availability(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Search for slots.
 
     By product, or by origin and destination, for up to 31 local dates at the origin or venue. Places and prices are
     those of this very moment and of the party in `units`. Slots that are sold out, closed or cancelled are listed
     with that status; past ones are not. Your own hold counts as taken but never hides its slot from you.
     """
-    return await search.search(ctx, query)
+    query = read_query(request, AvailabilityQuery)
+    ctx = make_context(request, None)
+    ctx.reply = Reply(await search(runtime_of(request), ctx, query))
+    return send(request, ctx)
 
 
 @endpoint(
@@ -65,8 +72,8 @@ async def get_slot(ctx: Context, slot_id: UUID, query: SlotQuery) -> Reply:
 
     As it is at this moment, shaped like an item of a search; past and cancelled ones too. Its ETag is its version.
     """
-    shown = await search.get_slot(ctx, slot_id, query)
-    return Reply(shown.answer, headers={"ETag": version_etag(shown.version)})
+    shown = await slots.get_slot(ctx, slot_id, query)
+    return Reply(shown.content, headers={"ETag": version_etag(shown.version)})
 
 
 @endpoint("GET", "/v1/slots/{slot_id:uuid}/seats", tag="Availability", access=READERS, errors=(NotFound,))
@@ -76,7 +83,7 @@ async def get_slot_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
     `taken` are all seats that aren't free, those of your own live holds and bookings among them; draw the others of
     the layout as free.
     """
-    return await search.get_seats(ctx, slot_id)
+    return await slots.get_seats(ctx, slot_id)
 
 
 @endpoint(
@@ -88,7 +95,7 @@ async def get_seat_layout(ctx: Context, layout_id: UUID) -> Reply:
 
     Decks, rows and seats. A layout never changes, so an app may keep it for ever.
     """
-    return body_etag(Reply(await search.get_layout(ctx, layout_id), headers={"Cache-Control": FOR_EVER}))
+    return body_etag(Reply(await slots.get_layout(ctx, layout_id), headers={"Cache-Control": FOR_EVER}))
 
 
 ROUTES = [search_availability, get_calendar, get_slot, get_slot_seats, get_seat_layout]

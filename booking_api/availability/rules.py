@@ -91,12 +91,13 @@ def party_for(definition: ProductDefinition, wanted: UnitCounts | None) -> tuple
     return counts, unknown or check_party(definition, counts)
 
 
-def _as_json(value: object) -> str:
+def as_json(value: object) -> str:
+    """What an answer says of a value."""
     return msgspec.json.encode(value).decode()
 
 
 def _written(offer_id: UUID, units: list[UnitPrice], total: Money | None) -> tuple[str, dict[str | None, str]]:
-    after = f',"units":{_as_json(units)}' + ("" if total is None else f',"total":{_as_json(total)}') + "}"
+    after = f',"units":{as_json(units)}' + ("" if total is None else f',"total":{as_json(total)}') + "}"
     with_status = {status: f',"status":"{status}"{after}' for status in OPTION_STATUSES}
     return f'{{"option_id":"{offer_id}","vacancies":', {None: after, **with_status}
 

@@ -264,6 +264,28 @@ class FoundSlot(msgspec.Struct, frozen=True, gc=False):
     """A `Delay` as JSON: nearly no slot has one, and making an object of nothing would cost each row something."""
 
 
+class SlotSearch(msgspec.Struct, frozen=True):
+    """The slots of a product, or those between two places, after a position: `most` of them at most."""
+
+    product_id: UUID | None
+    origin_id: UUID | None
+    destination_id: UUID | None
+    first_day: date
+    last_day: date
+    after_day: date
+    after_start: datetime
+    after_id: UUID
+    holder_id: UUID | None
+    most: int
+
+
+class SearchedSlot(FoundSlot, frozen=True, gc=False):
+    """A slot found by one of several searches."""
+
+    position: int
+    """Which of them, from 1."""
+
+
 class SlotId(msgspec.Struct, frozen=True):
     id: UUID
 

@@ -1,33 +1,25 @@
-"""The search for availability: slots, seats, and what else has room. Nothing of it is cached but terms.
+"""The search for availability: a page of slots, by start or by price. Nothing of it is cached but terms.
 
 Places are counted by the statement that answers. What a product means for a party on a day, its terms, follows from
 an immutable document and is kept.
+
+Searches by start that come at once share a statement, whatever they ask for: half of what a search costs is to get hold
+of a connection, to send a statement and to be woken by its answer. They share it as writes share a transaction, see
+`core.queue.batching`: it begins after each of them came, so that none of their answers is older than its request, and
+there is no timer, so that a single one waits for nobody. Those who ask the very same share the page, too.
 """
 
-from bisect import bisect_right
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
-
-import msgspec
 
 from booking_api.availability import queries, rules, search_queries
-from booking_api.availability.answers import availability, product_summary
-from booking_api.availability.schemas import (
-    Alternative,
-    Availability,
-    AvailabilityPage,
-    AvailabilityQuery,
-    FoundSlot,
-    RankedOffer,
-    SeatLayoutAnswer,
-    SlotQuery,
-    SlotSeats,
-)
+from booking_api.availability.answers import product_summary, write_page, write_slot
+from booking_api.availability.schemas import AvailabilityQuery, FoundSlot, RankedOffer, SlotSearch
 from booking_api.availability.targets import (
     Route,
     Target,
@@ -37,27 +29,23 @@ from booking_api.availability.targets import (
     find_target,
     holder_of,
     places_of,
-    refuse,
 )
-from booking_api.catalog.operations import load_definitions
-from booking_api.catalog.rules import places
+from booking_api.availability.terms import Run, with_terms
+from booking_api.catalog.operations import load_products
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import Moment
 from booking_api.core.context import Context
-from booking_api.core.errors import NotFound
-from booking_api.core.money import Money
+from booking_api.core.errors import DomainError
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.per_process import PerProcess
-from booking_api.inventory.queries import find_slots
-from booking_api.inventory.schemas import SlotRow
+from booking_api.core.queue.batching import Batcher, Singly, batcher_of
+from booking_api.core.runtime import Runtime, acquire
 
 SEARCH_DAYS = 31
-ALTERNATIVE_DAYS = 31
-"""Alternatives are at most this many days away."""
-TERMS = PerProcess(lambda: BoundedCache[object, rules.Terms](KEPT_TERMS))
-KEPT_TERMS = 4_096
-SUMMARIES = PerProcess(lambda: BoundedCache[object, msgspec.Raw](KEPT_SUMMARIES))
+SEARCHES_AT_ONCE = 32
+"""How many share a statement: enough that more would save nothing, few enough that none waits long for the others."""
+SUMMARIES = PerProcess(lambda: BoundedCache[object, str](KEPT_SUMMARIES))
 KEPT_SUMMARIES = 4_096
 NEVER = 2**53
 """Sorts what can't be booked after every price."""
@@ -65,128 +53,172 @@ NEVER = 2**53
 StartPosition = tuple[date, Moment, UUID]
 PricePosition = tuple[int, Moment, UUID]
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
+Question = tuple[AvailabilityQuery, UUID | None]
+"""A search and whose holds are the caller's own: what those who ask the very same have in common."""
 
 
-class Run(NamedTuple):
-    """Neighbours of the same product and price, and what they have in common."""
+class Asked(NamedTuple):
+    """One search. Its context has a connection, that of all, only while they are looked up."""
 
-    version: tuple[UUID, int]
-    terms: rules.Terms
-    slots: list[FoundSlot]
+    ctx: Context
+    query: AvailabilityQuery
 
-
-async def _with_terms(ctx: Context, slots: Sequence[FoundSlot], wanted: rules.UnitCounts | None) -> list[Run]:
-    """The slots, in their order, with their terms: by the version of the product that is on sale, the price of the
-    day and the party. Terms that were made before are kept."""
-    party = None if wanted is None else tuple(sorted(wanted.items()))
-    kept = TERMS.of(ctx.caches)
-    # All of a statement's slots of one product have the same version of it.
-    lines = [list(line) for _, line in groupby(slots, key=attrgetter("product_id"))]
-    definitions = await load_definitions(
-        ctx.db, ctx.caches, ctx.org_id, {(line[0].product_id, line[0].product_version) for line in lines}
-    )
-    runs: list[Run] = []
-    for line in lines:
-        version = line[0].product_id, line[0].product_version
-        definition = definitions[version]
-        for period, run in _periods(definition, line):
-            key = (ctx.org_id, version, period, party)
-            if (terms := kept.get(key)) is None:
-                terms = rules.make_terms(definition, wanted, run[0].local_date)
-                kept.put(key, terms)
-            runs.append(Run(version, terms, run))
-    return runs
+    @property
+    def question(self) -> Question:
+        return self.query, holder_of(self.ctx)
 
 
-def _periods(definition: ProductDefinition, line: list[FoundSlot]) -> list[tuple[int, list[FoundSlot]]]:
-    """Slots of a product cut where their prices may change, each piece with its number among the price's periods."""
-    changes = definition.price_changes
-    if not changes:
-        return [(0, line)]
-    cut = groupby(line, key=lambda slot: bisect_right(changes, slot.local_date))
-    return [(period, list(run)) for period, run in cut]
+class Plan(NamedTuple):
+    """What a search looks for."""
+
+    target: Target
+    first: date
+    last: date
+    wanted: rules.UnitCounts | None
 
 
-# search -----------------------------------------------------------------------------------------------------------
+@dataclasses.dataclass(slots=True)
+class Page:
+    """A page of slots as they were at a moment, for all who asked for it."""
+
+    runs: list[Run]
+    next_cursor: str | None
+    now: datetime
+    written: dict[tuple[str, ...], bytes] = dataclasses.field(default_factory=dict)
+    """Its JSON by the languages of the readers so far."""
 
 
-async def search(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
-    """One page of slots as they are now; their options and products are written already.
+async def search(runtime: Runtime, ctx: Context, query: AvailabilityQuery) -> bytes:
+    """An `AvailabilityPage`, encoded, of slots as they are now.
 
-    Raises `Invalid` for a range or cursor that makes no sense, `Unprocessable` for an unknown product or place, and
-    `PartyNotAllowed` when no product that was found allows the party.
+    The context needs no connection. Raises `Invalid` for a range or cursor that makes no sense, `Unprocessable` for an
+    unknown product or place, and `PartyNotAllowed` when no product that was found allows the party.
     """
-    wanted = rules.parse_units(query.units)
-    target = await find_target(ctx, query)
-    first, last = date_range(ctx, target, query, SEARCH_DAYS)
-    if not isinstance(target, Route):
-        check_party([target], wanted)
     if query.sort == "price":
-        slots, cursor = await _by_price(ctx, target, first, last, wanted, query)
+        async with acquire(runtime) as ctx.db:
+            page = await _by_price(ctx, query)
     else:
-        slots, cursor = await _by_start(ctx, target, first, last, query)
-    runs = await _with_terms(ctx, slots, wanted)
-    if runs and all(run.terms.broken for run in runs):
-        # None on this page allows the party; whether to refuse it depends on all that there are.
-        check_party(await all_products(ctx, target, first, last), wanted)
-    now = ctx.now.timestamp()
-    items = [availability(slot, run.terms, now) for run in runs for slot in run.slots]
-    return AvailabilityPage(items=items, products=_summaries(ctx, runs), next_cursor=cursor)
+        page = await _by_start(runtime, Asked(ctx, query))
+    if (content := page.written.get(ctx.languages)) is None:
+        content = page.written[ctx.languages] = _write(ctx, page)
+    return content
 
 
-def _summaries(ctx: Context, runs: Iterable[Run]) -> dict[UUID, Any]:
+def _write(ctx: Context, page: Page) -> bytes:
+    now = page.now.timestamp()
+    slots = [write_slot(slot, run.terms, now) for run in page.runs for slot in run.slots]
+    return write_page(slots, _summaries(ctx, page.runs), page.next_cursor)
+
+
+def _summaries(ctx: Context, runs: Iterable[Run]) -> dict[UUID, str]:
     """The JSON of the products that the slots are of, by id. It is kept: a version of a product never changes."""
     kept = SUMMARIES.of(ctx.caches)
-    found: dict[UUID, Any] = {}
+    found: dict[UUID, str] = {}
     for (product_id, version), terms in {run.version: run.terms for run in runs}.items():
         key = (ctx.org_id, product_id, version, ctx.languages)
         if (summary := kept.get(key)) is None:
-            summary = msgspec.Raw(msgspec.json.encode(product_summary(terms.definition, ctx.languages)))
+            summary = rules.as_json(product_summary(terms.definition, ctx.languages))
             kept.put(key, summary)
         found[product_id] = summary
     return found
 
 
-async def _by_start(
-    ctx: Context, target: Target, first: date, last: date, query: AvailabilityQuery
-) -> tuple[list[FoundSlot], str | None]:
+async def _plan(
+    ctx: Context, query: AvailabilityQuery, products: Mapping[UUID, ProductDefinition] | None = None
+) -> Plan:
+    wanted = rules.parse_units(query.units)
+    target = await find_target(ctx, query, products)
+    first, last = date_range(ctx, target, query, SEARCH_DAYS)
+    if not isinstance(target, Route):
+        check_party([target], wanted)
+    return Plan(target, first, last, wanted)
+
+
+async def _page(ctx: Context, plan: Plan, slots: Sequence[FoundSlot], next_cursor: str | None, now: datetime) -> Page:
+    """Raises `PartyNotAllowed`: where none of these allows the party, it depends on all that there are."""
+    runs = await with_terms(ctx, slots, plan.wanted)
+    if runs and all(run.terms.broken for run in runs):
+        check_party(await all_products(ctx, plan.target, plan.first, plan.last), plan.wanted)
+    return Page(runs, next_cursor, now)
+
+
+# by start ---------------------------------------------------------------------------------------------------------
+
+
+async def _by_start(runtime: Runtime, asked: Asked) -> Page:
+    batcher: Batcher[Asked, Page] = batcher_of(
+        runtime,
+        ("search", asked.ctx.org_id),
+        lambda: Batcher(lambda batch: _look_up(runtime, batch), cap=SEARCHES_AT_ONCE),
+    )
+    page = await batcher.submit(asked)
+    if isinstance(page, Singly):
+        (page,) = await _look_up(runtime, [asked])
+    if isinstance(page, Exception):
+        raise page
+    return page
+
+
+async def _look_up(runtime: Runtime, batch: Sequence[Asked]) -> list[Page | Exception]:
+    """The pages of all, or what each is refused for, at the moment at which the last of them asked."""
+    ctx = batch[-1].ctx
+    questions = {asked.question: asked for asked in batch}
+    found: dict[Question, Page | Exception] = {}
+    async with acquire(runtime) as db:
+        for asked in batch:
+            asked.ctx.db = db
+        products = await load_products(ctx, list({query.product_id for query, _ in questions if query.product_id}))
+        plans: dict[Question, tuple[Plan, SlotSearch]] = {}
+        for question, asked in questions.items():
+            try:
+                plan = await _plan(asked.ctx, asked.query, products)
+                plans[question] = plan, _slots_of(plan, asked)
+            except DomainError as refusal:
+                found[question] = refusal
+        rows = await search_queries.search_slots(db, ctx.org_id, [slots for _, slots in plans.values()], ctx.now)
+        by_position = {position: list(slots) for position, slots in groupby(rows, key=attrgetter("position"))}
+        for position, (question, (plan, _)) in enumerate(plans.items(), 1):
+            asked, slots = questions[question], by_position.get(position, [])
+            page, cursor = slots[: asked.query.limit], None
+            if len(slots) > len(page):
+                final = page[-1]
+                cursor = write_cursor(final.local_date, datetime.fromtimestamp(final.starts_at, UTC), final.id)
+            try:
+                found[question] = await _page(asked.ctx, plan, page, cursor, ctx.now)
+            except DomainError as refusal:
+                found[question] = refusal
+    return [found[asked.question] for asked in batch]
+
+
+def _slots_of(plan: Plan, asked: Asked) -> SlotSearch:
+    query = asked.query
     after: StartPosition = (
         read_cursor(query.cursor, StartPosition) if query.cursor else (date.min, LONG_AGO, UUID(int=0))
     )
-    holder, limit = holder_of(ctx), query.limit + 1
-    if isinstance(target, Route):
-        rows = await search_queries.search_route(
-            ctx.db, ctx.org_id, target.origin.id, target.destination.id, first, last, after, holder, ctx.now, limit
-        )
-    else:
-        rows = await search_queries.search_product(
-            ctx.db, ctx.org_id, target.id, first, last, after, holder, ctx.now, limit
-        )
-    page = rows[: query.limit]
-    if len(rows) == len(page):
-        return page, None
-    final = page[-1]
-    return page, write_cursor(final.local_date, datetime.fromtimestamp(final.starts_at, UTC), final.id)
+    product_id = None if isinstance(plan.target, Route) else plan.target.id
+    return SlotSearch(
+        product_id, *places_of(plan.target), plan.first, plan.last, *after, holder_of(asked.ctx), query.limit + 1
+    )
 
 
-async def _by_price(
-    ctx: Context, target: Target, first: date, last: date, wanted: rules.UnitCounts | None, query: AvailabilityQuery
-) -> tuple[list[FoundSlot], str | None]:
+# by price ---------------------------------------------------------------------------------------------------------
+
+
+async def _by_price(ctx: Context, query: AvailabilityQuery) -> Page:
     """Ranks in the database, where the slots are, and then reads the page whole."""
+    plan = await _plan(ctx, query)
     after: PricePosition = read_cursor(query.cursor, PricePosition) if query.cursor else (-1, LONG_AGO, UUID(int=0))
-    products = await all_products(ctx, target, first, last)
-    check_party(products, wanted)
+    products = await all_products(ctx, plan.target, plan.first, plan.last)
+    check_party(products, plan.wanted)
+    offers = ranked_offers(products, plan.wanted, plan.first, plan.last)
     ranked = await search_queries.rank_by_price(
-        ctx.db, ctx.org_id, places_of(target), ranked_offers(products, wanted, first, last), after, ctx.now,
-        query.limit + 1,
-    )  # fmt: skip
+        ctx.db, ctx.org_id, places_of(plan.target), offers, after, ctx.now, query.limit + 1
+    )
     page = ranked[: query.limit]
     found = await queries.find_slots_with_room(ctx.db, ctx.org_id, [row.id for row in page], holder_of(ctx), ctx.now)
     by_id = {slot.id: slot for slot in found}
-    slots = [by_id[row.id] for row in page if row.id in by_id]
-    if len(ranked) == len(page):
-        return slots, None
-    return slots, write_cursor(page[-1].price, page[-1].starts_at, page[-1].id)
+    cursor = write_cursor(page[-1].price, page[-1].starts_at, page[-1].id) if len(ranked) > len(page) else None
+    return await _page(ctx, plan, [by_id[row.id] for row in page if row.id in by_id], cursor, ctx.now)
 
 
 def ranked_offers(
@@ -213,112 +245,3 @@ def ranked_offers(
         ]
         ranked += sorted(priced, key=attrgetter("total"))
     return ranked
-
-
-# single slots -----------------------------------------------------------------------------------------------------
-
-
-class ShownSlot(NamedTuple):
-    """One slot as it is now, and the rules that the party breaks."""
-
-    answer: Availability
-    version: int
-    broken: list[str]
-
-
-async def get_slot(ctx: Context, slot_id: UUID, query: SlotQuery) -> ShownSlot:
-    """One slot as it is now, also when it is past or cancelled. Raises `NotFound` and `PartyNotAllowed`."""
-    shown = await show_slot(ctx, slot_id, rules.parse_units(query.units))
-    if shown.broken:
-        raise refuse(shown.broken)
-    return shown
-
-
-async def show_slot(ctx: Context, slot_id: UUID, wanted: rules.UnitCounts | None) -> ShownSlot:
-    """One slot as it is now, for whatever party. Raises `NotFound`."""
-    slots = await queries.find_slots_with_room(ctx.db, ctx.org_id, [slot_id], holder_of(ctx), ctx.now)
-    if not slots:
-        raise NotFound("There is no such slot.")
-    (run,) = await _with_terms(ctx, slots, wanted)
-    return ShownSlot(availability(slots[0], run.terms, ctx.now.timestamp()), slots[0].version, run.terms.broken)
-
-
-async def get_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
-    """The seats of a slot that aren't free. Raises `NotFound`, also for a slot without a seat layout."""
-    slots = await find_slots(ctx.db, ctx.org_id, [slot_id])
-    if not slots:
-        raise NotFound("There is no such slot.")
-    if slots[0].seat_layout_id is None:
-        raise NotFound("This slot has no seats to choose.")
-    seats = await queries.find_claimed_seats(ctx.db, ctx.org_id, slot_id, holder_of(ctx), ctx.now)
-    return SlotSeats(
-        layout_id=slots[0].seat_layout_id,
-        taken=[row.seat for row in seats],
-        held_by_you=[row.seat for row in seats if row.mine],
-    )
-
-
-async def get_layout(ctx: Context, layout_id: UUID) -> SeatLayoutAnswer:
-    """How seats are arranged. Raises `NotFound`."""
-    row = await queries.find_layout(ctx.db, ctx.org_id, layout_id)
-    if row is None:
-        raise NotFound("There is no such seat layout.")
-    return SeatLayoutAnswer(row.id, row.seats, row.layout.decks)
-
-
-# alternatives -----------------------------------------------------------------------------------------------------
-
-
-async def alternatives(
-    ctx: Context, slot: SlotRow, option_id: UUID, counts: Mapping[UUID, int], limit: int = 3
-) -> list[Alternative]:
-    """What has room for a party that a slot has none for, nearest in time first.
-
-    Looks at the same route, or else the same product, within a month, and at the other options of the slot itself.
-    Each slot counts once: with the option of the same code if that can be booked, else with the cheapest.
-    """
-    own = (await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(slot.product_id, slot.product_version)]))[
-        slot.product_id, slot.product_version
-    ]
-    units = {unit.id: unit.code for unit in own.units}
-    if not set(counts) <= set(units):
-        return []
-    wanted = {units[unit_id]: count for unit_id, count in counts.items()}
-    asked = own.option(option_id)
-    found = await queries.find_slots_with_room(
-        ctx.db, ctx.org_id, await _nearest(ctx, slot, places(own, counts), limit), None, ctx.now
-    )
-    chosen: list[Alternative] = []
-    runs = await _with_terms(ctx, found, wanted)
-    for terms, near in [(run.terms, near) for run in runs for near in run.slots]:
-        best: tuple[bool, int, Alternative] | None = None
-        _, options = rules.judge(near, terms, ctx.now.timestamp())
-        for offer, left, why in options:
-            if why is not None or offer.total is None or (near.id, offer.option.id) == (slot.id, option_id):
-                continue
-            other_code = asked is None or offer.option.code != asked.code
-            if best is None or (other_code, offer.total) < best[:2]:
-                best = other_code, offer.total, Alternative(
-                    slot_id=near.id, product_id=near.product_id,
-                    starts_at=datetime.fromtimestamp(near.starts_at, ZoneInfo(near.time_zone)),
-                    time_zone=near.time_zone, option_id=offer.option.id, vacancies=left,
-                    total=Money(offer.total, terms.definition.currency),
-                )  # fmt: skip
-        if best is not None:
-            chosen.append(best[2])
-    chosen.sort(key=lambda alternative: (abs(alternative.starts_at - slot.starts_at), alternative.slot_id))
-    return chosen[:limit]
-
-
-async def _nearest(ctx: Context, slot: SlotRow, wanted_places: int, limit: int) -> list[UUID]:
-    """Candidates on both sides; more than wanted, because quotas and conditions are looked at later."""
-    away = timedelta(days=ALTERNATIVE_DAYS)
-    day, first, last, most = slot.local_date, slot.local_date - away, slot.local_date + away, 4 * limit
-    if slot.destination_id is not None:
-        return await search_queries.nearest_of_route(
-            ctx.db, ctx.org_id, slot.origin_id, slot.destination_id, day, first, last, slot.starts_at, wanted_places,
-            ctx.now, most,
-        )  # fmt: skip
-    return await search_queries.nearest_of_product(
-        ctx.db, ctx.org_id, slot.product_id, day, first, last, slot.starts_at, wanted_places, ctx.now, most
-    )

@@ -1,6 +1,6 @@
 """What a search or a calendar is about: a product or a route, its local dates, the products and parties it meets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ import msgspec
 
 from booking_api.availability import rules, search_queries
 from booking_api.availability.schemas import SlotsQuery
-from booking_api.catalog.operations import find_places, load_definitions, load_product
+from booking_api.catalog.operations import find_places, load_definitions, load_products
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.context import Context
@@ -44,13 +44,19 @@ def holder_of(ctx: Context) -> UUID | None:
     return ctx.caller.subject_id if ctx.caller.is_customer and ctx.caller.restriction is None else None
 
 
-async def find_target(ctx: Context, query: SlotsQuery) -> Target:
-    """Raises `Invalid` unless there is either a product or a route, `Unprocessable` for an unknown one."""
+async def find_target(
+    ctx: Context, query: SlotsQuery, products: Mapping[UUID, ProductDefinition] | None = None
+) -> Target:
+    """Raises `Invalid` unless there is either a product or a route, `Unprocessable` for an unknown one.
+
+    `products` are those that were looked up already, for several queries at once.
+    """
     if query.product_id is not None:
         if query.origin is not None or query.destination is not None:
             name = "origin" if query.origin is not None else "destination"
             raise invalid(f"/query/{name}", "Give either a product_id or an origin and a destination.")
-        product = await load_product(ctx, query.product_id)
+        known = await load_products(ctx, [query.product_id]) if products is None else products
+        product = known.get(query.product_id)
         if product is None:
             raise unprocessable("/query/product_id", "There is no such product.")
         return product

@@ -9,7 +9,7 @@ from uuid import UUID
 from litestar import Request, Response
 
 from booking_api.availability.schemas import Availability
-from booking_api.availability.search import show_slot
+from booking_api.availability.slots import show_slot
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.release import release_holds
 from booking_api.bookings.operations.show import present_booking
@@ -78,7 +78,7 @@ async def choose_about_slot(
 
 async def _show(ctx: Context, slot_id: UUID) -> Reply:
     shown = await show_slot(ctx, slot_id, None)
-    return Reply(shown.answer, headers={"ETag": version_etag(shown.version)})
+    return Reply(shown.content, headers={"ETag": version_etag(shown.version)})
 
 
 ROUTES = [update_slot, choose_about_slot]

@@ -1,6 +1,6 @@
 """The verbs of the catalogue that others build on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from booking_api.catalog import queries
@@ -157,12 +157,11 @@ async def list_products(ctx: Context, query: ProductsQuery) -> ProductPage:
     )
 
 
-async def load_product(ctx: Context, product_id: UUID) -> ProductDefinition | None:
-    """The current version of a product, on sale or not; None if there is no such product."""
-    row = await queries.find_product(ctx.db, ctx.org_id, product_id)
-    if row is None:
-        return None
-    return (await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(row.id, row.version)]))[row.id, row.version]
+async def load_products(ctx: Context, product_ids: Sequence[UUID]) -> dict[UUID, ProductDefinition]:
+    """The current versions of these products, on sale or not, by id: those that there are."""
+    rows = await queries.list_products(ctx.db, ctx.org_id, product_ids) if product_ids else []
+    definitions = await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(row.id, row.version) for row in rows])
+    return {row.id: definitions[row.id, row.version] for row in rows}
 
 
 async def get_product(ctx: Context, product_id: UUID) -> ProductAnswer:

@@ -60,6 +60,17 @@ async def find_product(db: Connection, org_id: UUID, product_id: UUID) -> Produc
     )
 
 
+async def list_products(db: Connection, org_id: UUID, product_ids: Sequence[UUID]) -> list[ProductRow]:
+    """Products by id, on sale or not, in no order."""
+    return await fetch_all(
+        db,
+        ProductRow,
+        "select p.id, p.code, p.version, p.on_sale from product p where p.org_id = $1 and p.id = any($2::uuid[])",
+        org_id,
+        product_ids,
+    )
+
+
 async def find_products(
     db: Connection,
     org_id: UUID,

@@ -5,24 +5,23 @@ from typing import Any, cast
 
 import msgspec
 
-from booking_api.availability import search
 from booking_api.availability.calendar import calendar
 from booking_api.availability.schemas import Availability, AvailabilityPage, AvailabilityQuery, Calendar, SlotsQuery
+from booking_api.availability.search import search
 from booking_api.core.context import Caller, Context
 from tests.world import World
 
 PAGES = 200
 
 
-async def search_page(ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
+async def search_page(world: World, ctx: Context, query: AvailabilityQuery) -> AvailabilityPage:
     """What a search answers, read as its contract says."""
-    return msgspec.json.decode(msgspec.json.encode(await search.search(ctx, query)), type=AvailabilityPage)
+    return msgspec.json.decode(await search(world.runtime, ctx, query), type=AvailabilityPage)
 
 
 async def search_at(world: World, now: datetime, query: AvailabilityQuery) -> AvailabilityPage:
     """A search at another moment than the present one."""
-    async with world.runtime.pool.acquire() as db:
-        return await search_page(world.context(db, now=now), query)
+    return await search_page(world, world.context(cast("Any", None), now=now), query)
 
 
 async def calendar_at(world: World, now: datetime, query: SlotsQuery, caller: Caller | None = None) -> Calendar:

@@ -113,13 +113,13 @@ async def test_the_calendar_agrees_with_the_search(world: World, seed: int):
             async with world.runtime.pool.acquire() as db:
                 ctx = world.context(db, now=NOW, caller=me)
                 query = AvailabilityQuery(first=FIRST, last=LAST, units=units, limit=200, **route)  # pyright: ignore[reportArgumentType]
-                page = await search_page(ctx, query)
+                page = await search_page(world, ctx, query)
                 for item in page.items:
                     by_day[item.starts_at.date()].append(item)
                 found = await calendar_at(
                     world, NOW, SlotsQuery(first=FIRST, last=LAST, units=units, **route), ctx.caller
                 )  # pyright: ignore[reportArgumentType]
-                ranked = await search_page(ctx, msgspec.structs.replace(query, sort="price"))
+                ranked = await search_page(world, ctx, msgspec.structs.replace(query, sort="price"))
             assert [day.date for day in found.items] == rules.days_between(FIRST, LAST)
             for day in found.items:
                 price = None if day.from_price is None else day.from_price.amount

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
-from booking_api.availability import search
+from booking_api.availability.alternatives import find_alternatives
 from booking_api.availability.rules import slot_answer
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.standing import order_standing, standing_of
@@ -87,7 +87,7 @@ def sales_closed(why: str, wanted: Wanted, pointer: str = "", booking_id: UUID |
 async def with_alternatives(ctx: Context, refusal: SalesClosed | SoldOut) -> SalesClosed | SoldOut:
     """The refusal with what has room now. Asked for once nothing is locked any more."""
     if isinstance(wanted := refusal.wanted, Wanted) and "alternatives" not in refusal.members:
-        refusal.members["alternatives"] = await search.alternatives(ctx, wanted.slot, wanted.option_id, wanted.counts)
+        refusal.members["alternatives"] = await find_alternatives(ctx, wanted.slot, wanted.option_id, wanted.counts)
     return refusal
 
 
