@@ -39,7 +39,7 @@ from booking_api.core.context import Context
 from booking_api.core.errors import DomainError
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.per_process import PerProcess
-from booking_api.core.queue.batching import Batcher, Singly, batcher_of
+from booking_api.core.queue.batching import Batcher, RunAlone, batcher_of
 from booking_api.core.runtime import Runtime, acquire
 
 SEARCH_DAYS = 31
@@ -151,8 +151,9 @@ async def _by_start(runtime: Runtime, asked: Asked) -> Page:
         ("search", asked.ctx.org_id),
         lambda: Batcher(lambda batch: _look_up(runtime, batch), cap=SEARCHES_AT_ONCE),
     )
-    page = await batcher.submit(asked)
-    if isinstance(page, Singly):
+    try:
+        return await batcher.submit(asked)
+    except RunAlone:
         (page,) = await _look_up(runtime, [asked])
     if isinstance(page, Exception):
         raise page
