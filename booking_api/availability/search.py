@@ -53,22 +53,22 @@ NEVER = 2**53
 StartPosition = tuple[date, Moment, UUID]
 PricePosition = tuple[int, Moment, UUID]
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
-Question = tuple[AvailabilityQuery, UUID | None]
+SearchKey = tuple[AvailabilityQuery, UUID | None]
 """A search and whose holds are the caller's own: what those who ask the very same have in common."""
 
 
-class Asked(NamedTuple):
+class SearchRequest(NamedTuple):
     """One search. Its context has a connection, that of all, only while they are looked up."""
 
     ctx: Context
     query: AvailabilityQuery
 
     @property
-    def question(self) -> Question:
+    def key(self) -> SearchKey:
         return self.query, holder_of(self.ctx)
 
 
-class Plan(NamedTuple):
+class SearchPlan(NamedTuple):
     """What a search looks for."""
 
     target: Target
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
 
 
 @dataclasses.dataclass(slots=True)
-class Page:
+class FoundPage:
     """A page of slots as they were at a moment, for all who asked for it."""
 
     runs: list[Run]
@@ -98,13 +98,13 @@ async def search(runtime: Runtime, ctx: Context, query: AvailabilityQuery) -> by
         async with acquire(runtime) as ctx.db:
             page = await _by_price(ctx, query)
     else:
-        page = await _by_start(runtime, Asked(ctx, query))
+        page = await _by_start(runtime, SearchRequest(ctx, query))
     if (content := page.written.get(ctx.languages)) is None:
         content = page.written[ctx.languages] = _write(ctx, page)
     return content
 
 
-def _write(ctx: Context, page: Page) -> bytes:
+def _write(ctx: Context, page: FoundPage) -> bytes:
     now = page.now.timestamp()
     slots = [write_slot(slot, run.terms, now) for run in page.runs for slot in run.slots]
     return write_page(slots, _summaries(ctx, page.runs), page.next_cursor)
@@ -125,28 +125,30 @@ def _summaries(ctx: Context, runs: Iterable[Run]) -> dict[UUID, str]:
 
 async def _plan(
     ctx: Context, query: AvailabilityQuery, products: Mapping[UUID, ProductDefinition] | None = None
-) -> Plan:
+) -> SearchPlan:
     wanted = rules.parse_units(query.units)
     target = await find_target(ctx, query, products)
     first, last = date_range(ctx, target, query, SEARCH_DAYS)
     if not isinstance(target, Route):
         check_party([target], wanted)
-    return Plan(target, first, last, wanted)
+    return SearchPlan(target, first, last, wanted)
 
 
-async def _page(ctx: Context, plan: Plan, slots: Sequence[FoundSlot], next_cursor: str | None, now: datetime) -> Page:
+async def _page(
+    ctx: Context, plan: SearchPlan, slots: Sequence[FoundSlot], next_cursor: str | None, now: datetime
+) -> FoundPage:
     """Raises `PartyNotAllowed`: where none of these allows the party, it depends on all that there are."""
     runs = await with_terms(ctx, slots, plan.wanted)
     if runs and all(run.terms.broken for run in runs):
         check_party(await all_products(ctx, plan.target, plan.first, plan.last), plan.wanted)
-    return Page(runs, next_cursor, now)
+    return FoundPage(runs, next_cursor, now)
 
 
 # by start ---------------------------------------------------------------------------------------------------------
 
 
-async def _by_start(runtime: Runtime, asked: Asked) -> Page:
-    batcher: Batcher[Asked, Page] = batcher_of(
+async def _by_start(runtime: Runtime, asked: SearchRequest) -> FoundPage:
+    batcher: Batcher[SearchRequest, FoundPage] = batcher_of(
         runtime,
         ("search", asked.ctx.org_id),
         lambda: Batcher(lambda batch: _look_up(runtime, batch), cap=SEARCHES_AT_ONCE),
@@ -160,38 +162,38 @@ async def _by_start(runtime: Runtime, asked: Asked) -> Page:
     return page
 
 
-async def _look_up(runtime: Runtime, batch: Sequence[Asked]) -> list[Page | Exception]:
+async def _look_up(runtime: Runtime, batch: Sequence[SearchRequest]) -> list[FoundPage | Exception]:
     """The pages of all, or what each is refused for, at the moment at which the last of them asked."""
     ctx = batch[-1].ctx
-    questions = {asked.question: asked for asked in batch}
-    found: dict[Question, Page | Exception] = {}
+    asked_by_key = {asked.key: asked for asked in batch}
+    found: dict[SearchKey, FoundPage | Exception] = {}
     async with acquire(runtime) as db:
         for asked in batch:
             asked.ctx.db = db
-        products = await load_products(ctx, list({query.product_id for query, _ in questions if query.product_id}))
-        plans: dict[Question, tuple[Plan, SlotSearch]] = {}
-        for question, asked in questions.items():
+        products = await load_products(ctx, list({query.product_id for query, _ in asked_by_key if query.product_id}))
+        plans: dict[SearchKey, tuple[SearchPlan, SlotSearch]] = {}
+        for key, asked in asked_by_key.items():
             try:
                 plan = await _plan(asked.ctx, asked.query, products)
-                plans[question] = plan, _slots_of(plan, asked)
+                plans[key] = plan, _slots_of(plan, asked)
             except DomainError as refusal:
-                found[question] = refusal
-        rows = await search_queries.search_slots(db, ctx.org_id, [slots for _, slots in plans.values()], ctx.now)
+                found[key] = refusal
+        rows = await queries.search_slots(db, ctx.org_id, [slots for _, slots in plans.values()], ctx.now)
         by_position = {position: list(slots) for position, slots in groupby(rows, key=attrgetter("position"))}
-        for position, (question, (plan, _)) in enumerate(plans.items(), 1):
-            asked, slots = questions[question], by_position.get(position, [])
+        for position, (key, (plan, _)) in enumerate(plans.items(), 1):
+            asked, slots = asked_by_key[key], by_position.get(position, [])
             page, cursor = slots[: asked.query.limit], None
             if len(slots) > len(page):
                 final = page[-1]
                 cursor = write_cursor(final.local_date, datetime.fromtimestamp(final.starts_at, UTC), final.id)
             try:
-                found[question] = await _page(asked.ctx, plan, page, cursor, ctx.now)
+                found[key] = await _page(asked.ctx, plan, page, cursor, ctx.now)
             except DomainError as refusal:
-                found[question] = refusal
-    return [found[asked.question] for asked in batch]
+                found[key] = refusal
+    return [found[asked.key] for asked in batch]
 
 
-def _slots_of(plan: Plan, asked: Asked) -> SlotSearch:
+def _slots_of(plan: SearchPlan, asked: SearchRequest) -> SlotSearch:
     query = asked.query
     after: StartPosition = (
         read_cursor(query.cursor, StartPosition) if query.cursor else (date.min, LONG_AGO, UUID(int=0))
@@ -205,7 +207,7 @@ def _slots_of(plan: Plan, asked: Asked) -> SlotSearch:
 # by price ---------------------------------------------------------------------------------------------------------
 
 
-async def _by_price(ctx: Context, query: AvailabilityQuery) -> Page:
+async def _by_price(ctx: Context, query: AvailabilityQuery) -> FoundPage:
     """Ranks in the database, where the slots are, and then reads the page whole."""
     plan = await _plan(ctx, query)
     after: PricePosition = read_cursor(query.cursor, PricePosition) if query.cursor else (-1, LONG_AGO, UUID(int=0))

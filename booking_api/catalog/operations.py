@@ -166,8 +166,9 @@ async def load_products(ctx: Context, product_ids: Sequence[UUID]) -> dict[UUID,
 
 async def get_product(ctx: Context, product_id: UUID) -> ProductAnswer:
     """A product as the catalogue shows it. Raises `NotFound`."""
-    row = await queries.find_product(ctx.db, ctx.org_id, product_id)
-    if row is None:
+    rows = await queries.list_products(ctx.db, ctx.org_id, [product_id])
+    if not rows:
         raise NotFound("There is no such product.")
+    row = rows[0]
     definitions = await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(row.id, row.version)])
     return product_answer(definitions[row.id, row.version], ctx.languages, on_sale=row.on_sale)

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.catalog.schemas import Place, ProductDefinition, ProductKind
-from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db import Connection, execute, fetch_all
 from booking_api.core.db.rows import columns_of
 
 
@@ -50,25 +50,14 @@ async def find_versions(db: Connection, org_id: UUID, wanted: Sequence[WantedVer
     )
 
 
-async def find_product(db: Connection, org_id: UUID, product_id: UUID) -> ProductRow | None:
-    return await fetch_one(
-        db,
-        ProductRow,
-        "select p.id, p.code, p.version, p.on_sale from product p where p.org_id = $1 and p.id = $2",
-        org_id,
-        product_id,
-    )
-
-
 async def list_products(db: Connection, org_id: UUID, product_ids: Sequence[UUID]) -> list[ProductRow]:
     """Products by id, on sale or not, in no order."""
     return await fetch_all(
         db,
         ProductRow,
         "select p.id, p.code, p.version, p.on_sale from product p where p.org_id = $1 and p.id = any($2::uuid[])",
-        org_id,
-        product_ids,
-    )
+        org_id, product_ids,
+    )  # fmt: skip
 
 
 async def find_products(

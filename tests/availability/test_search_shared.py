@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from booking_api.availability import search_queries
+from booking_api.availability import queries
 from booking_api.availability.schemas import AvailabilityPage, AvailabilityQuery
 from booking_api.availability.search import search
 from booking_api.catalog.rules import PartyNotAllowed
@@ -96,9 +96,9 @@ class Statements:
         self.searches: list[int] = []
         """How many searches each of them was for."""
         self.found, self.go_on = asyncio.Event(), asyncio.Event()
-        self._search_slots = search_queries.search_slots
+        self._search_slots = queries.search_slots
         self.go_on.set()
-        monkeypatch.setattr(search_queries, "search_slots", self)
+        monkeypatch.setattr(queries, "search_slots", self)
 
     async def __call__(self, *given: Any) -> Any:
         self.searches.append(len(given[2]))
@@ -139,7 +139,7 @@ async def test_who_asks_while_others_are_looked_up_is_not_given_what_they_found(
 
 async def test_what_is_searched_while_others_write_is_never_older_than_its_request(world: World):
     flex, committed, done = world.option(world.flight, "flex"), 0, asyncio.Event()
-    queries = [
+    asked = [
         days(product_id=world.flight.id), days(product_id=world.flight.id, limit=100), days(origin="JFK", destination="LAX")
     ]  # fmt: skip
 
@@ -162,10 +162,10 @@ async def test_what_is_searched_while_others_write_is_never_older_than_its_reque
         return answers
 
     async with open_runtime(world.runtime.settings) as other:
-        readers = [read(runtime, query) for runtime in (world.runtime, other) for query in queries * 2]
+        readers = [read(runtime, query) for runtime in (world.runtime, other) for query in asked * 2]
         results = await asyncio.gather(write(), *readers)
         assert sum(answers or 0 for answers in results) > 60
-    assert total(await search_at(world, datetime.now(UTC), queries[0])) == 40
+    assert total(await search_at(world, datetime.now(UTC), asked[0])) == 40
 
 
 async def test_a_search_that_is_refused_refuses_no_other(world: World, statements: Statements):
