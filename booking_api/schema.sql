@@ -922,7 +922,7 @@ CREATE INDEX audit_rest_org_id_actor_id_id_idx ON public.audit_rest USING btree 
 
 CREATE INDEX booking_customer ON public.booking USING btree (org_id, customer_id, id);
 
-CREATE INDEX booking_decide_by ON public.booking USING btree (decide_by) WHERE ((decide_by IS NOT NULL) AND (status = 'confirmed'::text));
+CREATE INDEX booking_decide_by ON public.booking USING btree (decide_by) WHERE (decide_by IS NOT NULL);
 
 CREATE INDEX booking_of_order ON public.booking USING btree (org_id, order_id);
 

@@ -360,8 +360,8 @@ async def update_orders(
           update booking set status = c.status, contact = c.contact, answers = c.answers, price = c.price,
             cancel_reason = c.cancel_reason, refund_amount = c.refund_amount, confirmed_at = c.confirmed_at,
             visit_ends_at = c.visit_ends_at, status_reason = c.status_reason, version = booking.version + 1,
-            holds_sensitive = c.holds_sensitive,
-            name_words = array_to_tsvector(string_to_array(c.words, ' ')), updated_at = $23
+            holds_sensitive = c.holds_sensitive, name_words = array_to_tsvector(string_to_array(c.words, ' ')),
+            decide_by = case when c.status = 'confirmed' then booking.decide_by end, updated_at = $23
           from unnest(
             $11::uuid[], $12::text[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::text[], $17::bigint[],
             $18::timestamptz[], $19::timestamptz[], $20::text[], $21::text[], $22::boolean[]

@@ -37,7 +37,7 @@ class Vault:
 
     @staticmethod
     def _derive(master: bytes, purpose: bytes) -> bytes:
-        return hmac.new(master, purpose, hashlib.sha256).digest()
+        return hmac.digest(master, purpose, "sha256")
 
     def keys_for(self, purpose: str) -> list[bytes]:
         """One 32-byte key per master secret, newest first: sign with the first, verify with any."""
@@ -71,17 +71,15 @@ class Vault:
 
     def sign(self, purpose: str, message: str) -> str:
         """A short URL-safe signature of a message (HMAC-SHA-256, 128 bits)."""
-        mac = hmac.new(self.keys_for(purpose)[0], message.encode(), hashlib.sha256).digest()[:16]
-        return urlsafe_b64encode(mac).decode().rstrip("=")
+        return _short_mac(self.keys_for(purpose)[0], message).decode()
 
     def verify(self, purpose: str, message: str, signature: str) -> bool:
-        return any(
-            hmac.compare_digest(
-                urlsafe_b64encode(hmac.new(key, message.encode(), hashlib.sha256).digest()[:16]).rstrip(b"="),
-                signature.encode(),
-            )
-            for key in self.keys_for(purpose)
-        )
+        given = signature.encode()
+        return any(hmac.compare_digest(_short_mac(key, message), given) for key in self.keys_for(purpose))
+
+
+def _short_mac(key: bytes, message: str) -> bytes:
+    return urlsafe_b64encode(hmac.digest(key, message.encode(), "sha256")[:16]).rstrip(b"=")
 
 
 def hash_secret(secret: str) -> bytes:
@@ -91,11 +89,7 @@ def hash_secret(secret: str) -> bytes:
 
 def fingerprint(*parts: bytes) -> bytes:
     """A digest of several byte strings that can't be confused by moving a boundary."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha256(b"".join([len(part).to_bytes(8, "big") + part for part in parts])).digest()
 
 
 def content_etag(content: bytes) -> str:

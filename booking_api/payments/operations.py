@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import cast
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -66,7 +65,7 @@ def check_payment(ctx: Context, method: str, token: str | None, return_url: str 
 
 
 def _digest(key: bytes, order_id: UUID, method: str, token: str) -> bytes:
-    return hmac.new(key, order_id.bytes + f"{method}\0{token}".encode(), sha256).digest()
+    return hmac.digest(key, order_id.bytes + f"{method}\0{token}".encode(), "sha256")
 
 
 def is_same_payment(vault: Vault, intent: Intent, payment: NewPayment) -> bool:

@@ -8,7 +8,6 @@ import hmac
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 
 from booking_api.core.errors import DomainError
 from booking_api.core.secrets import Vault
@@ -34,7 +33,7 @@ def webhook_secrets(settings: Settings, vault: Vault) -> list[bytes]:
 
 def sign(secret: bytes, message_id: str, timestamp_seconds: int, body: bytes) -> str:
     content = f"{message_id}.{timestamp_seconds}.".encode() + body
-    return f"v1,{b64encode(hmac.new(secret, content, sha256).digest()).decode()}"
+    return f"v1,{b64encode(hmac.digest(secret, content, 'sha256')).decode()}"
 
 
 def sign_headers(secret: bytes, message_id: str, body: bytes, now: datetime) -> dict[str, str]:

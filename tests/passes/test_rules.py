@@ -54,6 +54,13 @@ def test_code_is_exact_and_short(claims, kid):
     assert rules.read_code(code, OTHER.public_key()) is None
 
 
+@given(claims_of_any_pass, kids)
+def test_a_library_writes_the_same_code(claims: PassClaims, kid: str):
+    ours = rules.write_code(claims, kid, KEY)
+    payload = jwt.decode(ours, KEY.public_key(), algorithms=["EdDSA"], options=rules._OPTIONS)
+    assert jwt.encode(payload, KEY, algorithm="EdDSA", headers={"kid": kid, "typ": None}) == ours
+
+
 @given(claims_of_any_pass)
 def test_qr_code_stays_within_version_12(claims):
     code = rules.write_code(claims, "12345678", KEY)
