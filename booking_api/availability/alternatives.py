@@ -1,7 +1,12 @@
-"""What else has room, near in time, for a party that was refused."""
+"""What else has room, near in time, for a party that was refused.
 
-from collections.abc import Mapping
+Those who are refused the same at once share a look, which begins after each of them was refused.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,33 +17,63 @@ from booking_api.catalog.operations import load_definitions
 from booking_api.catalog.rules import places
 from booking_api.core.context import Context
 from booking_api.core.money import Money
+from booking_api.core.per_process import PerProcess
+from booking_api.core.queue.coalescing import Coalescer, seconds_of
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.inventory.schemas import SlotRow
 
 ALTERNATIVE_DAYS = 31
 """Alternatives are at most this many days away."""
 
 
-async def find_alternatives(
-    ctx: Context, slot: SlotRow, option_id: UUID, counts: Mapping[UUID, int], limit: int = 3
-) -> list[Alternative]:
+class Wanted(NamedTuple):
+    """What somebody wanted of a slot and can't have: what alternatives are looked for by."""
+
+    slot: SlotRow
+    option_id: UUID
+    counts: Mapping[UUID, int]
+    """Items by unit."""
+
+
+async def share_alternatives(runtime: Runtime, ctx: Context, wanted: Wanted) -> list[Alternative]:
+    """As `find_alternatives`, for a context without a connection, at a moment after this was called."""
+    key = ctx.org_id, wanted.slot.id, wanted.option_id, frozenset(wanted.counts.items())
+    return await ALTERNATIVES.of(runtime.caches, runtime).ask(key, (ctx, wanted))
+
+
+async def _find_shared(runtime: Runtime, asked: Sequence[tuple[Context, Wanted]]) -> list[Alternative]:
+    ctx, wanted = asked[-1]
+    async with acquire(runtime) as db:
+        return await find_alternatives(dataclasses.replace(ctx, db=db), wanted)
+
+
+def _coalescer(runtime: Runtime) -> Coalescer[object, tuple[Context, Wanted], list[Alternative]]:
+    return Coalescer(lambda _, asked: _find_shared(runtime, asked), seconds=seconds_of(runtime))
+
+
+ALTERNATIVES = PerProcess(_coalescer)
+
+
+async def find_alternatives(ctx: Context, wanted: Wanted, limit: int = 3) -> list[Alternative]:
     """What has room for a party that a slot has none for, nearest in time first.
 
     Looks at the same route, or else the same product, within a month, and at the other options of the slot itself.
     Each slot counts once: with the option of the same code if that can be booked, else with the cheapest.
     """
+    slot, option_id, counts = wanted
     own = (await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(slot.product_id, slot.product_version)]))[
         slot.product_id, slot.product_version
     ]
     units = {unit.id: unit.code for unit in own.units}
     if not set(counts) <= set(units):
         return []
-    wanted = {units[unit_id]: count for unit_id, count in counts.items()}
+    party = {units[unit_id]: count for unit_id, count in counts.items()}
     asked = own.option(option_id)
     found = await queries.find_slots_with_room(
         ctx.db, ctx.org_id, await _nearest(ctx, slot, places(own, counts), limit), None, ctx.now
     )
     chosen: list[Alternative] = []
-    runs = await with_terms(ctx, found, wanted)
+    runs = await with_terms(ctx, found, party)
     for terms, near in [(run.terms, near) for run in runs for near in run.slots]:
         best: tuple[bool, int, Alternative] | None = None
         _, options = rules.judge(near, terms, ctx.now.timestamp())

@@ -18,7 +18,7 @@ from booking_api.availability.targets import all_products, check_party, date_ran
 from booking_api.core.context import Context
 from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess
-from booking_api.core.queue.coalescing import Coalescer
+from booking_api.core.queue.coalescing import Coalescer, seconds_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.web.replies import encode
 
@@ -89,9 +89,7 @@ def _day(day: date, row: calendar_queries.DayRow | None, currency: str | None) -
 
 
 def _coalescer(runtime: Runtime) -> Coalescer[CalendarQuestion, Context, Summed]:
-    """A run takes no longer than a request by itself might."""
-    seconds = runtime.settings.pool_wait_seconds + runtime.settings.statement_timeout_seconds
-    return Coalescer(lambda question, asked: _sum_up(runtime, question, asked), seconds=seconds)
+    return Coalescer(lambda question, asked: _sum_up(runtime, question, asked), seconds=seconds_of(runtime))
 
 
 CALENDARS = PerProcess(_coalescer)

@@ -1,6 +1,6 @@
 """From a slot to a pass: hold and confirm over HTTP."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -47,7 +47,7 @@ from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.inputs import read_body
 from booking_api.core.web.problems import CONSTRAINTS, problem_reply
 from booking_api.core.web.replies import Reply, expected_versions, runtime_of, send, version_etag
-from booking_api.core.web.transactions import make_context, reading, writing
+from booking_api.core.web.transactions import make_context, writing
 from booking_api.identity.rate_limits import client_address
 from booking_api.inventory.operations import SeatTaken
 from booking_api.payments import operations as payments
@@ -80,8 +80,7 @@ async def offering_alternatives(request: AnyRequest) -> AsyncIterator[None]:
     try:
         yield
     except (SalesClosed, SoldOut) as refusal:
-        async with reading(request) as ctx:
-            raise await with_alternatives(ctx, refusal) from None
+        raise await with_alternatives(make_context(request, None), refusal, runtime_of(request)) from None
 
 
 # holding ----------------------------------------------------------------------------------------------------------
@@ -134,10 +133,14 @@ async def _place(
     request: AnyRequest, wanted: NewOrder, show: Show, *, is_short: bool = False, booking_id: UUID | None = None
 ) -> Response[bytes]:
     """Places once, and once more when ended holds stood in the way or somebody else has an id or the references."""
-    try:
+
+    def place() -> Awaitable[Response[bytes]]:
         if is_short and _needs_no_provider(wanted) and all(item.seat is None for item in wanted.bookings[0].items):
-            return await _place_together(request, wanted, show)
-        return await _place_once(request, wanted, show, booking_id, is_short=is_short)
+            return _place_together(request, wanted, show)
+        return _place_once(request, wanted, show, booking_id, is_short=is_short)
+
+    try:
+        return await place()
     except (NoRoom, SeatTaken) as error:
         org = request.scope["auth"][0]
         outdated = isinstance(error, NoRoom) and error.outdated
@@ -148,7 +151,7 @@ async def _place(
         if error.constraint_name not in TRY_AGAIN:
             raise
     try:
-        return await _place_once(request, wanted, show, booking_id, is_short=is_short)
+        return await place()
     except NoRoom as error:
         raise sold_out(error) from None
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from booking_api.availability.alternatives import find_alternatives
+from booking_api.availability.alternatives import Wanted, find_alternatives
 from booking_api.availability.schemas import Alternative
 from booking_api.catalog.operations import load_products
 from booking_api.catalog.schemas import PriceRule
@@ -73,7 +73,9 @@ async def alternatives(world: World, slot_id: UUID, option_id: UUID, limit: int 
         slot = (await find_slots(db, world.org.org_id, [slot_id]))[0]
         definition = (await load_products(ctx, [slot.product_id]))[slot.product_id]
         units = {unit.code: unit.id for unit in definition.units}
-        return await find_alternatives(ctx, slot, option_id, {units[code]: n for code, n in party.items()}, limit)
+        return await find_alternatives(
+            ctx, Wanted(slot, option_id, {units[code]: n for code, n in party.items()}), limit
+        )
 
 
 async def put(world: World, *hours: float, capacity: int = 10) -> list[UUID]:
@@ -139,7 +141,7 @@ async def test_no_alternative(world: World):
     assert await alternatives(world, slot, flex, adult=1) == []
     async with world.runtime.pool.acquire() as db:
         row = (await find_slots(db, world.org.org_id, [slot]))[0]
-        assert await find_alternatives(world.context(db, now=NOW), row, flex, {new_id(): 1}) == []
+        assert await find_alternatives(world.context(db, now=NOW), Wanted(row, flex, {new_id(): 1})) == []
 
 
 async def test_alternatives_of_a_product_without_a_route(world: World):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from booking_api.availability.alternatives import Wanted
 from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words, holds_sensitive
 from booking_api.bookings.events import BookingHeld
@@ -18,7 +19,6 @@ from booking_api.bookings.operations.complete import Confirmed, complete
 from booking_api.bookings.operations.confirmation import check, known_contacts, knows_its_customer
 from booking_api.bookings.operations.drafting import Draft, Offers, OrderDraft, draft_order
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.refusing import Wanted
 from booking_api.bookings.operations.write import mark_confirmed
 from booking_api.bookings.refusals import SoldOut
 from booking_api.bookings.schemas import Confirmation, Contact, NewOrder

@@ -1,11 +1,11 @@
 """From the law's decision to the refusal that says so, with what else could be booked."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
-from booking_api.availability.alternatives import find_alternatives
+from booking_api.availability.alternatives import Wanted, find_alternatives, share_alternatives
 from booking_api.availability.rules import slot_answer
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.standing import order_standing, standing_of
@@ -32,17 +32,7 @@ from booking_api.bookings.rules import (
 from booking_api.bookings.schemas import BookingRow, ChangedSlot
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, DomainError, FieldError, Forbidden, VersionConflict, unprocessable
-from booking_api.inventory.schemas import SlotRow
-
-
-class Wanted(NamedTuple):
-    """What somebody wanted of a slot and can't have: what alternatives are looked for by."""
-
-    slot: SlotRow
-    option_id: UUID
-    counts: Mapping[UUID, int]
-    """Items by unit."""
-
+from booking_api.core.runtime import Runtime
 
 SALES_CLOSED = {
     "cancelled": "The slot was cancelled.",
@@ -84,10 +74,16 @@ def sales_closed(why: str, wanted: Wanted, pointer: str = "", booking_id: UUID |
     return refusal
 
 
-async def with_alternatives(ctx: Context, refusal: SalesClosed | SoldOut) -> SalesClosed | SoldOut:
-    """The refusal with what has room now. Asked for once nothing is locked any more."""
+async def with_alternatives(
+    ctx: Context, refusal: SalesClosed | SoldOut, shared: Runtime | None = None
+) -> SalesClosed | SoldOut:
+    """The refusal with what has room now. Asked for once nothing is locked any more.
+
+    With the runtime, for a context without a connection, those who are refused the same at once share a look.
+    """
     if isinstance(wanted := refusal.wanted, Wanted) and "alternatives" not in refusal.members:
-        refusal.members["alternatives"] = await find_alternatives(ctx, wanted.slot, wanted.option_id, wanted.counts)
+        found = share_alternatives(shared, ctx, wanted) if shared else find_alternatives(ctx, wanted)
+        refusal.members["alternatives"] = await found
     return refusal
 
 

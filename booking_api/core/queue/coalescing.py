@@ -5,8 +5,8 @@ share the next one, which begins as soon as that has ended. There is no timer an
 for nobody, and company comes by itself when there is load.
 
 A run belongs to none of its callers. One that is cancelled leaves the others theirs, and is left out if the run hasn't
-begun. A run that fails fails for those that it was made for, and the next one begins anew. So only what changes nothing
-may be run here.
+begun. A run that fails fails for those that it was made for, and the next one begins anew. So only what may be done any
+number of times may be run here.
 """
 
 import asyncio
@@ -14,10 +14,16 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from booking_api.core.errors import Overloaded
+from booking_api.core.runtime import Runtime
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+
+def seconds_of(runtime: Runtime) -> float:
+    """How long a run of one statement may take: no longer than a request by itself might."""
+    return runtime.settings.pool_wait_seconds + runtime.settings.statement_timeout_seconds
 
 
 class Coalescer(Generic[Key, Item, Answer]):
