@@ -5,7 +5,7 @@ from uuid import UUID
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, unprocessable
 from booking_api.core.ids import new_id
-from booking_api.feedback import queries
+from booking_api.feedback import prompt_queries, queries
 from booking_api.feedback.schemas import FeedbackRow, NewFeedback
 from booking_api.identity import reach
 
@@ -20,7 +20,7 @@ async def attributed(ctx: Context, new: NewFeedback) -> FeedbackRow:
     if product_id is not None and not await queries.product_exists(ctx.db, ctx.org_id, product_id):
         raise NotFound("There is no such product.")
     if new.prompt_id is not None:
-        asked = await queries.find_asked(ctx.db, ctx.org_id, new.prompt_id, customer_id) if customer_id else None
+        asked = await prompt_queries.find_asked(ctx.db, ctx.org_id, new.prompt_id, customer_id) if customer_id else None
         if asked is None:
             raise NotFound("You were asked no such prompt.")
         for pointer, given, wanted in (("/step", new.step, asked.step), ("/kind", new.kind, asked.kind)):

@@ -1,4 +1,4 @@
-"""The verbs of feedback: configuring prompts, asking, answering, reading, erasing."""
+"""The verbs of feedback: asking, answering, erasing. Prompts are configured in `prompts`, and `summaries` are read."""
 
 import contextlib
 import time
@@ -16,15 +16,15 @@ from booking_api.core.db.rows import row_from
 from booking_api.core.errors import Conflict, NotFound
 from booking_api.core.ids import new_id
 from booking_api.core.log import log
-from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.per_process import PerProcess
 from booking_api.core.queue.events import publish
 from booking_api.core.texts import pick
-from booking_api.feedback import queries, rules
+from booking_api.feedback import prompt_queries, queries, rules
 from booking_api.feedback.answers import attributed, find_subject, written
 from booking_api.feedback.events import FeedbackLow
-from booking_api.feedback.queries import AskOf, NewAsk
+from booking_api.feedback.prompt_queries import AskOf, NewAsk
 from booking_api.feedback.schemas import (
+    MOST_PROMPTS,
     AlreadyAnswered,
     AskRow,
     DueQuery,
@@ -33,105 +33,24 @@ from booking_api.feedback.schemas import (
     FeedbackPrompt,
     FeedbackRow,
     NewFeedback,
-    NewPrompt,
     NoLongerEditable,
-    Prompt,
-    PromptChange,
-    PromptList,
-    PromptListQuery,
     PromptRow,
-    TooManyPrompts,
 )
 
 VISIT = "visit"
 PROMPTS = PerProcess(lambda: BoundedCache[UUID, list[PromptRow]](4_096))
 TRUSTED_SECONDS = 5.0
 """How long a process goes by the prompts it has read; a change made by itself counts at once."""
-MOST_PROMPTS = 200
 REMEMBERED_ASKS = 100
 """How many of a customer's latest asks are looked at before asking again."""
 
 
-# prompts ----------------------------------------------------------------------------------------------------------
+# asking -----------------------------------------------------------------------------------------------------------
 
 
 def forget_prompts(ctx: Context) -> None:
     """Makes this process read the organisation's prompts again; to be called once a change is committed."""
     PROMPTS.of(ctx.caches).drop(ctx.org_id)
-
-
-def prompt_answer(row: PromptRow) -> Prompt:
-    return Prompt(**msgspec.structs.asdict(row), available_actions=["edit", "delete"])
-
-
-async def add_prompts(db: Connection, org_id: UUID, new: Sequence[NewPrompt], now: datetime) -> list[PromptRow]:
-    """Configures prompts. Raises `TooManyPrompts` beyond 200 of one organisation."""
-    if await queries.count_prompts(db, org_id) + len(new) > MOST_PROMPTS:
-        raise TooManyPrompts(f"An organisation may have {MOST_PROMPTS} prompts.")
-    rows = [PromptRow(id=new_id(), created_at=now, updated_at=now, **msgspec.structs.asdict(prompt)) for prompt in new]
-    await queries.insert_prompts(db, org_id, rows)
-    return rows
-
-
-async def list_prompts(ctx: Context, query: PromptListQuery) -> PromptList:
-    """The configured prompts, oldest first."""
-    after = read_cursor(query.cursor, tuple[UUID])[0] if query.cursor else None
-    rows = await queries.list_prompts(ctx.db, ctx.org_id, after, query.limit + 1)
-    page = rows[: query.limit]
-    return PromptList(
-        items=[prompt_answer(row) for row in page],
-        next_cursor=write_cursor(page[-1].id) if len(rows) > query.limit else None,
-    )
-
-
-async def change_prompt(ctx: Context, prompt_id: UUID, change: PromptChange) -> PromptRow:
-    """Changes what is given and leaves the rest. Raises `NotFound`."""
-    row = await queries.lock_prompt(ctx.db, ctx.org_id, prompt_id)
-    if row is None:
-        raise NotFound
-    given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET}
-    changed = msgspec.structs.replace(row, **given)
-    if changed != row:
-        changed = msgspec.structs.replace(changed, updated_at=ctx.now)
-        await queries.update_prompt(ctx.db, ctx.org_id, changed)
-    return changed
-
-
-async def delete_prompt(ctx: Context, prompt_id: UUID) -> None:
-    """Stops asking for good; answers stay. Raises `NotFound`."""
-    if not await queries.delete_prompt(ctx.db, ctx.org_id, prompt_id, ctx.now):
-        raise NotFound
-
-
-def default_prompts() -> list[NewPrompt]:
-    """Prompts to begin with, in English and German. Those without a pause ask once about each booking all the same."""
-    return [
-        NewPrompt(
-            step="details", kind="ces", share_percent=10, pause_days=30,
-            question={
-                "en": "How easy was it to give us your details?",
-                "de": "Wie einfach war es, Ihre Angaben zu machen?",
-            },
-        ),
-        NewPrompt(
-            step="confirmed", kind="csat", share_percent=100, pause_days=0,
-            question={
-                "en": "How satisfied are you with booking in this app?",
-                "de": "Wie zufrieden sind Sie mit der Buchung in dieser App?",
-            },
-        ),
-        NewPrompt(
-            step="visit", kind="csat", share_percent=100, pause_days=0,
-            question={"en": "How satisfied are you with your visit?", "de": "Wie zufrieden sind Sie mit Ihrem Besuch?"},
-        ),
-        NewPrompt(
-            step="visit", kind="text", share_percent=25, pause_days=0,
-            question={"en": "What should we do better?", "de": "Was sollen wir besser machen?"},
-        ),
-    ]  # fmt: skip
-
-
-# asking -----------------------------------------------------------------------------------------------------------
 
 
 class Occasion(NamedTuple):
@@ -178,7 +97,7 @@ async def due_prompts(occasions: Sequence[Occasion]) -> list[FeedbackPrompt | No
 
 
 async def _read_prompts(ctx: Context) -> list[PromptRow]:
-    prompts = await queries.find_active_prompts(ctx.db, ctx.org_id, MOST_PROMPTS)
+    prompts = await prompt_queries.find_active_prompts(ctx.db, ctx.org_id, MOST_PROMPTS)
     PROMPTS.of(ctx.caches).put(ctx.org_id, prompts, time.monotonic() + TRUSTED_SECONDS)
     return prompts
 
@@ -235,7 +154,7 @@ async def _ask(
 
 async def _latest_asks(ctx: Context, customer_ids: Collection[UUID]) -> dict[UUID, list[AskRow]]:
     asks: dict[UUID, list[AskRow]] = {customer_id: [] for customer_id in customer_ids}
-    for ask in await queries.latest_asks(ctx.db, ctx.org_id, list(customer_ids), REMEMBERED_ASKS):
+    for ask in await prompt_queries.latest_asks(ctx.db, ctx.org_id, list(customer_ids), REMEMBERED_ASKS):
         asks[ask.customer_id].append(ask)
     return asks
 
@@ -244,7 +163,7 @@ async def _record(ctx: Context, new: Mapping[UUID, tuple[Occasion, AskOf]]) -> s
     """Records the asks, in the order of their customers so that two batches don't deadlock; those that came too late."""
     asks = [row_from(ask, NewAsk, product_id=one.product_id, channel=one.channel) for one, ask in new.values()]
     asks.sort(key=lambda ask: (ask.customer_id, ask.number))
-    return set(new) - {row.id for row in await queries.insert_asks(ctx.db, ctx.org_id, asks, ctx.now)}
+    return set(new) - {row.id for row in await prompt_queries.insert_asks(ctx.db, ctx.org_id, asks, ctx.now)}
 
 
 def _shown(ctx: Context, asked_id: UUID, prompt: PromptRow) -> FeedbackPrompt:

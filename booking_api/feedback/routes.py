@@ -7,16 +7,13 @@ from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
 from booking_api.core.web.http import Access, endpoint
 from booking_api.core.web.replies import Reply
-from booking_api.feedback import operations, summaries
+from booking_api.feedback import operations, prompts, summaries
 from booking_api.feedback.schemas import (
     AlreadyAnswered,
     DueQuery,
     Feedback,
     FeedbackChange,
-    FeedbackList,
     FeedbackPrompt,
-    FeedbackQuery,
-    FeedbackSummary,
     NewFeedback,
     NewPrompt,
     NoLongerEditable,
@@ -24,9 +21,9 @@ from booking_api.feedback.schemas import (
     PromptChange,
     PromptList,
     PromptListQuery,
-    SummaryQuery,
     TooManyPrompts,
 )
+from booking_api.feedback.summary_schemas import FeedbackList, FeedbackQuery, FeedbackSummary, SummaryQuery
 
 SETS_UP = Access(staff="manager", scope="feedback:write")
 READS = Access(staff="manager", scope="feedback:read")
@@ -104,7 +101,7 @@ async def list_prompts(ctx: Context, query: PromptListQuery) -> PromptList:
 
     Oldest first.
     """
-    return await operations.list_prompts(ctx, query)
+    return await prompts.list_prompts(ctx, query)
 
 
 @endpoint("POST", "/v1/feedback/prompts", tag="Feedback", access=SETS_UP, status=201, errors=(TooManyPrompts,))
@@ -115,9 +112,9 @@ async def add_prompt(ctx: Context, body: NewPrompt) -> Prompt:
     less than `pause_days` ago isn't asked, and nobody is asked by the same prompt about the same booking twice. Other
     processes follow within five seconds.
     """
-    [row] = await operations.add_prompts(ctx.db, ctx.org_id, [body], ctx.now)
+    [row] = await prompts.add_prompts(ctx.db, ctx.org_id, [body], ctx.now)
     ctx.after_commit(partial(operations.forget_prompts, ctx))
-    return operations.prompt_answer(row)
+    return prompts.prompt_answer(row)
 
 
 @endpoint("PATCH", "/v1/feedback/prompts/{prompt_id:uuid}", tag="Feedback", access=SETS_UP, errors=(NotFound,))
@@ -127,7 +124,7 @@ async def edit_prompt(ctx: Context, prompt_id: UUID, body: PromptChange) -> Prom
     What is absent stays as it is. What was asked before keeps its step and kind.
     """
     ctx.after_commit(partial(operations.forget_prompts, ctx))
-    return operations.prompt_answer(await operations.change_prompt(ctx, prompt_id, body))
+    return prompts.prompt_answer(await prompts.change_prompt(ctx, prompt_id, body))
 
 
 @endpoint(
@@ -139,7 +136,7 @@ async def delete_prompt(ctx: Context, prompt_id: UUID) -> None:
 
     It asks no more; what was asked and answered stays in lists and summaries.
     """
-    await operations.delete_prompt(ctx, prompt_id)
+    await prompts.delete_prompt(ctx, prompt_id)
     ctx.after_commit(partial(operations.forget_prompts, ctx))
 
 

@@ -10,16 +10,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from booking_api.core.errors import unprocessable
-from booking_api.feedback.schemas import (
-    AskCount,
-    AskRow,
-    KindSummary,
-    PromptRow,
-    Scale,
-    ScoreCount,
-    SummaryGroup,
-    TrendPoint,
-)
+from booking_api.feedback.schemas import AskRow, PromptRow, Scale
+from booking_api.feedback.summary_schemas import AskCount, KindSummary, ScoreCount, SummaryGroup, TrendPoint
 
 EDITABLE = timedelta(hours=1)
 OPEN = timedelta(days=1)

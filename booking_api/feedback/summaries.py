@@ -11,7 +11,7 @@ from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.texts import pick
 from booking_api.feedback import queries, rules, summary_queries
 from booking_api.feedback.operations import feedback_answer
-from booking_api.feedback.schemas import FeedbackList, FeedbackQuery, FeedbackSummary, SummaryQuery
+from booking_api.feedback.summary_schemas import FeedbackList, FeedbackQuery, FeedbackSummary, SummaryQuery
 
 LONGEST_DAYS = 400
 DEFAULT_DAYS = 28

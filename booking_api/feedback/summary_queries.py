@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.db import Connection, fetch_all
-from booking_api.feedback.schemas import AskCount, ScoreCount
+from booking_api.feedback.summary_schemas import AskCount, ScoreCount
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):

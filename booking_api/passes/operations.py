@@ -19,7 +19,7 @@ from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import Vault
 from booking_api.identity import operations as identity
 from booking_api.identity import reach
-from booking_api.passes import drawing, queries, rules
+from booking_api.passes import attendance_queries, drawing, queries, rules
 from booking_api.passes.drawing import ImageFormat
 from booking_api.passes.schemas import (
     AttendanceBefore,
@@ -192,27 +192,27 @@ async def enter(ctx: Context, entering: Sequence[Entering]) -> None:
     The caller holds the locks of their bookings.
     """
     if entering:
-        await queries.enter(ctx.db, ctx.org_id, entering, ctx.now)
+        await attendance_queries.enter(ctx.db, ctx.org_id, entering, ctx.now)
 
 
 async def leave(ctx: Context, leaving: Sequence[Leaving]) -> None:
     """Notes that items left, in the transaction of the scan; of who never came, nothing."""
     if leaving:
-        await queries.leave(ctx.db, ctx.org_id, leaving, ctx.now)
+        await attendance_queries.leave(ctx.db, ctx.org_id, leaving, ctx.now)
 
 
 async def restore_attendance(ctx: Context, before: Sequence[AttendanceBefore]) -> None:
     """Undoes what a scan changed: items are where they were before it, and were never here if it was their first."""
     if begun := [row.item_id for row in before if row.nonce is None]:
-        await queries.delete_attendance(ctx.db, ctx.org_id, begun)
+        await attendance_queries.delete_attendance(ctx.db, ctx.org_id, begun)
     if earlier := [row for row in before if row.nonce is not None]:
-        await queries.restore_attendance(ctx.db, ctx.org_id, earlier, ctx.now)
+        await attendance_queries.restore_attendance(ctx.db, ctx.org_id, earlier, ctx.now)
 
 
 async def list_untold_admissions(db: Connection, limit: int) -> dict[UUID, list[UUID]]:
     """By organisation, items that were admitted and of which nobody was told yet."""
     found: dict[UUID, list[UUID]] = {}
-    for row in await queries.list_untold_admissions(db, limit):
+    for row in await attendance_queries.list_untold_admissions(db, limit):
         found.setdefault(row.org_id, []).append(row.item_id)
     return found
 
@@ -222,7 +222,11 @@ async def mark_admissions_told(db: Connection, org_id: UUID, item_ids: Sequence[
 
     The caller holds the locks of their bookings.
     """
-    return {row.item_id for row in await queries.mark_admissions_told(db, org_id, item_ids)} if item_ids else set()
+    return (
+        {row.item_id for row in await attendance_queries.mark_admissions_told(db, org_id, item_ids)}
+        if item_ids
+        else set()
+    )
 
 
 # pictures ---------------------------------------------------------------------------------------------------------

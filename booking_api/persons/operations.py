@@ -15,7 +15,7 @@ from booking_api.core.web.transactions import ERASED, UNFINISHED
 from booking_api.identity import audit
 from booking_api.identity import operations as identity
 from booking_api.identity.audit_schemas import AuditAction
-from booking_api.persons import queries, rules
+from booking_api.persons import erasing_queries, queries, rules
 from booking_api.persons.schemas import BookingsAhead, Person, PersonalData, PersonErased, PersonExport, Reached
 
 MOST_ROWS, SHOWN, PAGE = 1_000, 20, 1_000
@@ -102,18 +102,18 @@ async def erase(ctx: Context, person: Person) -> tuple[PersonErased, list[UUID]]
     erased = await retention.erase(db, org_id, whose.booking_ids, ctx.now)
     answer = PersonErased(
         bookings=erased.bookings,
-        feedback=await queries.erase_feedback(db, org_id, whose.customer_ids, whose.booking_ids, ctx.now),
-        scans=await queries.erase_scans(db, org_id, whose.booking_ids)
-        + await queries.erase_archived_scans(db, org_id, whose.booking_ids),
-        stored_answers=await queries.delete_answers(db, org_id, whose.customer_ids)
+        feedback=await erasing_queries.erase_feedback(db, org_id, whose.customer_ids, whose.booking_ids, ctx.now),
+        scans=await erasing_queries.erase_scans(db, org_id, whose.booking_ids)
+        + await erasing_queries.erase_archived_scans(db, org_id, whose.booking_ids),
+        stored_answers=await erasing_queries.delete_answers(db, org_id, whose.customer_ids)
         # Of who booked for others as well: nobody knows which of the stored answers has the others in it.
-        + await queries.erase_answers(db, org_id, whose.booker_ids, ERASED, UNFINISHED),
-        messages=await queries.delete_mail(db, org_id, recipients),
+        + await erasing_queries.erase_answers(db, org_id, whose.booker_ids, ERASED, UNFINISHED),
+        messages=await erasing_queries.delete_mail(db, org_id, recipients),
         customers=erased.customers + await identity.forget_contacts(db, org_id, whose.contact_ids, ctx.now),
     )
     for erase_theirs in all_erasers():
         await erase_theirs(db, org_id, Theirs(whose.customer_ids, whose.booking_ids), ctx.now)
-    await queries.forget_devices(db, org_id, whose.customer_ids, ctx.now)
+    await erasing_queries.forget_devices(db, org_id, whose.customer_ids, ctx.now)
     await identity.end_customers(db, org_id, whose.customer_ids, ctx.now)
     await _note(ctx, "person.erased", whose)
     return answer, whose.customer_ids

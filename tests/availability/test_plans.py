@@ -31,7 +31,7 @@ BIG = {
 HOT = (
     "inventory.queries", "inventory.claim_queries", "inventory.seat_queries", "availability.queries", "availability.search_queries",
     "availability.calendar_queries",
-    "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.db.queries", "passes.queries",
+    "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.db.queries", "passes.queries", "passes.attendance_queries",
     "identity.session_queries", "identity.queries", "catalog.queries",
 )  # fmt: skip
 JOBS = {"core.db.queries.delete_relayed_events"}

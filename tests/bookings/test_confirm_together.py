@@ -15,8 +15,8 @@ from booking_api.bookings import queries, routes
 from booking_api.bookings.operations import confirmation, together
 from booking_api.core.ids import new_id
 from booking_api.core.queue.together import run_together
-from booking_api.feedback import operations as feedback
-from booking_api.feedback import queries as feedback_queries
+from booking_api.feedback import prompt_queries
+from booking_api.feedback.prompts import add_prompts
 from booking_api.feedback.schemas import NewPrompt
 from tests.bookings.journey import CONTACT, end_hold, hold, owner_of, party, taken, visit
 from tests.bookings.twins import Request, at_once, one_by_one, outcome, tables
@@ -42,7 +42,7 @@ async def ask_for_feedback(world: World) -> None:
     questions = [NewPrompt(step=step, kind="csat", share_percent=100, pause_days=1, question={"en": "How was it?"})
                  for step in ("details", "payment", "confirmed")]  # fmt: skip
     async with world.runtime.pool.acquire() as db:
-        await feedback.add_prompts(db, world.org.org_id, questions, datetime.now(UTC))
+        await add_prompts(db, world.org.org_id, questions, datetime.now(UTC))
 
 
 # batches and one by one -------------------------------------------------------------------------------------------
@@ -382,13 +382,13 @@ async def test_another_process_that_stored_its_answer_first(api, world: World, m
 async def test_a_question_is_asked_once_and_in_one_go(api, world: World, monkeypatch):
     """Who holds twice is asked about the first; a batch looks once at what its customers were asked before."""
     await ask_for_feedback(world)
-    looks, look = [], feedback_queries.latest_asks
+    looks, look = [], prompt_queries.latest_asks
 
     async def counted(*args: Any) -> Any:
         looks.append(args)
         return await look(*args)
 
-    monkeypatch.setattr(feedback_queries, "latest_asks", counted)
+    monkeypatch.setattr(prompt_queries, "latest_asks", counted)
     customers = [world.customer() for _ in range(6)]
     requests = [Request("/v1/bookings", visit(world, "adult"), headers) for headers in [*customers, *customers]]
     answers, sizes = await at_once(api, requests, monkeypatch)

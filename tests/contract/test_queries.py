@@ -47,7 +47,7 @@ ACROSS_ORGANISATIONS = {
     "identity.signing_queries.kid_exists": KEYS,
     "identity.signing_queries.list_public_keys": KEYS,
     "passes.queries.find_key_owner": KEYS,
-    "passes.queries.list_untold_admissions": "the job goes on with each organisation by itself",
+    "passes.attendance_queries.list_untold_admissions": "the job goes on with each organisation by itself",
     "payments.queries.list_due_intents": DUE,
     "payments.refund_queries.list_due_refunds": DUE,
     "payments.queries.list_decided": "one poll serves the payments that are waited for of every organisation",

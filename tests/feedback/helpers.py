@@ -9,6 +9,7 @@ import httpx
 from booking_api.core.db import Connection
 from booking_api.core.ids import new_code, new_id
 from booking_api.feedback import operations
+from booking_api.feedback.prompts import add_prompts
 from booking_api.feedback.schemas import NewPrompt, PromptRow
 from tests.world import Headers, World
 
@@ -19,7 +20,7 @@ QUESTION = {"en": "How was it?", "de": "Wie war es?"}
 async def configure(world: World, *prompts: NewPrompt) -> list[PromptRow]:
     """Configures prompts as if another process had, then lets this one see them."""
     async with world.runtime.pool.acquire() as db:
-        rows = await operations.add_prompts(db, world.org.org_id, prompts, datetime.now(UTC))
+        rows = await add_prompts(db, world.org.org_id, prompts, datetime.now(UTC))
         operations.forget_prompts(world.context(db))
     return rows
 

@@ -1,7 +1,7 @@
 """Configuring prompts."""
 
 from booking_api.core.ids import new_id
-from booking_api.feedback import operations
+from booking_api.feedback.prompts import default_prompts
 from tests.feedback.helpers import QUESTION, ask, configure, prompt
 from tests.world import build_world
 
@@ -120,7 +120,7 @@ async def test_there_may_be_two_hundred(api, world):
 
 
 async def test_the_default_prompts_can_be_configured(world):
-    rows = await configure(world, *operations.default_prompts())
+    rows = await configure(world, *default_prompts())
     assert [(row.step, row.kind) for row in rows] == [
         ("details", "ces"),
         ("confirmed", "csat"),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from booking_api.core.errors import Unprocessable
 from booking_api.feedback import rules
 from booking_api.feedback.rules import Ask, OpenAsk, decide
-from booking_api.feedback.schemas import AskCount, AskRow, PromptRow, ScoreCount
+from booking_api.feedback.schemas import AskRow, PromptRow
+from booking_api.feedback.summary_schemas import AskCount, ScoreCount
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SOON = timedelta(microseconds=1)

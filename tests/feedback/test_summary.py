@@ -10,7 +10,7 @@ import pytest
 
 from booking_api.core.ids import new_id
 from booking_api.feedback import operations, rules
-from booking_api.feedback.schemas import ScoreCount
+from booking_api.feedback.summary_schemas import ScoreCount
 from tests.feedback.helpers import configure, prompt
 from tests.world import build_world
 

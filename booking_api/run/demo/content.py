@@ -9,7 +9,7 @@ from booking_api.core.db import open_pool
 from booking_api.core.log import log
 from booking_api.core.process import check_secret
 from booking_api.core.settings import Settings
-from booking_api.feedback import operations as feedback
+from booking_api.feedback.prompts import add_prompts, default_prompts
 from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
 from booking_api.identity import tokens
@@ -52,7 +52,7 @@ async def _add_organisation(db: Any, state: DemoState, now: datetime) -> Organis
     keys = await identity.add_organisation(db, new, now)
     org = await identity_queries.find_organisation(db, keys.org_id)
     assert org is not None
-    await feedback.add_prompts(db, org.org_id, feedback.default_prompts(), now)
+    await add_prompts(db, org.org_id, default_prompts(), now)
     manager = await identity.add_staff(db, org, "Demo manager", MANAGER_EMAIL, "manager", now)
     state.org_id, state.publishable_key, state.secret_key = keys.org_id, keys.publishable_key, keys.secret_key
     state.staff_id = manager.id
