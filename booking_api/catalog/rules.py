@@ -38,7 +38,7 @@ def check_party(definition: ProductDefinition, counts: Mapping[UUID, int]) -> li
 
     A dependant needs others with it: with `requires: {unit: adult, per: 2}` there must be an adult for every two.
     """
-    units = {unit.id: unit for unit in definition.units}
+    units = definition.units_by_id
     broken = [f"There is no unit {unit_id} in this product." for unit_id in counts if unit_id not in units]
     if any(count < 0 for count in counts.values()):
         broken.append("A count can't be negative.")
@@ -68,8 +68,8 @@ def check_party(definition: ProductDefinition, counts: Mapping[UUID, int]) -> li
 
 def places(definition: ProductDefinition, counts: Mapping[UUID, int]) -> int:
     """How many places of a slot's capacity the party occupies. The units must be the product's."""
-    occupies = {unit.id: unit.occupies for unit in definition.units}
-    return sum(occupies[unit_id] * count for unit_id, count in counts.items())
+    units = definition.units_by_id
+    return sum([units[unit_id].occupies * count for unit_id, count in counts.items()])
 
 
 # prices -----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ A product is stored as one immutable document per version (`ProductDefinition`):
 cached for ever, and a booking that names its version keeps its conditions, prices and questions.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Annotated, Literal
@@ -182,17 +183,26 @@ class ProductDefinition(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         ends = {rule.valid_until for rule in self.prices if rule.valid_until is not None}
         return sorted(starts | {end + timedelta(days=1) for end in ends if end < date.max})
 
+    @cached_property
+    def options_by_id(self) -> Mapping[UUID, OptionDefinition]:
+        return {option.id: option for option in self.options}
+
+    @cached_property
+    def units_by_id(self) -> Mapping[UUID, UnitDefinition]:
+        return {unit.id: unit for unit in self.units}
+
+    @cached_property
+    def units_by_code(self) -> Mapping[str, UnitDefinition]:
+        return {unit.code: unit for unit in self.units}
+
     def option(self, option_id: UUID) -> OptionDefinition | None:
-        for option in self.options:
-            if option.id == option_id:
-                return option
-        return None
+        return self.options_by_id.get(option_id)
 
     def unit(self, unit_id: UUID) -> UnitDefinition | None:
-        return next((unit for unit in self.units if unit.id == unit_id), None)
+        return self.units_by_id.get(unit_id)
 
     def unit_by_code(self, code: str) -> UnitDefinition | None:
-        return next((unit for unit in self.units if unit.code == code), None)
+        return self.units_by_code.get(code)
 
 
 class PriceLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -148,7 +148,10 @@ def _places_by_slot(facts: Facts, bookings: Iterable[BookingRow]) -> dict[UUID, 
     for booking in bookings:
         occupied = facts.places.get(booking.id)
         if occupied is None:
-            units = Counter(item.unit_id for item in facts.items[booking.id] if item.status == "active")
+            units: dict[UUID, int] = {}
+            for item in facts.items[booking.id]:
+                if item.status == "active":
+                    units[item.unit_id] = units.get(item.unit_id, 0) + 1
             occupied = places(facts.definition(booking), units)
         found[booking.slot_id] = found.get(booking.slot_id, 0) + occupied
     return found

@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 from booking_api.bookings.events import BookingConfirmed
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.write import (
-    announce,
-    save_items,
-)
+from booking_api.bookings.operations.write import events_of, save_items
 from booking_api.bookings.schemas import BookingRow
 from booking_api.bookings.slot_rules import pass_window, still_fits
 from booking_api.core.context import Context
+from booking_api.core.db.queries import Event
+from booking_api.core.queue.events import publish
 from booking_api.identity import operations as identity
 from booking_api.identity.schemas import Reachable
 from booking_api.inventory import operations as inventory
@@ -31,8 +30,9 @@ async def keep_places(ctx: Context, orders: Sequence[Facts]) -> bool:
     return await inventory.keep(ctx.db, ctx.org_id, [booking.id for facts in orders for booking in facts.bookings])
 
 
-async def complete(orders: Sequence[Confirmed]) -> None:
-    """What else belongs to confirmed bookings: seats, passes, the customers remembered, the events."""
+async def complete(orders: Sequence[Confirmed], before: Sequence[Event] = ()) -> None:
+    """What else belongs to confirmed bookings: seats, passes, the customers remembered, the events, which follow those
+    from `before`."""
     ctx = orders[0].ctx
     bookings = [(one.facts, booking) for one in orders for booking in one.facts.bookings]
     for facts, booking in bookings:
@@ -44,7 +44,7 @@ async def complete(orders: Sequence[Confirmed]) -> None:
             customer_id, language = one.facts.order.customer_id, one.ctx.language
             said.append(Reachable(customer_id, contact.name, contact.email, contact.phone, language))
     await identity.remember_customers(ctx.db, ctx.org_id, said, ctx.now)
-    await announce(ctx, BookingConfirmed, [booking for _, booking in bookings])
+    await publish(ctx.db, [*before, *events_of(ctx, BookingConfirmed, [booking for _, booking in bookings])])
 
 
 async def _assign_seats(ctx: Context, facts: Facts, booking: BookingRow) -> None:

@@ -198,10 +198,10 @@ def _party(
         counts = dict(Counter(units))
         if broken := check_party(definition, counts):
             raise PartyNotAllowed(broken[0], errors=[FieldError(f"{at}/items", sentence) for sentence in broken])
-        codes = {unit.id: unit.code for unit in definition.units}
+        codes = [definition.units_by_id[unit].code for unit in units]
         party = Party(
             counts, places(definition, counts), quote(definition, option.id, counts, slot.local_date, ctx.languages),
-            details.companions([codes[unit] for unit in units], definition),
+            details.companions(codes, definition),
         )  # fmt: skip
         parties.put(key, party)
     return party

@@ -155,16 +155,15 @@ async def place_holds(orders: Sequence[Drafted]) -> list[Facts | NoRoom]:
     no_room = await _take_places(ctx, [one.draft for one in orders])
     held = [one for one in orders if one.draft.order.id not in no_room]
     await _insert(ctx, held)
-    await publish(
-        ctx.db,
-        [
-            BookingHeld(order_id=b.order_id, slot_id=b.slot_id).event(ctx.org_id, b.id, ctx.now)
-            for one in held
-            for b in one.facts.bookings
-        ],
-    )
+    begun = [
+        BookingHeld(order_id=b.order_id, slot_id=b.slot_id).event(ctx.org_id, b.id, ctx.now)
+        for one in held
+        for b in one.facts.bookings
+    ]
     if confirmed := [Confirmed(one.ctx, one.facts) for one in held if one.is_confirmed]:
-        await complete(confirmed)
+        await complete(confirmed, begun)
+    else:
+        await publish(ctx.db, begun)
     return [no_room.get(one.draft.order.id) or one.facts for one in orders]
 
 

@@ -134,11 +134,10 @@ def show_booking(
 
 def _show_items(ctx: Context, facts: Facts, booking: BookingRow, *, sensitive: bool) -> list[BookingItem]:
     definition, currency = facts.definition(booking), booking.price.total.currency
-    units = {unit.id: unit for unit in definition.units}
     is_paid = booking.price.due_on_site.amount <= facts.settled.get(booking.id, 0)
     shown: list[BookingItem] = []
     for item in facts.items[booking.id]:
-        unit, is_active = units.get(item.unit_id), item.status == "active"
+        unit, is_active = definition.unit(item.unit_id), item.status == "active"
         shown.append(
             BookingItem(
                 id=item.id,

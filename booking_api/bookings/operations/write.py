@@ -13,6 +13,7 @@ from booking_api.bookings.rules import Action, next_status
 from booking_api.bookings.schemas import BookingRow, ItemRow
 from booking_api.bookings.write_schemas import ChangedBooking, ChangedItem, ChangedOrder
 from booking_api.core.context import Context
+from booking_api.core.db.queries import Event
 from booking_api.core.db.rows import row_from
 from booking_api.core.errors import Conflict
 from booking_api.core.queue.events import publish
@@ -98,12 +99,12 @@ async def save_items(ctx: Context, items: Sequence[ItemRow]) -> None:
 
 async def announce(ctx: Context, of: type[OfBooking], bookings: Sequence[BookingRow], **more: Any) -> None:
     """Publishes one event per booking; `more` is what its type says besides."""
-    await publish(
-        ctx.db,
-        [
-            of(order_id=b.order_id, slot_id=b.slot_id, customer_id=b.customer_id, **more).event(
-                ctx.org_id, b.id, ctx.now
-            )
-            for b in bookings
-        ],
-    )
+    await publish(ctx.db, events_of(ctx, of, bookings, **more))
+
+
+def events_of(ctx: Context, of: type[OfBooking], bookings: Sequence[BookingRow], **more: Any) -> list[Event]:
+    """One event per booking, to be published."""
+    return [
+        of(order_id=b.order_id, slot_id=b.slot_id, customer_id=b.customer_id, **more).event(ctx.org_id, b.id, ctx.now)
+        for b in bookings
+    ]

@@ -32,9 +32,9 @@ from booking_api.core.web.replies import JSON, PROBLEM, Replayed, Reply, runtime
 from booking_api.core.web.sameness import is_same_request, request_fingerprint
 
 UNFINISHED = 102
+"""The status under which a key is stored while its request is between its two transactions."""
 ERASED = 410
 """The status of a stored answer whose body was erased with the person it told of."""
-"""The status under which a key is stored while its request is between its two transactions."""
 
 
 def base_url_of(request: Request[Any, Any, Any]) -> str:
