@@ -15,7 +15,11 @@ from booking_api.catalog.schemas import OptionDefinition, ProductDefinition
 from booking_api.core.errors import FieldError, Invalid, invalid
 from booking_api.core.money import Money
 from booking_api.inventory.schemas import Delay, SlotRow
-from booking_api.inventory.slot_rules import admission_window, delayed_times, expected_times, sales_close_minutes
+from booking_api.inventory.slot_rules import (
+    SlotTimes,
+    delayed_times,
+    sales_close_minutes,
+)
 
 STATUSES = ("cancelled", "closed", "sold_out", "limited", "available")
 """What a slot can be for a party, worst first."""
@@ -280,9 +284,8 @@ def delay_answer(delay: Delay | None, time_zone: str, end_time_zone: str) -> Del
     )
 
 
-def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefinition) -> SlotAnswer:
-    """A slot as bookings carry it, with the admission window of the booked option."""
-    admit_from, admit_until = admission_window(option.admission, slot.starts_at, slot.ends_at, expected_times(slot))
+def slot_answer(slot: SlotRow, definition: ProductDefinition, times: SlotTimes) -> SlotAnswer:
+    """A slot as bookings carry it, with its times under the booked option."""
     return SlotAnswer(
         id=slot.id,
         product_id=slot.product_id,
@@ -291,8 +294,8 @@ def slot_answer(slot: SlotRow, definition: ProductDefinition, option: OptionDefi
         ends_at=local(slot.ends_at, slot.end_time_zone),
         end_time_zone=slot.end_time_zone,
         status=slot.status,
-        admit_from=local(admit_from, slot.time_zone),
-        admit_until=local(admit_until, slot.time_zone),
+        admit_from=local(times.admit_from, slot.time_zone),
+        admit_until=local(times.admit_until, slot.time_zone),
         delay=delay_answer(slot.delay, slot.time_zone, slot.end_time_zone),
         origin=place_brief(definition.origin) if definition.origin else None,
         destination=place_brief(definition.destination) if definition.destination else None,

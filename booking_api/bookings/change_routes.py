@@ -7,7 +7,7 @@ from litestar import Response
 
 from booking_api.bookings.operations import cancellation, editing
 from booking_api.bookings.operations.facts import load_order, load_order_of, lock_whole
-from booking_api.bookings.operations.show import Show, present_booking, present_order
+from booking_api.bookings.operations.show import THE_ORDER, Show
 from booking_api.bookings.refusals import (
     AlreadyUsed,
     HoldExpired,
@@ -55,7 +55,7 @@ async def get_order(ctx: Context, order_id: UUID) -> Reply:
     Everything about it in one answer: status, price, payment, and each booking whole. Its ETag is its version; an
     order on hold depends on the minute and is never answered with 304.
     """
-    order = await present_order(ctx, await load_order(ctx, order_id, partly=True))
+    order = await THE_ORDER(ctx, await load_order(ctx, order_id, partly=True))
     asked = any(booking.feedback_prompt is not None for booking in order.bookings)
     return _read(order, ctx.now, asked=asked)
 
@@ -95,7 +95,7 @@ async def get_booking(ctx: Context, booking_id: UUID) -> Reply:
 
     Its ETag is its version. A booking on hold depends on the minute and is never answered with 304.
     """
-    booking = await present_booking(booking_id)(ctx, await load_order_of(ctx, booking_id))
+    booking = await Show(booking_id=booking_id)(ctx, await load_order_of(ctx, booking_id))
     return _read(booking, ctx.now, asked=booking.feedback_prompt is not None)
 
 
@@ -114,7 +114,7 @@ async def edit_booking(
     facts = await load_order_of(ctx, booking_id, lock=True)
     booking = facts.booking(booking_id)
     await editing.edit(ctx, facts, booking, body, expected_versions)
-    return versioned(await present_booking(booking_id)(ctx, facts))
+    return versioned(await Show(booking_id=booking_id)(ctx, facts))
 
 
 async def _extend(request: AnyRequest, order_id: UUID | None, booking_id: UUID | None, show: Show) -> Response[bytes]:
@@ -135,7 +135,7 @@ async def extend_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
 
     It gets its full time again, up to a limit counted from its beginning. `expires_at` says how long that is.
     """
-    return await _extend(request, order_id, None, present_order)
+    return await _extend(request, order_id, None, THE_ORDER)
 
 
 @endpoint(
@@ -147,7 +147,7 @@ async def extend_booking(request: AnyRequest, booking_id: UUID) -> Response[byte
 
     The same as extending its order. In an order of several it is 409 `use_order`.
     """
-    return await _extend(request, None, booking_id, present_booking(booking_id))
+    return await _extend(request, None, booking_id, Show(booking_id=booking_id))
 
 
 @endpoint(
@@ -164,7 +164,7 @@ async def cancel_order(
     """
     facts = await load_order(ctx, order_id, lock=True)
     await cancellation.cancel(ctx, facts, body, seen=seen_of(expected_versions))
-    return versioned(await present_order(ctx, facts))
+    return versioned(await THE_ORDER(ctx, facts))
 
 
 @endpoint(
@@ -183,7 +183,7 @@ async def cancel_booking(
     facts = await load_order_of(ctx, booking_id, lock=True)
     seen = seen_of(expected_versions, booking_id)
     await cancellation.cancel(ctx, facts, body, only=facts.booking(booking_id), seen=seen)
-    return versioned(await present_booking(booking_id)(ctx, facts))
+    return versioned(await Show(booking_id=booking_id)(ctx, facts))
 
 
 @endpoint(
@@ -198,7 +198,7 @@ async def settle_booking(ctx: Context, booking_id: UUID, body: OnSitePayment) ->
     facts = await load_order_of(ctx, booking_id, lock=True)
     booking = facts.booking(booking_id)
     await editing.settle_on_site(ctx, facts, booking, body)
-    return versioned(await present_booking(booking_id)(ctx, facts))
+    return versioned(await Show(booking_id=booking_id)(ctx, facts))
 
 
 ROUTES = [

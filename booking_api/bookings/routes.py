@@ -14,7 +14,7 @@ from booking_api.bookings.operations.facts import Facts, load_order, lock_whole
 from booking_api.bookings.operations.holding import NoRoom, Wish, place_hold, sold_out
 from booking_api.bookings.operations.refusing import Seen, refunded_instead, with_alternatives
 from booking_api.bookings.operations.repeat import find_earlier, remember_id, without_secrets
-from booking_api.bookings.operations.show import Show, present_booking, present_order
+from booking_api.bookings.operations.show import THE_ORDER, Show
 from booking_api.bookings.operations.together import ConfirmWish, HoldWish, confirm_together, hold_together
 from booking_api.bookings.refusals import (
     ContactUnproven,
@@ -99,7 +99,7 @@ async def create_order(request: AnyRequest) -> Response[bytes]:
     """
     wish = await read_body(request, NewOrder)
     async with offering_alternatives(request):
-        return await _place(request, wish, present_order)
+        return await _place(request, wish, THE_ORDER)
 
 
 @endpoint(
@@ -126,7 +126,7 @@ async def create_booking(request: AnyRequest) -> Response[bytes]:
         expected_total=wish.expected_total,
     )
     async with offering_alternatives(request):
-        return await _place(request, order, present_booking(wish.id), is_short=True, booking_id=wish.id)
+        return await _place(request, order, Show(booking_id=wish.id), is_short=True, booking_id=wish.id)
 
 
 async def _place(
@@ -328,7 +328,7 @@ async def confirm_order(request: AnyRequest, order_id: UUID) -> Response[bytes]:
     have succeeded meanwhile, it confirms the order (200) and the new one isn't begun.
     """
     async with offering_alternatives(request):
-        return await _confirm(request, order_id, None, present_order)
+        return await _confirm(request, order_id, None, THE_ORDER)
 
 
 @endpoint(
@@ -345,7 +345,7 @@ async def confirm_booking(request: AnyRequest, booking_id: UUID) -> Response[byt
     409 `use_order`.
     """
     async with offering_alternatives(request):
-        return await _confirm(request, None, booking_id, present_booking(booking_id))
+        return await _confirm(request, None, booking_id, Show(booking_id=booking_id))
 
 
 ROUTES = [create_order, create_booking, confirm_order, confirm_booking]

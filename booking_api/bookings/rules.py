@@ -11,10 +11,9 @@ from typing import Literal, get_args
 import msgspec
 
 from booking_api.bookings.schemas import OrderRow, Status, StatusReasonCode
-from booking_api.catalog.schemas import OptionDefinition
 from booking_api.core.cache import remembered
 from booking_api.inventory.schemas import SlotRow
-from booking_api.inventory.slot_rules import slot_over_at, slot_sales_close_at
+from booking_api.inventory.slot_rules import SlotTimes
 
 Action = Literal[
     "extend", "confirm", "pay", "settle", "decline", "abandon", "cancel", "expire", "retake", "refuse", "supersede"
@@ -188,17 +187,17 @@ def _refused(code: RefusalCode, *because: str, position: int | None = None) -> D
     return Decision("refused", code, because, position)
 
 
-def condition_of(slot: SlotRow, option: OptionDefinition, now: datetime, over_at: datetime | None = None) -> Condition:
-    """What a slot is under an option at a moment. `over_at` is when it is over, where that was found out already."""
+def condition_of(slot: SlotRow, times: SlotTimes, now: datetime) -> Condition:
+    """What a slot is at a moment, with its times under an option."""
     if slot.status == "cancelled":
         return "cancelled"
-    if now >= (over_at or slot_over_at(slot, option)):
+    if now >= times.over_at:
         return "departed" if slot.kind == "departure" and now >= slot.starts_at else "gate_closed"
     if not slot.on_sale:
         return "withdrawn"
     if slot.status == "closed":
         return "closed"
-    return "sales_over" if now >= slot_sales_close_at(slot, option) else "open"
+    return "sales_over" if now >= times.sales_close_at else "open"
 
 
 def judge_hold(condition: Condition) -> Decision:

@@ -12,7 +12,7 @@ from booking_api.availability.schemas import Availability
 from booking_api.availability.slots import show_slot
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.release import release_holds
-from booking_api.bookings.operations.show import present_booking
+from booking_api.bookings.operations.show import Show
 from booking_api.bookings.operations.slot_change import keep
 from booking_api.bookings.refusals import SlotChanged
 from booking_api.bookings.routes import OWNER, TAG, seen_of, versioned
@@ -73,7 +73,7 @@ async def choose_about_slot(
     seen = seen_of(expected_versions, booking_id)
     facts = await load_order_of(ctx, booking_id, lock=True)
     await keep(ctx, facts, facts.booking(booking_id), body.expected_starts_at, seen)
-    return versioned(await present_booking(booking_id)(ctx, facts))
+    return versioned(await Show(booking_id=booking_id)(ctx, facts))
 
 
 async def _show(ctx: Context, slot_id: UUID) -> Reply:

@@ -1,7 +1,7 @@
 """Pure decisions about a slot: when its gate and its sales close, what a change makes of it, and what it may not."""
 
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -62,16 +62,9 @@ def admission_window(
     return opens_at, max(opens_at, reference + minutes(admission.closes_after_minutes))
 
 
-def over_at(
-    kind: str, admission: Admission, starts_at: datetime, ends_at: datetime,
-    expected: tuple[datetime, datetime] | None = None,
-) -> datetime:  # fmt: skip
-    """From when nothing can be begun with a slot any more: its gate has closed or, a departure, it has left.
-
-    By the times that are `expected` where it is delayed, as in `admission_window`.
-    """
-    _, admit_until = admission_window(admission, starts_at, ends_at, expected)
-    return min((expected or (starts_at, ends_at))[0], admit_until) if kind == "departure" else admit_until
+def over_at(kind: str, begins_at: datetime, admit_until: datetime) -> datetime:
+    """From when nothing can be begun with a slot any more: its gate has closed or, a departure, it has left."""
+    return min(begins_at, admit_until) if kind == "departure" else admit_until
 
 
 def sales_close_minutes(option: OptionDefinition, kind: str) -> tuple[int, int | None]:
@@ -101,14 +94,26 @@ def sales_close_at(
     return closes_at if after_end is None else min(closes_at, ends + minutes(after_end))
 
 
-def slot_over_at(slot: SlotRow, option: OptionDefinition) -> datetime:
-    """From when nothing can be begun with a slot under an option any more."""
-    return over_at(slot.kind, option.admission, slot.starts_at, slot.ends_at, expected_times(slot))
+class SlotTimes(NamedTuple):
+    """When a slot is what to those who book it under one of its options, by the times that are expected now."""
+
+    ends_at: datetime
+    admit_from: datetime
+    admit_until: datetime
+    over_at: datetime
+    """From when nothing can be begun with it any more."""
+    sales_close_at: datetime
 
 
-def slot_sales_close_at(slot: SlotRow, option: OptionDefinition) -> datetime:
-    """When an option's sales on a slot end."""
-    return sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at, expected_times(slot))
+def slot_times(slot: SlotRow, option: OptionDefinition) -> SlotTimes:
+    """What of a slot depends on the option, found out at once."""
+    begins, ends = expected = expected_times(slot)
+    admit_from, admit_until = admission_window(option.admission, slot.starts_at, slot.ends_at, expected)
+    return SlotTimes(
+        ends, admit_from, admit_until,
+        over_at(slot.kind, begins, admit_until),
+        sales_close_at(option, slot.kind, slot.starts_at, slot.ends_at, slot.booking_closes_at, expected),
+    )  # fmt: skip
 
 
 # changes ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from booking_api.availability.schemas import FoundSlot
 from booking_api.catalog.schemas import Admission, OptionDefinition, Place, PriceRule, ProductDefinition
 from booking_api.core.errors import Invalid
 from booking_api.inventory.schemas import Delay
+from booking_api.inventory.slot_rules import slot_times
 from tests.bookings.test_slot_rules import slot_of
 from tests.world import make_flight, make_tower
 
@@ -285,7 +286,9 @@ def test_the_words_of_a_status():
 def test_a_booked_slot_names_the_places_that_its_product_has():
     here, there = (Place(id=UUID(int=n), code=f"P{n}", name="P", time_zone="UTC") for n in (8, 9))
     flight, tower = make_flight(here, there), make_tower(here)
-    flown, visited = (rules.slot_answer(slot_of(), one, one.options[0]) for one in (flight, tower))
+    flown, visited = (
+        rules.slot_answer(slot_of(), one, slot_times(slot_of(), one.options[0])) for one in (flight, tower)
+    )
     assert [None if place is None else place.code for place in (flown.origin, flown.destination, flown.venue)] == [
         "P8", "P9", None,
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from booking_api.bookings.schemas import OrderRow, Status
 from booking_api.catalog.schemas import Admission, Conditions, OptionDefinition
 from booking_api.core.ids import new_id
 from booking_api.inventory.schemas import Delay
+from booking_api.inventory.slot_rules import slot_times
 from tests.bookings.test_slot_rules import slot_of
 
 NOW = datetime(2027, 3, 14, 6, 0, tzinfo=UTC)
@@ -87,13 +88,13 @@ def option(closes_after: int = 30) -> OptionDefinition:
 )  # fmt: skip
 def test_conditions(slot: dict[str, Any], at: timedelta, condition: str):
     given = {"starts_at": NOW, "ends_at": NOW + 2 * HOUR, "booking_closes_at": NOW, **slot}
-    assert rules.condition_of(slot_of(**given), option(), NOW + at) == condition
+    assert rules.condition_of(slot_of(**given), slot_times(slot_of(**given), option()), NOW + at) == condition
 
 
 def test_a_gate_that_closes_before_the_departure():
     slot = slot_of(starts_at=NOW, ends_at=NOW + HOUR, booking_closes_at=NOW)
-    assert rules.condition_of(slot, option(-15), NOW - timedelta(minutes=15)) == "gate_closed"
-    assert rules.condition_of(slot, option(-15), NOW) == "departed"
+    assert rules.condition_of(slot, slot_times(slot, option(-15)), NOW - timedelta(minutes=15)) == "gate_closed"
+    assert rules.condition_of(slot, slot_times(slot, option(-15)), NOW) == "departed"
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)

@@ -73,9 +73,9 @@ def test_the_window_of_a_gate(admission: Admission, opens: int, closes: int):
     ],
 )  # fmt: skip
 def test_when_a_slot_is_over(kind: str, admission: Admission, over: int):
-    assert over_at(kind, admission, START, END) == START + over * MINUTE
+    assert over_at(kind, START, admission_window(admission, START, END)[1]) == START + over * MINUTE
     late = (START + 60 * MINUTE, END + 60 * MINUTE)
-    assert over_at(kind, admission, START, END, late) == START + (over + 60) * MINUTE
+    assert over_at(kind, late[0], admission_window(admission, START, END, late)[1]) == START + (over + 60) * MINUTE
 
 
 @pytest.mark.parametrize(

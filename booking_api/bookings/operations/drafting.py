@@ -22,7 +22,7 @@ from booking_api.core.errors import FieldError, pointer_to, unprocessable
 from booking_api.core.ids import new_id, new_reference
 from booking_api.core.per_process import PerProcess
 from booking_api.inventory.schemas import ClaimRequest, SlotRow
-from booking_api.inventory.slot_rules import expected_times, slot_over_at
+from booking_api.inventory.slot_rules import SlotTimes, slot_times
 
 REFERENCE_LENGTH = 8
 PARTIES = PerProcess(lambda: BoundedCache[Any, Party](CACHED_PARTIES))
@@ -46,6 +46,7 @@ class Draft:
     slot: SlotRow
     definition: ProductDefinition
     option: OptionDefinition
+    times: SlotTimes
     party: Party
     booking: BookingRow
     items: list[ItemRow]
@@ -118,7 +119,7 @@ def draft_order(
         raise unprocessable("/bookings", "The bookings of one order must be in one currency.")
     order.expires_at = min(
         ctx.now + timedelta(seconds=ctx.settings.hold_seconds),
-        *(slot_over_at(draft.slot, draft.option) for draft in drafts),
+        *[draft.times.over_at for draft in drafts],
     )
     price = amounts.sum_prices([draft.booking.price for draft in drafts])
     if wanted.expected_total is not None and wanted.expected_total != price.total:
@@ -143,7 +144,8 @@ def _draft(
     if option is None:
         raise unprocessable(f"{at}/option_id", "The slot's product has no such option.")
     units = [_unit_id(definition, item, f"{at}/items/{index}") for index, item in enumerate(wish.items)]
-    verdict = rules.judge_hold(rules.condition_of(slot, option, ctx.now))
+    times = slot_times(slot, option)
+    verdict = rules.judge_hold(rules.condition_of(slot, times, ctx.now))
     if not verdict.is_allowed:
         raise sales_closed(verdict.because[0], Wanted(slot, option.id, Counter(units)), at)
     party = _party(ctx, slot, definition, option, units, at)
@@ -168,7 +170,7 @@ def _draft(
         cancel_reason=None,
         refund_amount=None,
         channel=ctx.caller.channel,
-        visit_ends_at=expected_times(slot)[1],
+        visit_ends_at=times.ends_at,
         created_at=ctx.now,
         updated_at=ctx.now,
         confirmed_at=None,
@@ -184,7 +186,7 @@ def _draft(
         status_reason=None,
     )
     items = _items(definition, wish.items, units, booking, party, at)
-    return Draft(slot, definition, option, party, booking, items, at)
+    return Draft(slot, definition, option, times, party, booking, items, at)
 
 
 def _party(

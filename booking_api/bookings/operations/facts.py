@@ -25,6 +25,7 @@ from booking_api.core.money import Money, allocate
 from booking_api.identity import reach
 from booking_api.inventory import queries as inventory_queries
 from booking_api.inventory.schemas import SlotRow
+from booking_api.inventory.slot_rules import SlotTimes, slot_times
 from booking_api.passes import operations as passes
 from booking_api.passes.schemas import ItemState, PassRow
 from booking_api.payments import operations as payments
@@ -56,6 +57,8 @@ class Facts:
     """Paid on site by booking, in minor units."""
     places: dict[UUID, int] = dataclasses.field(default_factory=dict)
     """How many a booking occupies, where somebody has counted them already."""
+    known_times: dict[UUID, SlotTimes] = dataclasses.field(default_factory=dict)
+    """By booking, where they were found out already."""
     contact_digest: bytes | None = None
     """Of the contact that this operation gives the order, where places under one contact are counted."""
     contact_held: int = 0
@@ -77,6 +80,13 @@ class Facts:
 
     def slot(self, booking: BookingRow) -> SlotRow:
         return self.slots[booking.slot_id]
+
+    def times(self, booking: BookingRow) -> SlotTimes:
+        """The times of its slot under its option."""
+        found = self.known_times.get(booking.id)
+        if found is None:
+            found = self.known_times[booking.id] = slot_times(self.slot(booking), self.option(booking))
+        return found
 
     def booking(self, booking_id: UUID) -> BookingRow:
         return next(booking for booking in self.bookings if booking.id == booking_id)

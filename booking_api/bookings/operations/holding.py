@@ -176,6 +176,7 @@ def _facts(order: OrderDraft) -> Facts:
         slots={draft.slot.id: draft.slot for draft in drafts},
         definitions={(d.booking.product_id, d.booking.product_version): d.definition for d in drafts},
         places={draft.booking.id: draft.places for draft in drafts},
+        known_times={draft.booking.id: draft.times for draft in drafts},
     )
 
 

@@ -164,7 +164,7 @@ def slot_changed(facts: Facts, changed: list[BookingRow]) -> SlotChanged:
     """The refusal that shows the slots of these bookings as they are now."""
     return SlotChanged(
         slots=[
-            ChangedSlot(b.id, slot_answer(facts.slot(b), facts.definition(b), facts.option(b))) for b in changed
+            ChangedSlot(b.id, slot_answer(facts.slot(b), facts.definition(b), facts.times(b))) for b in changed
         ]
     )  # fmt: skip
 

@@ -103,7 +103,7 @@ def show_booking(
         updated_at=booking.updated_at,
         expires_at=order.expires_at if status == "on_hold" else None,
         pending_until=order.pending_until if status == "pending" else None,
-        slot=slot_answer(slot, definition, option),
+        slot=slot_answer(slot, definition, facts.times(booking)),
         product=product_brief(definition, ctx.languages),
         option=option_brief(option, currency, ctx.languages),
         contact=booking.contact,
@@ -233,11 +233,7 @@ class Show:
         return answer
 
 
-present_order = Show(whole=True)
-
-
-def present_booking(booking_id: UUID | None) -> Show:
-    return Show(booking_id=booking_id)
+THE_ORDER = Show(whole=True)
 
 
 async def present(shown: Sequence[tuple[Context, Facts, Show]]) -> list[Order | Booking]:

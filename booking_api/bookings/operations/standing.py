@@ -11,7 +11,7 @@ from booking_api.bookings.schemas import (
 )
 from booking_api.bookings.slot_rules import SlotEffect, is_moved
 from booking_api.core.context import Context
-from booking_api.inventory.slot_rules import minutes, slot_over_at
+from booking_api.inventory.slot_rules import minutes
 
 
 def asker_of(ctx: Context) -> Asker:
@@ -57,16 +57,16 @@ def due_on_site(facts: Facts, booking: BookingRow) -> int:
 
 def ends_at(facts: Facts) -> datetime:
     """When the first of an order's slots is over: no hold outlives that."""
-    return min(slot_over_at(facts.slot(booking), facts.option(booking)) for booking in facts.bookings)
+    return min([facts.times(booking).over_at for booking in facts.bookings])
 
 
-def standing_of(ctx: Context, facts: Facts, booking: BookingRow, over_at: datetime | None = None) -> BookingStanding:
-    """What the law looks at of a booking at this moment. `over_at` is when its slot is over, if that is known."""
-    slot = facts.slot(booking)
+def standing_of(ctx: Context, facts: Facts, booking: BookingRow) -> BookingStanding:
+    """What the law looks at of a booking at this moment."""
+    slot, times = facts.slot(booking), facts.times(booking)
     admitted, seats_used = _admitted(facts, booking) if facts.admitted else (False, False)
     return BookingStanding(
         status=rules.shown_status(facts.order, booking.status, ctx.now),
-        condition=rules.condition_of(slot, facts.option(booking), ctx.now, over_at),
+        condition=rules.condition_of(slot, times, ctx.now),
         begun=slot.starts_at <= ctx.now,
         moved=booking.id in facts.disputed or is_moved(booking, slot),
         undecided=undecided(effect_of(ctx, facts, booking), ctx.now),
@@ -80,18 +80,13 @@ def standing_of(ctx: Context, facts: Facts, booking: BookingRow, over_at: dateti
 
 def order_standing(ctx: Context, facts: Facts) -> OrderStanding:
     """What the law looks at of an order at this moment. Its bookings stand in their order."""
-    order, limit = facts.order, facts.order.hold_limit_at
-    bookings: list[BookingStanding] = []
-    for booking in facts.bookings:
-        over_at = slot_over_at(facts.slot(booking), facts.option(booking))
-        limit = min(limit, over_at)
-        bookings.append(standing_of(ctx, facts, booking, over_at))
+    order, bookings = facts.order, tuple([standing_of(ctx, facts, booking) for booking in facts.bookings])
     return OrderStanding(
         status=rules.shown_status(order, order.status, ctx.now),
-        bookings=tuple(bookings),
+        bookings=bookings,
         asker=asker_of(ctx),
         may_overrule=ctx.caller.kind == "system" or ctx.caller.may("scan:override", "manager"),
-        at_limit=order.expires_at is None or order.expires_at >= limit,
+        at_limit=order.expires_at is None or order.expires_at >= min(order.hold_limit_at, ends_at(facts)),
     )
 
 
