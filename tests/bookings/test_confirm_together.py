@@ -284,8 +284,8 @@ async def test_a_failed_batch_is_run_one_by_one(api, world: World, monkeypatch, 
     """The transaction of several fails as a whole: each is carried out by itself, once."""
     real = confirmation.complete
 
-    async def fail_for_several(orders: Any) -> None:
-        await real(orders)
+    async def fail_for_several(orders: Any, *more: Any) -> None:
+        await real(orders, *more)
         if len(orders) > 1:
             raise asyncpg.PostgresError("the statement was unlucky")
 
