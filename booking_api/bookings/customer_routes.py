@@ -28,8 +28,7 @@ from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.web.http import Access, Binary, endpoint
 from booking_api.core.web.replies import Reply, encode, runtime_of
 from booking_api.core.web.transactions import reading
-from booking_api.identity import audit, reach
-from booking_api.identity import operations as identity
+from booking_api.identity import audit, codes, reach
 
 CUSTOMER = Access(customer=True)
 HELPS = Access(customer=True, staff="agent")
@@ -119,7 +118,7 @@ async def _resume_code(ctx: Context, booking_id: UUID) -> ResumeCode:
     contact = facts.booking(booking_id).contact
     if address and (contact is None or not reach.matches(ctx.vault, ctx.org, address, contact.email, contact.phone)):
         address = None
-    code = await identity.make_code(
+    code = await codes.make_code(
         ctx.db, ctx.org_id, "help" if helped else "resume", facts.order.customer_id, booking_id, ctx.now, seconds,
         address_digest=address, alone=helped or (restriction is not None and address is None),
     )  # fmt: skip

@@ -27,7 +27,7 @@ from booking_api.core.queue.batching import UNDECIDED as GONE
 from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
-from booking_api.identity import audit, notifier, reach
+from booking_api.identity import audit, codes, notifier, reach
 from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
 from booking_api.identity.events import RecoveryRequested
@@ -343,7 +343,7 @@ async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
     """
     asked = RecoveryRequested.of(event)
     try:
-        contact = identity.open_contact(runtime.vault, asked.contact)
+        contact = codes.open_contact(runtime.vault, asked.contact)
     except InvalidToken:
         # Asked for so long ago that the secret was changed and the one before taken out: nobody waits for a code.
         log.warning("recovery.unreadable", event_id=event.id.hex)
@@ -362,11 +362,11 @@ async def send_recovery_code(runtime: Runtime, event: StoredEvent) -> None:
             return
         seconds, kind = runtime.settings.code_seconds, "email" if recipient == found.email else "phone"
         proven = reach.digests(runtime.vault, ctx.org, kind, recipient)[0]
-        if not await identity.may_send_code(
+        if not await codes.may_send_code(
             db, event.org_id, "recover", found.customer_id, found.id, proven, ctx.now, seconds
         ):
             return
-        code = await identity.make_code(
+        code = await codes.make_code(
             db, event.org_id, "recover", found.customer_id, found.id, ctx.now, seconds, address_digest=proven
         )
     subject, body = recovery.recovery_message(asked.language, ctx.org.name, code)

@@ -7,7 +7,7 @@ import msgspec
 from booking_api.core.context import Context
 from booking_api.core.errors import Conflict, NotFound
 from booking_api.core.paging import read_cursor, write_cursor
-from booking_api.identity import audit, operations, queries, rules
+from booking_api.identity import audit, operations, queries, rules, staff_queries
 from booking_api.identity.schemas import (
     KeyAnswer,
     KeyList,
@@ -104,26 +104,26 @@ async def create_staff(ctx: Context, new: NewStaff) -> tuple[StaffAnswer, StaffR
     row = await operations.add_staff(ctx.db, ctx.org, new.name, new.email, new.role, ctx.now)
     await audit.note(ctx, "staff.created", "staff", row.id, f"as_{new.role}")
     # Read again, because whether they are the only owner is decided by the rows.
-    found = await queries.find_staff(ctx.db, ctx.org_id, row.id) or row
+    found = await staff_queries.find_staff(ctx.db, ctx.org_id, row.id) or row
     return _staff_answer(found), found
 
 
 async def list_staff(ctx: Context, page: PageQuery) -> StaffList:
-    rows = await queries.list_staff(ctx.db, ctx.org_id, _after(page), page.limit + 1)
+    rows = await staff_queries.list_staff(ctx.db, ctx.org_id, _after(page), page.limit + 1)
     following = write_cursor(rows[page.limit - 1].id) if len(rows) > page.limit else None
     return StaffList(items=[_staff_answer(row) for row in rows[: page.limit]], next_cursor=following)
 
 
 async def _keep_an_owner(ctx: Context, staff_id: UUID) -> None:
     """Raises `LastOwner` if this is the only one. Holds the owners' rows until the transaction ends."""
-    owners = [owner.id for owner in await queries.lock_owners(ctx.db, ctx.org_id)]
+    owners = [owner.id for owner in await staff_queries.lock_owners(ctx.db, ctx.org_id)]
     if owners == [staff_id]:
         raise LastOwner
 
 
 async def _check_reaches(ctx: Context, staff_id: UUID) -> None:
     """Raises `Forbidden` for a member who may do more than the caller, `NotFound` for none."""
-    row = await queries.find_staff(ctx.db, ctx.org_id, staff_id)
+    row = await staff_queries.find_staff(ctx.db, ctx.org_id, staff_id)
     if row is None:
         raise NotFound
     rules.check_role(ctx.caller, row.role)
@@ -138,9 +138,9 @@ async def change_staff(ctx: Context, staff_id: UUID, change: StaffChange) -> Sta
         rules.check_role(ctx.caller, role)
         if role != "owner":
             await _keep_an_owner(ctx, staff_id)
-    before = await queries.find_staff(ctx.db, ctx.org_id, staff_id)
-    changed = await queries.change_staff(ctx.db, ctx.org_id, staff_id, name, role)
-    row = await queries.find_staff(ctx.db, ctx.org_id, staff_id)
+    before = await staff_queries.find_staff(ctx.db, ctx.org_id, staff_id)
+    changed = await staff_queries.change_staff(ctx.db, ctx.org_id, staff_id, name, role)
+    row = await staff_queries.find_staff(ctx.db, ctx.org_id, staff_id)
     if before is None or row is None:
         raise NotFound
     if not changed:
@@ -157,7 +157,7 @@ async def revoke_staff(ctx: Context, staff_id: UUID) -> None:
     more than the caller."""
     await _check_reaches(ctx, staff_id)
     await _keep_an_owner(ctx, staff_id)
-    if await queries.find_staff(ctx.db, ctx.org_id, staff_id) is None:
+    if await staff_queries.find_staff(ctx.db, ctx.org_id, staff_id) is None:
         raise NotFound
-    if await queries.revoke_staff(ctx.db, ctx.org_id, staff_id, ctx.now):
+    if await staff_queries.revoke_staff(ctx.db, ctx.org_id, staff_id, ctx.now):
         await audit.note(ctx, "staff.revoked", "staff", staff_id)

@@ -2,7 +2,7 @@
 
 from booking_api.core.capability import Capability, Tag
 from booking_api.core.personal import DEVICE, NOT, STAFF, TWO_DAYS, VISIT
-from booking_api.identity import audit_routes, jobs, routes, session_routes
+from booking_api.identity import audit_routes, jobs, letter_jobs, routes, session_routes, token_routes
 from booking_api.identity.checks import CHECKS
 from booking_api.identity.events import (
     ContactCodeRequested,
@@ -20,13 +20,13 @@ CAPABILITY = Capability(
         Tag("Keys", "API keys of apps and integrations.", 100),
         Tag("Audit", "Who did what, for owners.", 110),
     ],
-    routes=[*routes.ROUTES, *audit_routes.ROUTES, *session_routes.ROUTES],
+    routes=[*token_routes.ROUTES, *routes.ROUTES, *audit_routes.ROUTES, *session_routes.ROUTES],
     events=[RecoveryRequested, SignInRequested, ContactCodeRequested, SessionOpened, SessionReused],
     subscribers={
-        SessionOpened: (jobs.tell_of_opening,),
-        SessionReused: (jobs.tell_of_reuse,),
-        SignInRequested: (jobs.send_sign_in_code,),
-        ContactCodeRequested: (jobs.send_contact_code,),
+        SessionOpened: (letter_jobs.tell_of_opening,),
+        SessionReused: (letter_jobs.tell_of_reuse,),
+        SignInRequested: (letter_jobs.send_sign_in_code,),
+        ContactCodeRequested: (letter_jobs.send_contact_code,),
     },
     schedules=[(60, jobs.sweep_credentials), (600, jobs.keep_audit_partitions)],
     checks=CHECKS,

@@ -121,7 +121,7 @@ def add_staff(
     from booking_api.core.clock import utc_now
     from booking_api.core.process import StartFailed, check_secret
     from booking_api.identity import audit, operations
-    from booking_api.identity.schemas import Tokens
+    from booking_api.identity.session_schemas import Tokens
 
     if role not in ROLES:
         raise StartFailed(f"{role!r} is not a role; those are {', '.join(ROLES)}.")
@@ -213,14 +213,14 @@ def mailbox(
 ) -> None:
     """Prints the newest messages to people, codes included, that no channel delivers: see BOOKING_SMTP_URL."""
     from booking_api.core.clock import utc_now
-    from booking_api.identity import audit, session_queries
+    from booking_api.identity import audit, contact_queries
 
-    async def read() -> list[session_queries.MailRow]:
+    async def read() -> list[contact_queries.MailRow]:
         async with transaction() as (db, _):
             org_id = (await choose_organisation(db, org)).org_id
             # Whoever reads them could use the codes.
             await audit.note_command(db, org_id, "data.exported", "organisation", org_id, utc_now(), "mailbox")
-            return await session_queries.list_mail(db, org_id, newest)
+            return await contact_queries.list_mail(db, org_id, newest)
 
     for mail in run(read):
         print(f"{mail.created_at:%Y-%m-%d %H:%M:%S}Z  {mail.recipient}  {mail.subject}\n{mail.body}\n")

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
-from booking_api.identity import session_queries, smtp
+from booking_api.identity import contact_queries, smtp
 from booking_api.identity.schemas import Message
 
 MessageChannel = Literal["email", "phone"]
@@ -26,7 +26,7 @@ class Mailbox:
 
     async def send(self, runtime: Runtime, message: Message) -> None:
         async with acquire(runtime) as db:
-            await session_queries.insert_mail(
+            await contact_queries.insert_mail(
                 db, message.org_id, message.id, message.recipient, message.subject, message.body, message.created_at
             )
 

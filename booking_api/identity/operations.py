@@ -1,4 +1,4 @@
-"""The verbs of identity that others build on: organisations, keys, staff, customers, codes, signing keys."""
+"""The verbs of identity that others build on: organisations, keys, staff, customers, signing keys."""
 
 import secrets
 import time
@@ -7,14 +7,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context, Organisation, Role
 from booking_api.core.db import Connection
-from booking_api.core.errors import FieldError, TokenRevoked, Unauthenticated, unprocessable
-from booking_api.core.ids import new_code, new_id, read_code
+from booking_api.core.errors import TokenRevoked, unprocessable
+from booking_api.core.ids import new_code, new_id
 from booking_api.core.per_process import Caches, PerProcess
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.settings import Settings
@@ -22,30 +21,21 @@ from booking_api.core.standards import canonical_language, find_zone, is_currenc
 from booking_api.core.text import fields
 from booking_api.core.text.addresses import Unreadable, countries, read_email
 from booking_api.core.text.fields import Unfit, treat
-from booking_api.identity import queries, reach, session_life_queries, session_queries, signing_queries, tokens
-from booking_api.identity.schemas import (
-    SCOPES,
-    EmailTaken,
-    Jwk,
-    JwkSet,
-    KnownContact,
-    NewKeys,
-    NewOrganisation,
-    Purpose,
-    Reachable,
-    RecoveryContact,
-    Redeemed,
-    SigningKey,
-    StaffRow,
-    Tokens,
+from booking_api.identity import (
+    contact_queries,
+    queries,
+    reach,
+    session_life_queries,
+    signing_queries,
+    staff_queries,
+    tokens,
 )
+from booking_api.identity.schemas import SCOPES, EmailTaken, KnownContact, NewKeys, NewOrganisation, Reachable, StaffRow
+from booking_api.identity.session_schemas import Tokens
 from booking_api.identity.signing_queries import ActiveKeyRow, PublicKeyRow
+from booking_api.identity.signing_schemas import Jwk, JwkSet, SigningKey
 
 KEY_SECRET_BYTES = 20
-CODE_LENGTH = 10
-"""50 random bits, which live for minutes and can be tried a few times a minute."""
-MOST_CODES = 3
-"""So many codes are sent for one booking, or to one member of staff, within half of a code's lifetime."""
 KID_LENGTH = 8
 SIGNING_KEY_CACHE_SECONDS = 60
 SIGNING_KEYS = PerProcess(lambda: BoundedCache[UUID, SigningKey](4_096))
@@ -123,7 +113,7 @@ async def add_staff(db: Connection, org: Organisation, name: str, email: str, ro
     """Adds a member of staff. Raises `EmailTaken` where the address belongs to one who isn't revoked, and
     `Unprocessable` for what is no mail address."""
     row = StaffRow(new_id(), check_name(name), staff_address(email), role, now, None, None)
-    if not await queries.insert_staff(db, org.org_id, row):
+    if not await staff_queries.insert_staff(db, org.org_id, row):
         raise EmailTaken
     return row
 
@@ -141,7 +131,7 @@ def staff_tokens(vault: Vault, settings: Settings, org: Organisation, row: Staff
     return tokens.mint(vault, settings, org, "staff", row.id, now, role=row.role, session_id=row.id)
 
 
-# customers and codes ----------------------------------------------------------------------------------------------
+# customers ----------------------------------------------------------------------------------------------------
 
 
 async def remember_customers(db: Connection, org_id: UUID, said: Sequence[Reachable], now: datetime) -> None:
@@ -149,14 +139,14 @@ async def remember_customers(db: Connection, org_id: UUID, said: Sequence[Reacha
     latest = {one.customer_id: one for one in said}
     if latest:
         customers = sorted(latest.values(), key=lambda one: one.customer_id)
-        await session_queries.upsert_customers(db, org_id, customers, now)
+        await contact_queries.upsert_customers(db, org_id, customers, now)
 
 
 async def customer_contacts(db: Connection, org_id: UUID, customer_ids: Collection[UUID]) -> dict[UUID, KnownContact]:
     """How to reach these customers; those who never said are absent."""
     if not customer_ids:
         return {}
-    return {row.id: row for row in await session_queries.find_contacts(db, org_id, list(customer_ids))}
+    return {row.id: row for row in await contact_queries.find_contacts(db, org_id, list(customer_ids))}
 
 
 async def narrow_sessions(db: Connection, org_id: UUID, customer_ids: Collection[UUID], now: datetime) -> None:
@@ -176,7 +166,7 @@ async def first_session_stands(db: Connection, org_id: UUID, customer_id: UUID) 
 
 async def forget_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
     """Erases the contacts of these customers; how many there were."""
-    return await session_queries.erase_contacts(db, org_id, customer_ids, now)
+    return await contact_queries.erase_contacts(db, org_id, customer_ids, now)
 
 
 async def end_customers(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> None:
@@ -192,67 +182,6 @@ async def has_proven(ctx: Context, customer_id: UUID, kind: reach.AddressKind, a
     if restriction is not None and restriction.address in known:
         return True
     return bool(await session_life_queries.list_proofs(ctx.db, ctx.org_id, customer_id, known))
-
-
-async def make_code(
-    db: Connection,
-    org_id: UUID,
-    purpose: Purpose,
-    customer_id: UUID,
-    booking_id: UUID | None,
-    now: datetime,
-    seconds: int,
-    *,
-    address_digest: bytes | None = None,
-    alone: bool = False,
-) -> str:
-    """A single-use code that stands for a customer, or a member of staff, for some seconds, and opens all that they
-    have; only the bookings with a proven address, or only its booking. The database keeps its digest.
-
-    Codes that were made before stay good, so that nobody can spoil one by asking for another.
-    """
-    code = new_code(CODE_LENGTH)
-    expires_at = now + timedelta(seconds=seconds)
-    await session_queries.insert_code(
-        db, org_id, hash_secret(code), purpose, customer_id, booking_id, address_digest, alone, expires_at, now
-    )
-    return f"{code[:5]}-{code[5:]}"
-
-
-async def may_send_code(
-    db: Connection,
-    org_id: UUID,
-    purpose: Purpose,
-    subject_id: UUID,
-    booking_id: UUID | None,
-    address_digest: bytes | None,
-    now: datetime,
-    seconds: int,
-) -> bool:
-    """Whether another code may be sent to an address of somebody. Whoever asks for too many has some that are good for at least half
-    of their time, so that refusing to send one more fills no mailbox and locks nobody out."""
-    since = now - timedelta(seconds=seconds / 2)
-    sent = await session_queries.count_codes(db, org_id, subject_id, purpose, booking_id, address_digest, since)
-    return sent < MOST_CODES
-
-
-async def redeem(db: Connection, org_id: UUID, code: str, now: datetime) -> Redeemed:
-    """Uses a code up. Raises `Unauthenticated` if it is unknown, used, expired, or another organisation's."""
-    found = await session_queries.redeem_code(db, org_id, hash_secret(read_code(code)), now)
-    if found is None:
-        detail = "The code is unknown, used or expired."
-        raise Unauthenticated(detail, errors=[FieldError("/code", detail)], come_back="new_code")
-    return found
-
-
-def seal_contact(vault: Vault, contact: RecoveryContact) -> str:
-    """The contact of a `recovery.requested` event: encrypted, as base64url text."""
-    return vault.encrypt(msgspec.json.encode(contact)).decode()
-
-
-def open_contact(vault: Vault, sealed: str) -> RecoveryContact:
-    """What `seal_contact` sealed. Raises `cryptography.fernet.InvalidToken` for anything else."""
-    return msgspec.json.decode(vault.decrypt(sealed.encode()), type=RecoveryContact)
 
 
 # signing keys -----------------------------------------------------------------------------------------------------

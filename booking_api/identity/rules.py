@@ -8,7 +8,8 @@ from booking_api.capabilities import all_scopes
 from booking_api.core.cache import remembered
 from booking_api.core.context import ROLE_RANK, Caller, Role
 from booking_api.core.errors import Forbidden, unprocessable
-from booking_api.identity.schemas import KeyRow, NewKey, SessionRow, StaffRow
+from booking_api.identity.schemas import KeyRow, NewKey, StaffRow
+from booking_api.identity.session_schemas import SessionRow
 
 # sessions ---------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,10 @@
-"""Requests, answers and rows of identity."""
+"""Requests, answers and rows of organisations, keys, staff and customers. Those of sessions are in `session_schemas`."""
 
-import dataclasses
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from booking_api.capabilities import all_scopes
 from booking_api.core.context import Role
@@ -17,9 +15,6 @@ from booking_api.core.text import fields
 
 Channel = Literal["ios", "android", "web", "kiosk", "partner"]
 KeyKind = Literal["publishable", "secret"]
-Purpose = Literal["recover", "resume", "help", "sign_in"]
-"""What a single-use code is for: a recovery proved an address; a customer goes on on another device; staff help with
-one booking; a member of staff signs in."""
 
 SCOPES = tuple(scope.name for scope in all_scopes())
 """What a secret key may be allowed: what the capabilities declare in their `scopes.py`."""
@@ -43,160 +38,7 @@ class EmailTaken(Conflict):
     explanation = "Look for the address in `GET /v1/staff`; a member of staff has one entry."
 
 
-# tokens -----------------------------------------------------------------------------------------------------------
-
-
-class Tokens(msgspec.Struct, frozen=True):
-    """Tokens of a customer or a member of staff. The access token goes into `Authorization: Bearer …`."""
-
-    access_token: str
-    access_token_expires_at: datetime
-    refresh_token: str
-
-
-class TokensAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Tokens of a session."""
-
-    booking_id: UUID | None = None
-    """The booking that the code was made for."""
-    session_id: UUID | None = None
-    """The session that a code opened; `GET /v1/sessions` lists it."""
-    ended_sessions: int | None = None
-    """How many others `end_others` ended."""
-    access_token: str
-    """Goes into `Authorization: Bearer …`."""
-    access_token_expires_at: datetime
-    refresh_token: str
-    """Replaces the one that was sent, which works until this one is first used."""
-
-
-class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is stored of a redeemed code's answer; the tokens join it as it is sent."""
-
-    booking_id: UUID | None = None
-    session_id: UUID
-    ended_sessions: int | None = None
-
-
-class NewTokens(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What tokens are asked for with: a refresh token, or a single-use code."""
-
-    grant: Literal["refresh", "code"]
-    refresh_token: Annotated[str, fields.token(2048, min_length=1)] | None = None
-    """With the grant `refresh`."""
-    code: Annotated[str, fields.code(64, examples=["7K4QM-2X9VB"])] | None = None
-    """With the grant `code`. Upper and lower case, hyphens and spaces don't matter."""
-    end_others: bool = False
-    """With the grant `code`: end the other sessions that the same address opened, and the customer's own only if
-    every booking still to come has that address as its contact. For when a phone is lost."""
-
-
-class NewRecovery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A booking's reference, and either the mail address or the phone number that it was made with."""
-
-    reference: Annotated[str, fields.code(32, examples=["K7QM4T"])]
-    email: Email | None = None
-    phone: Phone | None = None
-
-
-class RecoveryContact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The contact that somebody named to recover a booking, as it travels encrypted in `recovery.requested`."""
-
-    email: str | None = None
-    phone: str | None = None
-
-
-class NewSignIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The mail address of a member of staff."""
-
-    email: Email
-
-
-class NewContactCode(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The mail address to be proven; by default that of your contact."""
-
-    email: Email | None = None
-
-
-class Redeemed(msgspec.Struct, frozen=True):
-    """Whom a single-use code stands for, and what it opens."""
-
-    purpose: Purpose
-    subject_id: UUID
-    booking_id: UUID | None
-    address_digest: bytes | None
-    """Of the address that it was sent to and thereby proves."""
-    alone: bool
-    """Whether it opens its booking and nothing else."""
-
-
-class SessionRow(msgspec.Struct, frozen=True):
-    """A session as its owner may see it, and what decides about its refresh tokens."""
-
-    id: UUID
-    subject_id: UUID
-    kind: str | None
-    channel: str | None
-    device: str | None
-    opened_by: str | None
-    address_digest: bytes | None
-    booking_id: UUID | None
-    generation: int
-    created_at: datetime
-    last_used_at: datetime
-    first_used_at: datetime | None
-    advances: list[datetime]
-    others_ended_at: datetime | None
-    revoked_at: datetime | None
-
-
-class SessionsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    staff_id: UUID | None = None
-    """The sessions of this member of staff; for owners. Absent: your own."""
-    limit: Limit = 50
-    cursor: Cursor | None = None
-
-
-class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody who is signed in on a device."""
-
-    id: UUID
-    opened_at: datetime
-    opened_by: Annotated[
-        str,
-        msgspec.Meta(
-            description=(
-                "How. x-extensible-enum: order (a first order), recover (a code to the contact's address), resume (a "
-                "code of the customer's own), help (a code of the staff's), sign_in (a code to the address of a member "
-                "of staff), handed (tokens that an owner handed over)"
-            )
-        ),
-    ]
-    last_used_at: datetime | None = None
-    """To the minute. Absent: not yet."""
-    channel: Annotated[str | None, msgspec.Meta(description="x-extensible-enum: ios, android, web, kiosk, partner")] = (
-        None
-    )
-    device: Annotated[
-        str | None, msgspec.Meta(description="A hint from the User-Agent header.", examples=["Safari on iPhone"])
-    ] = None
-    sees: Annotated[
-        str,
-        msgspec.Meta(
-            description=(
-                "x-extensible-enum: everything, address (the bookings with one proven address as contact), booking "
-                "(a single one)"
-            )
-        ),
-    ]
-    current: bool
-    """Whether it is the one that asks."""
-    available_actions: Annotated[list[str], msgspec.Meta(description="x-extensible-enum: end")]
-
-
-class SessionList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    items: list[SessionAnswer]
-    next_cursor: str | None = None
+# customers --------------------------------------------------------------------------------------------------------
 
 
 class KnownContact(msgspec.Struct, frozen=True):
@@ -394,36 +236,3 @@ class NewStaffAnswer(StaffAnswer, frozen=True, kw_only=True, omit_defaults=True)
 class StaffList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: list[StaffAnswer]
     next_cursor: str | None = None
-
-
-# signing keys -----------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SigningKey:
-    """The key that an organisation signs its passes with."""
-
-    kid: str
-    private_key: Ed25519PrivateKey
-
-
-class Jwk(msgspec.Struct, frozen=True, kw_only=True):
-    """A public Ed25519 key (RFC 7517, RFC 8037)."""
-
-    kty: Annotated[str, msgspec.Meta(examples=["OKP"])]
-    crv: Annotated[str, msgspec.Meta(examples=["Ed25519"])]
-    use: Annotated[str, msgspec.Meta(examples=["sig"])]
-    alg: Annotated[str, msgspec.Meta(examples=["EdDSA"])]
-    kid: Annotated[str, msgspec.Meta(max_length=8, examples=["7K4QM2X9"])]
-    x: Annotated[str, msgspec.Meta(description="The public key's 32 bytes, base64url without padding.")]
-
-
-class JwkSet(msgspec.Struct, frozen=True):
-    """Public keys (RFC 7517 §5)."""
-
-    keys: list[Jwk]
-
-
-class JwksQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    kid: Annotated[str, fields.token(8, min_length=1, examples=["7K4QM2X9"])] | None = None
-    """Only the key of this id."""

@@ -8,7 +8,7 @@ import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all
 from booking_api.core.db.rows import columns_of
-from booking_api.identity.schemas import SessionRow
+from booking_api.identity.session_schemas import SessionRow
 
 
 async def find_session_rows(db: Connection, org_id: UUID, session_ids: Sequence[UUID]) -> list[SessionRow]:

@@ -11,8 +11,9 @@ from booking_api.core.web.inputs import read_body
 from booking_api.core.web.replies import Reply, runtime_of, send
 from booking_api.core.web.transactions import writing
 from booking_api.identity import rate_limits, reach, sessions
-from booking_api.identity.routes import TOKENS, AnyRequest, forget
-from booking_api.identity.schemas import NewContactCode, SessionList, SessionsQuery
+from booking_api.identity.routes import AnyRequest, forget
+from booking_api.identity.session_schemas import NewContactCode, SessionList, SessionsQuery
+from booking_api.identity.token_routes import TOKENS
 
 ANYBODY_SIGNED_IN = Access(customer=True, staff="agent")
 

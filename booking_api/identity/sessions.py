@@ -11,7 +11,8 @@ from booking_api.core.ids import new_id, read_code
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.core.queue.events import publish
 from booking_api.core.web.transactions import TOKENS_AGAIN
-from booking_api.identity import audit, queries, reach, rules, session_life_queries, tokens
+from booking_api.identity import audit, reach, rules, session_life_queries, staff_queries, tokens
+from booking_api.identity.codes import seal_contact
 from booking_api.identity.events import (
     ContactCodeRequested,
     RecoveryRequested,
@@ -19,8 +20,8 @@ from booking_api.identity.events import (
     SessionReused,
     SignInRequested,
 )
-from booking_api.identity.operations import customer_contacts, seal_contact
-from booking_api.identity.schemas import (
+from booking_api.identity.operations import customer_contacts
+from booking_api.identity.session_schemas import (
     CodeAnswer,
     NewRecovery,
     NewSignIn,
@@ -71,7 +72,7 @@ async def renew(ctx: Context, refresh_token: str, user_agent: str | None = None)
     subject_id, session_id, generation = claims.subject_id, claims.session_id, claims.generation
     role = None
     if claims.subject == "staff":
-        member = await queries.find_staff(ctx.db, ctx.org_id, subject_id)
+        member = await staff_queries.find_staff(ctx.db, ctx.org_id, subject_id)
         if member is None or member.revoked_at is not None:
             raise TokenRevoked("This member of staff no longer has access.", come_back="ask_organisation")
         role = member.role
@@ -187,7 +188,7 @@ async def open_by_code(
     """
     role = None
     if code.purpose == "sign_in":
-        member = await queries.find_staff(ctx.db, ctx.org_id, code.subject_id)
+        member = await staff_queries.find_staff(ctx.db, ctx.org_id, code.subject_id)
         if member is None or member.revoked_at is not None:
             raise TokenRevoked("This member of staff no longer has access.", come_back="ask_organisation")
         role = member.role
@@ -226,7 +227,7 @@ async def tokens_again(ctx: Context, stored: bytes) -> Tokens | None:
         return None
     role = None
     if row.kind == "staff":
-        member = await queries.find_staff(ctx.db, ctx.org_id, row.subject_id)
+        member = await staff_queries.find_staff(ctx.db, ctx.org_id, row.subject_id)
         if member is None or member.revoked_at is not None:
             raise TokenRevoked("This member of staff no longer has access.", come_back="ask_organisation")
         role = member.role
@@ -298,7 +299,7 @@ async def _subject(ctx: Context, staff_id: UUID | None) -> UUID:
         return ctx.caller.subject_id
     if not ctx.caller.has_role("owner"):
         raise Forbidden("Only an owner sees the sessions of others.")
-    if await queries.find_staff(ctx.db, ctx.org_id, staff_id) is None:
+    if await staff_queries.find_staff(ctx.db, ctx.org_id, staff_id) is None:
         raise NotFound
     return staff_id
 
@@ -320,7 +321,7 @@ async def end_session(ctx: Context, session_id: UUID) -> None:
         if restriction is not None and (restriction.address is None or row.address_digest != restriction.address):
             raise NotFound
         subject_id = row.subject_id
-    elif caller.has_role("owner") and await queries.find_staff(ctx.db, ctx.org_id, row.subject_id) is not None:
+    elif caller.has_role("owner") and await staff_queries.find_staff(ctx.db, ctx.org_id, row.subject_id) is not None:
         subject_id = row.subject_id
         await audit.note(ctx, "session.ended", "session", session_id, "by_owner")
     else:

@@ -24,7 +24,7 @@ from booking_api.core.errors import TokenExpired, Unauthenticated
 from booking_api.core.ids import id_of_bytes, new_id
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
-from booking_api.identity.schemas import Tokens
+from booking_api.identity.session_schemas import Tokens
 
 SubjectKind = Literal["customer", "staff"]
 Use = Literal["access", "refresh"]

@@ -15,7 +15,7 @@ from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.identity import audit, smtp, tokens
-from booking_api.identity.schemas import Tokens
+from booking_api.identity.session_schemas import Tokens
 
 if TYPE_CHECKING:
     import httpx

@@ -6,7 +6,16 @@ import pytest
 
 from booking_api.core.errors import DomainError
 from booking_api.core.ids import new_id
-from booking_api.identity import jobs, notifier, operations, queries, session_life_queries, session_queries, tokens
+from booking_api.identity import (
+    codes,
+    contact_queries,
+    jobs,
+    notifier,
+    operations,
+    queries,
+    session_life_queries,
+    tokens,
+)
 from booking_api.identity.notifier import Message
 from booking_api.identity.schemas import NewOrganisation, Reachable
 from tests.world import bearer, build_world
@@ -64,7 +73,7 @@ async def test_messages_arrive_in_the_mailbox_and_the_log_names_nobody(world, db
     sent = message(world)
     for _ in range(2):
         await notifier.send(world.runtime, sent)
-    mail = await session_queries.list_mail(db, world.org.org_id, 10)
+    mail = await contact_queries.list_mail(db, world.org.org_id, 10)
     assert [(found.recipient, found.body) for found in mail] == [("ada@example.org", "7K4QM-2X9VB")]
     assert logged[0][0] == "message.sent"
     assert "@" not in str(logged)
@@ -80,14 +89,14 @@ async def test_another_notifier_can_stand_behind_the_seam(world, db):
 
     await notifier.send(world.runtime, message(world), Pigeon())
     assert len(sent) == 1
-    assert await session_queries.list_mail(db, world.org.org_id, 10) == []
+    assert await contact_queries.list_mail(db, world.org.org_id, 10) == []
 
 
 async def test_old_codes_messages_and_sessions_are_swept(world, db):
     org_id, days = world.org.org_id, world.runtime.settings.refresh_token_days
     long_ago = now() - timedelta(days=days + 2)
-    await operations.make_code(db, org_id, "recover", new_id(), None, long_ago, 600)
-    await operations.make_code(db, org_id, "recover", new_id(), None, now(), 600)
+    await codes.make_code(db, org_id, "recover", new_id(), None, long_ago, 600)
+    await codes.make_code(db, org_id, "recover", new_id(), None, now(), 600)
     await notifier.send(world.runtime, message(world, created_at=long_ago))
     await notifier.send(world.runtime, message(world))
     await session_life_queries.advance_session(db, org_id, new_id(), new_id(), 0, "customer", "web", None, long_ago)

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from booking_api.core.ids import new_id
-from booking_api.identity import operations
+from booking_api.identity import codes
 from booking_api.identity.rate_limits import client_address
 from tests.world import bearer
 
@@ -147,7 +147,7 @@ class TestCodes:
     async def make(self, world):
         async with world.runtime.pool.acquire() as db:
             ctx = world.context(db)
-            return await operations.make_code(db, world.org.org_id, "resume", new_id(), None, ctx.now, 600)
+            return await codes.make_code(db, world.org.org_id, "resume", new_id(), None, ctx.now, 600)
 
     async def test_wrong_codes_are_limited_by_address(self, app, api, world):
         right = await self.make(world)

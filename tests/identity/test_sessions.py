@@ -10,7 +10,17 @@ import pytest
 
 from booking_api.core.db import queries as core_queries
 from booking_api.core.ids import new_id
-from booking_api.identity import authentication, jobs, operations, queries, reach, rules, session_life_queries, tokens
+from booking_api.identity import (
+    authentication,
+    codes,
+    letter_jobs,
+    operations,
+    queries,
+    reach,
+    rules,
+    session_life_queries,
+    tokens,
+)
 from booking_api.identity.schemas import Reachable
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
 from tests.world import bearer, build_world
@@ -40,7 +50,7 @@ async def redeem(api, world, code, headers=None, **more):
 
 async def make_code(world, customer_id, purpose="resume", **more):
     async with world.runtime.pool.acquire() as db:
-        return await operations.make_code(db, world.org.org_id, purpose, customer_id, None, now(), 600, **more)
+        return await codes.make_code(db, world.org.org_id, purpose, customer_id, None, now(), 600, **more)
 
 
 async def listed(api, headers, query=""):
@@ -65,9 +75,9 @@ async def age(world, seconds):
 async def run_jobs(world, *types):
     """Runs the subscribers of identity for what was published; the messages that there are then."""
     subscribers = {
-        "session.opened": jobs.tell_of_opening,
-        "session.reused": jobs.tell_of_reuse,
-        "sign_in.requested": jobs.send_sign_in_code,
+        "session.opened": letter_jobs.tell_of_opening,
+        "session.reused": letter_jobs.tell_of_reuse,
+        "sign_in.requested": letter_jobs.send_sign_in_code,
     }
     async with world.runtime.pool.acquire() as db:
         for event in await core_queries.claim_unrelayed_events(db, now(), 200):
@@ -199,7 +209,7 @@ async def test_few_codes_are_sent_however_often_somebody_asks_and_all_of_them_wo
             ctx = world.context(db)
             await db.execute("select 1")
             from booking_api.identity import sessions
-            from booking_api.identity.schemas import NewSignIn
+            from booking_api.identity.session_schemas import NewSignIn
 
             await sessions.ask_to_sign_in(ctx, NewSignIn(email="agent@example.org"))
     sent = await run_jobs(world)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from booking_api.core.ids import new_id
-from booking_api.identity import operations, tokens
+from booking_api.identity import codes, tokens
 from tests.identity.test_rate_limits import from_address
 from tests.world import bearer, build_world
 
@@ -39,7 +39,7 @@ def claims(world, token, use="access"):
 async def make_code(world, **more):
     given = {"purpose": "resume", "customer_id": new_id(), "booking_id": None, "now": now(), "seconds": 600, **more}
     async with world.runtime.pool.acquire() as db:
-        return await operations.make_code(db, world.org.org_id, **given)
+        return await codes.make_code(db, world.org.org_id, **given)
 
 
 async def redeem(api, world, code, headers=None):
@@ -320,7 +320,7 @@ async def test_recovery_is_accepted_and_heard_of_without_anything_in_clear(api, 
     assert data["reference"] == "K7QM4T"
     assert "@" not in str(data)
     assert "example.org" not in str(data).lower()
-    contact = operations.open_contact(world.runtime.vault, data["contact"])
+    contact = codes.open_contact(world.runtime.vault, data["contact"])
     assert (contact.email, contact.phone) == ("ada@example.org", None)
 
 
@@ -328,7 +328,7 @@ async def test_recovery_by_phone(api, world):
     assert (await recover(api, world, reference="K7QM4T", phone="+49 30 901820")).status_code == 202
     async with world.runtime.pool.acquire() as db:
         data = await db.fetchval("select data from event where type = 'recovery.requested'")
-    assert operations.open_contact(world.runtime.vault, data["contact"]).phone == "+4930901820"
+    assert codes.open_contact(world.runtime.vault, data["contact"]).phone == "+4930901820"
 
 
 @pytest.mark.parametrize(
