@@ -32,15 +32,35 @@ quoted = lru_cache(maxsize=4_096)(as_json)
 """The JSON of a text that many slots share."""
 
 
+@lru_cache(maxsize=4_096)
+def write_times(
+    starts_at: float, ends_at: float, begins: float, ends: float, booking_closes_at: float, zone: str, end_zone: str,
+    gates: rules.Gates,
+) -> tuple[str, str]:  # fmt: skip
+    """The JSON of when a slot is scheduled, and of when it is sold and admitted to. Slots of a day share theirs with
+    those of other products and parties; moments are in seconds since 1970."""
+    closes_at, admit_from, admit_until = rules.outer_times(starts_at, begins, ends, booking_closes_at, gates)
+    return (
+        f'"starts_at":{written(starts_at, zone)},"time_zone":{as_json(zone)},'
+        f'"ends_at":{written(ends_at, end_zone)},"end_time_zone":{as_json(end_zone)}',
+        f'"booking_closes_at":{written(closes_at, zone)},"admit_from":{written(admit_from, zone)},'
+        f'"admit_until":{written(admit_until, zone)}',
+    )
+
+
 def write_slot(slot: FoundSlot, terms: rules.Terms, now: float) -> str:
     """The JSON of an `Availability`: a slot as it is at a moment (seconds since 1970) for the party of the terms."""
     status, options = rules.judge(slot, terms, now)
-    closes_at, admit_from, admit_until = rules.outer_times(slot, terms)
-    zone, end_zone = slot.time_zone, slot.end_time_zone
+    begins, ends = (slot.starts_at, slot.ends_at) if slot.delay is None else rules.expected_seconds(slot)
+    scheduled, open_for = write_times(
+        slot.starts_at, slot.ends_at, begins, ends, slot.booking_closes_at, slot.time_zone, slot.end_time_zone,
+        terms.gates,
+    )  # fmt: skip
     offers = ",".join([f"{offer.written[0]}{left}{offer.written[1][why]}" for offer, left, why in options])
     more = ""
     if slot.delay is not None:
-        more = f'"delay":{as_json(rules.delay_answer(rules.delay_of(slot), zone, end_zone))},'
+        delay = rules.delay_answer(rules.delay_of(slot), slot.time_zone, slot.end_time_zone)
+        more = f'"delay":{as_json(delay)},'
     if slot.held:
         more += f'"held_by_you":{slot.held},'
     if slot.gate is not None:
@@ -50,12 +70,8 @@ def write_slot(slot: FoundSlot, terms: rules.Terms, now: float) -> str:
     if slot.seat_layout_id is not None:
         more += f'"seat_layout_id":"{slot.seat_layout_id}",'
     return (
-        f'{{"slot_id":"{slot.id}","product_id":"{slot.product_id}",'
-        f'"starts_at":{written(slot.starts_at, zone)},"time_zone":{quoted(zone)},'
-        f'"ends_at":{written(slot.ends_at, end_zone)},"end_time_zone":{quoted(end_zone)},'
-        f'"status":"{status}","vacancies":{slot.capacity - slot.taken},'
-        f'"booking_closes_at":{written(closes_at, zone)},"admit_from":{written(admit_from, zone)},'
-        f'"admit_until":{written(admit_until, zone)},{more}"options":[{offers}]}}'
+        f'{{"slot_id":"{slot.id!s}","product_id":"{slot.product_id!s}",{scheduled},"status":"{status}",'
+        f'"vacancies":{slot.capacity - slot.taken},{open_for},{more}"options":[{offers}]}}'
     )
 
 

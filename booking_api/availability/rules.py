@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -49,22 +51,25 @@ class Offer(msgspec.Struct, frozen=True):
     """Its JSON before the places that are left, and after them for each status; see `answers`."""
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a product means for a party on the days of one price. `broken` are its rules that the party breaks.
+class Gates(NamedTuple):
+    """The times of all options together, in seconds around a slot's start and end; see `outer_times`."""
 
-    The times are those of all options together, in seconds around a slot's start and end; see `outer_times`.
-    """
-
-    definition: ProductDefinition
-    places: int
-    broken: list[str]
-    offers: list[Offer]
-    closings: list[tuple[float, float]]
+    closings: tuple[tuple[float, float], ...]
     """Of each option, the seconds before the start and after the end when its sales end."""
     opens_before: float
     opens_last_before: float
     admits_after_start: float
     admits_after_end: float
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a product means for a party on the days of one price. `broken` are its rules that the party breaks."""
+
+    definition: ProductDefinition
+    places: int
+    broken: list[str]
+    offers: list[Offer]
+    gates: Gates
 
 
 # parties and prices -----------------------------------------------------------------------------------------------
@@ -121,20 +126,22 @@ def make_terms(definition: ProductDefinition, wanted: UnitCounts | None, day: da
         closes_before = math.inf if total is None else before_start
         written = _written(option.id, units, None if total is None else Money(total, currency))
         offers.append(Offer(option, str(option.id), closes_before, after_end, units, total, written))
-    gates = [option.admission for option in options]
-    opens = [gate.opens_before_minutes * 60.0 for gate in gates]
-    after_start = [gate.closes_after_minutes * 60.0 for gate in gates if gate.closes_relative_to == "start"]
-    after_end = [gate.closes_after_minutes * 60.0 for gate in gates if gate.closes_relative_to == "end"]
+    admissions = [option.admission for option in options]
+    opens = [gate.opens_before_minutes * 60.0 for gate in admissions]
+    after_start = [gate.closes_after_minutes * 60.0 for gate in admissions if gate.closes_relative_to == "start"]
+    after_end = [gate.closes_after_minutes * 60.0 for gate in admissions if gate.closes_relative_to == "end"]
     return Terms(
         definition=definition,
         places=0 if broken else places(definition, counts),
         broken=broken,
         offers=offers,
-        closings=[_closing(option, definition.kind) for option in options],
-        opens_before=max(opens, default=0.0),
-        opens_last_before=min(opens, default=math.inf),
-        admits_after_start=max(after_start, default=-math.inf),
-        admits_after_end=max(after_end, default=-math.inf if options else 0.0),
+        gates=Gates(
+            closings=tuple(_closing(option, definition.kind) for option in options),
+            opens_before=max(opens, default=0.0),
+            opens_last_before=min(opens, default=math.inf),
+            admits_after_start=max(after_start, default=-math.inf),
+            admits_after_end=max(after_end, default=-math.inf if options else 0.0),
+        ),
     )
 
 
@@ -198,24 +205,33 @@ def local(moment: datetime, time_zone: str) -> datetime:
 # answers ----------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4_096)
+def quotas_of(written: str) -> Mapping[str, int]:
+    """What is left by option, from how a `FoundSlot` has it. Slots of a product have the same few."""
+    pairs = (pair.split("=") for pair in written.split(",") if pair)
+    return {option_id: int(left) for option_id, left in pairs}
+
+
+NO_QUOTAS: Mapping[str, int] = {}
+
+
 def judge(slot: FoundSlot, terms: Terms, now: float) -> tuple[str, list[tuple[Offer, int, str | None]]]:
     """A slot's status for a party, and for each of the offers the places left and why the party can't have it.
 
     Left are the lesser of the slot's places and the option's own quota. One's own hold never hides a slot. `now` is
     in seconds since 1970.
     """
-    free, quotas = slot.capacity - slot.taken, slot.quotas
-    begins, ends = expected_seconds(slot)
+    free = slot.capacity - slot.taken
+    quotas = NO_QUOTAS if slot.quotas is None else quotas_of(slot.quotas)
+    begins, ends = (slot.starts_at, slot.ends_at) if slot.delay is None else expected_seconds(slot)
     on_sale = slot.status == "open" and slot.on_sale and slot.booking_closes_at + (begins - slot.starts_at) > now
     remaining = begins - now if on_sale else -math.inf
     best, sold_out = -1, False
     options: list[tuple[Offer, int, str | None]] = []
     for offer in terms.offers:
-        left = free
-        if quotas is not None and (found := quotas.find(offer.key)) >= 0:
-            quota = int(quotas[found + 37 : quotas.index(",", found)])
-            if quota < left:
-                left = quota
+        left = quotas.get(offer.key, free)
+        if left > free:
+            left = free
         if remaining <= offer.closes_before or ends + offer.closes_after_end <= now:
             options.append((offer, left, "closed"))
         elif left < terms.places:
@@ -249,27 +265,20 @@ def expected_seconds(slot: FoundSlot) -> tuple[float, float]:
     return begins.timestamp(), ends.timestamp()
 
 
-def outer_times(slot: FoundSlot, terms: Terms) -> tuple[float, float, float]:
-    """When a slot's last sales end, its first gate opens and its last gate closes, in seconds since 1970."""
-    begins, ends = expected_seconds(slot)
-    last_sale = -math.inf
-    # Comparisons, because calls of `min` and `max` cost several times as much, and a page has dozens.
-    for before_start, after_end in terms.closings:
-        of_option = begins - before_start
-        if ends + after_end < of_option:
-            of_option = ends + after_end
-        if of_option > last_sale:
-            last_sale = of_option
-    closes_at = slot.booking_closes_at + (begins - slot.starts_at)
-    if last_sale < closes_at and terms.closings:
-        closes_at = last_sale
+def outer_times(
+    starts_at: float, begins: float, ends: float, booking_closes_at: float, gates: Gates
+) -> tuple[float, float, float]:
+    """When a slot's last sales end, its first gate opens and its last gate closes, in seconds since 1970.
+
+    It is scheduled for `starts_at`, and expected to begin and end at the other times.
+    """
+    last_sale = max((min(begins - before, ends + after_end) for before, after_end in gates.closings), default=math.inf)
+    closes_at = min(last_sale, booking_closes_at + (begins - starts_at))
     # A gate never closes before it opens, see `admission_window`.
-    opens_at, admit_until = slot.starts_at - terms.opens_before, slot.starts_at - terms.opens_last_before
-    if begins + terms.admits_after_start > admit_until:
-        admit_until = begins + terms.admits_after_start
-    if ends + terms.admits_after_end > admit_until:
-        admit_until = ends + terms.admits_after_end
-    return closes_at, opens_at, admit_until
+    admit_until = max(
+        starts_at - gates.opens_last_before, begins + gates.admits_after_start, ends + gates.admits_after_end
+    )
+    return closes_at, starts_at - gates.opens_before, admit_until
 
 
 def delay_answer(delay: Delay | None, time_zone: str, end_time_zone: str) -> Delay | None:

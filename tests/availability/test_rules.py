@@ -103,9 +103,9 @@ def test_terms_of_a_party():
     assert [offer.total for offer in terms.offers] == [2 * 10_460 + 560, 2 * 20_460 + 2_560]
     assert [offer.closes_before for offer in terms.offers] == [3600.0, 600.0]
     assert [offer.closes_after_end for offer in terms.offers] == [math.inf, math.inf]
-    assert terms.closings == [(3600.0, math.inf), (600.0, math.inf)]
-    assert (terms.opens_before, terms.opens_last_before) == (3600.0, 3600.0)
-    assert (terms.admits_after_start, terms.admits_after_end) == (-600.0, -math.inf)
+    assert terms.gates.closings == ((3600.0, math.inf), (600.0, math.inf))
+    assert (terms.gates.opens_before, terms.gates.opens_last_before) == (3600.0, 3600.0)
+    assert (terms.gates.admits_after_start, terms.gates.admits_after_end) == (-600.0, -math.inf)
     assert [(unit.code, unit.price.amount) for unit in terms.offers[1].units] == [
         ("adult", 20_460), ("child", 15_460), ("infant", 2_560),
     ]  # fmt: skip
@@ -123,7 +123,7 @@ def test_terms_of_a_party_that_can_not_be():
     assert terms.broken
     assert [(offer.total, offer.closes_before) for offer in terms.offers] == [(None, math.inf)] * 2
     assert all("total" not in json.loads(offer.written[0] + "1" + offer.written[1][None]) for offer in terms.offers)
-    assert terms.closings == [(3600.0, math.inf), (600.0, math.inf)]
+    assert terms.gates.closings == ((3600.0, math.inf), (600.0, math.inf))
     # A unit without a price on the day isn't sold under the option.
     only = [rule for rule in FLIGHT.prices if (rule.option, rule.unit) != ("light", "adult")]
     sold = rules.make_terms(msgspec.structs.replace(FLIGHT, prices=only), {"adult": 1}, DAY)
@@ -133,13 +133,13 @@ def test_terms_of_a_party_that_can_not_be():
 
 def test_the_outer_times_of_several_options():
     terms = rules.make_terms(offering(gate(10, 5, "start"), gate(40, -3, "end"), gate(20, 2, "start")), None, DAY)
-    assert (terms.opens_before, terms.opens_last_before) == (2400.0, 600.0)
-    assert (terms.admits_after_start, terms.admits_after_end) == (300.0, -180.0)
+    assert (terms.gates.opens_before, terms.gates.opens_last_before) == (2400.0, 600.0)
+    assert (terms.gates.admits_after_start, terms.gates.admits_after_end) == (300.0, -180.0)
     nothing = rules.make_terms(offering(), None, DAY)
-    assert (nothing.opens_before, nothing.opens_last_before) == (0.0, math.inf)
-    assert (nothing.admits_after_start, nothing.admits_after_end) == (-math.inf, 0.0)
+    assert (nothing.gates.opens_before, nothing.gates.opens_last_before) == (0.0, math.inf)
+    assert (nothing.gates.admits_after_start, nothing.gates.admits_after_end) == (-math.inf, 0.0)
     ends = rules.make_terms(offering(gate(0, -3, "end")), None, DAY)
-    assert (ends.admits_after_start, ends.closings) == (-math.inf, [(0.0, -180.0)])
+    assert (ends.gates.admits_after_start, ends.gates.closings) == (-math.inf, ((0.0, -180.0),))
 
 
 def found_slot(**more: Any) -> FoundSlot:
@@ -245,7 +245,8 @@ def test_expected_seconds():
 )  # fmt: skip
 def test_outer_times(gates: list[Admission], slot: dict[str, Any], expected: tuple[float, float, float]):
     terms = rules.make_terms(offering(*gates), None, DAY)
-    found = rules.outer_times(found_slot(**slot), terms)
+    found_ = found_slot(**slot)
+    found = rules.outer_times(found_.starts_at, *rules.expected_seconds(found_), found_.booking_closes_at, terms.gates)
     assert tuple(at - START for at in found) == expected
 
 
