@@ -50,6 +50,7 @@ from booking_api.core.web.replies import Reply, expected_versions, runtime_of, s
 from booking_api.core.web.transactions import make_context, writing
 from booking_api.identity.rate_limits import client_address
 from booking_api.inventory.operations import SeatTaken
+from booking_api.payments import charging
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import ON_SITE, Intent, PaymentInProgress
 
@@ -227,7 +228,7 @@ async def _pay(
 ) -> Response[bytes]:
     """Between two transactions: asks the provider, then settles. Whatever dies here, the reconciler finishes."""
     org = request.scope["auth"][0]
-    outcome = await payments.call_provider(runtime_of(request), org.org_id, intent_id)
+    outcome = await charging.call_provider(runtime_of(request), org.org_id, intent_id)
     async with writing(request) as ctx:
         facts = await load_order(ctx, order_id, lock=True)
         intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)
@@ -301,7 +302,7 @@ async def _call_payment_off(request: AnyRequest, order_id: UUID, intent_id: UUID
     same: what it still brings goes back. Whatever dies here leaves the payment open, or the hold as it was.
     """
     org = request.scope["auth"][0]
-    outcome = await payments.call_off(runtime_of(request), org.org_id, intent_id)
+    outcome = await charging.call_off(runtime_of(request), org.org_id, intent_id)
     async with writing(request) as ctx:
         facts = await load_order(ctx, order_id, lock=True)
         intent = await payments.record_outcome(ctx.db, ctx.org_id, intent_id, outcome, ctx.now)

@@ -9,11 +9,13 @@ from booking_api.core.clock import utc_now
 from booking_api.core.errors import DomainError
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.payments import queries, refund_queries
-from booking_api.payments.operations import ask_provider, cancel_at_provider, record_outcome
+from booking_api.payments import asking_queries
+from booking_api.payments.charging import ask_provider, cancel_at_provider
+from booking_api.payments.operations import record_outcome
 from booking_api.payments.providers import provider_of
+from booking_api.payments.refund_schemas import RefundOutcome, RefundRow, RefundTry
 from booking_api.payments.refunding import adopt, ask_about_earlier, look_again, record_refund
-from booking_api.payments.schemas import IntentCharge, RefundOutcome, RefundRow, RefundTry
+from booking_api.payments.schemas import IntentCharge
 
 BATCH = 20
 """How many are asked about at once, each by a call of its own."""
@@ -38,7 +40,7 @@ async def reconcile_payments(runtime: Runtime, now: datetime | None = None) -> i
     for _ in range(ROUNDS):
         at = now or utc_now()
         async with acquire(runtime) as db:
-            due = await queries.claim_due_intents(db, at, at + _lease(runtime), BATCH)
+            due = await asking_queries.claim_due_intents(db, at, at + _lease(runtime), BATCH)
         changed += sum(await asyncio.gather(*(_reconcile_one(runtime, charge, at) for charge in due)))
         if len(due) < BATCH:
             break
@@ -67,7 +69,7 @@ async def execute_refunds(runtime: Runtime, now: datetime | None = None) -> int:
     for _ in range(ROUNDS):
         at = now or utc_now()
         async with acquire(runtime) as db:
-            due = await refund_queries.claim_due_refunds(db, at, at + _lease(runtime), BATCH)
+            due = await asking_queries.claim_due_refunds(db, at, at + _lease(runtime), BATCH)
         ended += sum(await asyncio.gather(*(_refund_one(runtime, refund, at) for refund in due)))
         if len(due) < BATCH:
             break

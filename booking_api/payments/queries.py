@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
-from booking_api.core.db.rows import FoundIds
 from booking_api.core.money import Money
-from booking_api.core.rounds import one_by_one
-from booking_api.payments.schemas import Intent, IntentCharge, NextAction, RefundFact
+from booking_api.payments.refund_schemas import RefundFact
+from booking_api.payments.schemas import Intent, NextAction
+
+INTENT_COLUMNS: Final = """
+  i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.provider_reference, i.next_action, i.error_code,
+  i.attempts, i.next_check_at, i.give_up_at, i.created_at, i.updated_at, i.token_digest, i.abandoned_at
+"""
 
 
 async def insert_intent(
@@ -34,11 +39,7 @@ async def lock_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent |
     return await fetch_one(
         db,
         Intent,
-        """
-        select id, order_id, amount, currency, provider, status, provider_reference, next_action, error_code, attempts,
-               next_check_at, give_up_at, created_at, updated_at, token_digest, abandoned_at
-        from payment_intent where org_id = $1 and id = $2 for update
-        """,
+        f"select {INTENT_COLUMNS} from payment_intent i where org_id = $1 and id = $2 for update",
         org_id,
         intent_id,
     )
@@ -48,27 +49,7 @@ async def find_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent |
     return await fetch_one(
         db,
         Intent,
-        """
-        select id, order_id, amount, currency, provider, status, provider_reference, next_action, error_code, attempts,
-               next_check_at, give_up_at, created_at, updated_at, token_digest, abandoned_at
-        from payment_intent where org_id = $1 and id = $2
-        """,
-        org_id,
-        intent_id,
-    )
-
-
-async def find_charge(db: Connection, org_id: UUID, intent_id: UUID) -> IntentCharge | None:
-    """An intent with its token, for calling the provider."""
-    return await fetch_one(
-        db,
-        IntentCharge,
-        """
-        select i.org_id, i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.token, i.return_url,
-               i.next_action, i.provider_reference, i.error_code, i.give_up_at, o.live
-        from payment_intent i join organisation o on o.org_id = i.org_id
-        where i.org_id = $1 and i.id = $2
-        """,
+        f"select {INTENT_COLUMNS} from payment_intent i where org_id = $1 and id = $2",
         org_id,
         intent_id,
     )
@@ -83,11 +64,9 @@ async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]
     return await fetch_all(
         db,
         LatestIntent,
-        """
-        select distinct on (i.order_id)
-               i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.provider_reference, i.next_action,
-               i.error_code, i.attempts, i.next_check_at, i.give_up_at, i.created_at, i.updated_at, i.token_digest,
-               i.abandoned_at, coalesce((
+        f"""
+        select distinct on (i.order_id) {INTENT_COLUMNS},
+               coalesce((
                  select jsonb_agg(jsonb_build_object(
                    'id', r.id, 'order_id', r.order_id, 'intent_id', r.intent_id, 'booking_id', r.booking_id,
                    'amount', r.amount, 'currency', r.currency, 'status', r.status, 'reason', r.reason
@@ -185,63 +164,6 @@ async def hurry_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID],
         order_ids,
         now,
     )
-
-
-async def list_due_intents(db: Connection, now: datetime, limit: int) -> list[FoundIds]:
-    """Due intents by organisation: of the oldest thousand the first of each organisation, then the second, and so on, so
-    that one with many doesn't keep the others waiting."""
-    return await fetch_all(
-        db,
-        FoundIds,
-        """
-        select org_id, array_agg(id) as ids
-        from (
-          select org_id, id, next_check_at, row_number() over (partition by org_id order by next_check_at) as turn
-          from (
-            select org_id, id, next_check_at from payment_intent where next_check_at <= $1 order by next_check_at limit 1000
-          ) oldest
-          order by turn, next_check_at limit $2
-        ) due
-        group by org_id order by min(next_check_at)
-        """,
-        now,
-        limit,
-    )
-
-
-async def take_intents(
-    db: Connection, org_id: UUID, ids: Sequence[UUID], now: datetime, leased_until: datetime
-) -> list[IntentCharge]:
-    """Takes those of these intents that are still due until `leased_until`, when they are due again if nobody finished.
-
-    By their keys, as `core.db.queries.claim_events`, and not by the index of all that are due.
-    """
-    return await fetch_all(
-        db,
-        IntentCharge,
-        """
-        with due as materialized (
-          select id from payment_intent where org_id = $1 and id = any($2::uuid[]) and coalesce(next_check_at, 'infinity') <= $3
-          order by id for update skip locked
-        )
-        update payment_intent i set next_check_at = $4
-        from due, organisation o
-        where i.org_id = $1 and i.id = due.id and o.org_id = $1
-        returning i.org_id, i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.token, i.return_url,
-          i.next_action, i.provider_reference, i.error_code, i.give_up_at, o.live
-        """,
-        org_id,
-        ids,
-        now,
-        leased_until,
-    )
-
-
-async def claim_due_intents(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[IntentCharge]:
-    """Takes due intents of every organisation, an organisation after the other, until `leased_until`."""
-    due = await list_due_intents(db, now, limit)
-    taken = await one_by_one(due, lambda one: take_intents(db, one.org_id, one.ids, now, leased_until))
-    return [one for some in taken for one in some]
 
 
 async def insert_settlement(

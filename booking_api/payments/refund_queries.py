@@ -1,14 +1,18 @@
-"""The SQL of refunds: opening, carrying out, trying again, settling on site, listing."""
+"""The SQL of refunds: opening, noting how a try ended, trying again, settling on site, listing."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one, fetch_value
-from booking_api.core.db.rows import FoundIds
 from booking_api.core.money import Money
-from booking_api.core.rounds import one_by_one
-from booking_api.payments.schemas import RefundFact, RefundRecord, RefundRow
+from booking_api.payments.refund_schemas import RefundFact, RefundRecord
+
+RECORD_COLUMNS: Final = """
+  r.id, r.order_id, r.booking_id, r.intent_id, r.amount, r.currency, r.reason, r.status, r.tries, r.failure_code,
+  r.settled_method, r.created_at, r.updated_at, i.provider
+"""
 
 
 async def insert_refund(
@@ -57,81 +61,6 @@ async def list_refund_facts(db: Connection, org_id: UUID, order_ids: Sequence[UU
         """,
         org_id,
         order_ids,
-    )
-
-
-async def list_due_refunds(db: Connection, now: datetime, limit: int) -> list[FoundIds]:
-    """Due refunds by organisation: of the oldest thousand the first of each organisation, then the second, and so on, so
-    that one with many doesn't keep the others waiting."""
-    return await fetch_all(
-        db,
-        FoundIds,
-        """
-        select org_id, array_agg(id) as ids
-        from (
-          select org_id, id, next_check_at, row_number() over (partition by org_id order by next_check_at) as turn
-          from (
-            select org_id, id, next_check_at from refund where next_check_at <= $1 order by next_check_at limit 1000
-          ) oldest
-          order by turn, next_check_at limit $2
-        ) due
-        group by org_id order by min(next_check_at)
-        """,
-        now,
-        limit,
-    )
-
-
-async def take_refunds(
-    db: Connection, org_id: UUID, ids: Sequence[UUID], now: datetime, leased_until: datetime
-) -> list[RefundRow]:
-    """Takes those of these refunds that are still due until `leased_until`, when they are due again if nobody finished.
-
-    By their keys, as `core.db.queries.claim_events`, and not by the index of all that are due.
-    """
-    return await fetch_all(
-        db,
-        RefundRow,
-        """
-        with due as materialized (
-          select id from refund where org_id = $1 and id = any($2::uuid[]) and coalesce(next_check_at, 'infinity') <= $3
-          order by id for update skip locked
-        )
-        update refund r set next_check_at = $4
-        from due, payment_intent i
-        where r.org_id = $1 and r.id = due.id and i.org_id = $1 and i.id = r.intent_id
-        returning r.org_id, r.id, r.intent_id, r.order_id, r.booking_id, r.amount, r.currency, r.reason, r.attempts,
-                  r.tries, r.status, r.provider_reference, r.updated_at, i.provider,
-                  i.provider_reference as charge_reference
-        """,
-        org_id,
-        ids,
-        now,
-        leased_until,
-    )
-
-
-async def claim_due_refunds(db: Connection, now: datetime, leased_until: datetime, limit: int) -> list[RefundRow]:
-    """Takes due refunds of every organisation, an organisation after the other, until `leased_until`."""
-    due = await list_due_refunds(db, now, limit)
-    taken = await one_by_one(due, lambda one: take_refunds(db, one.org_id, one.ids, now, leased_until))
-    return [one for some in taken for one in some]
-
-
-async def find_refund_row(db: Connection, org_id: UUID, refund_id: UUID) -> RefundRow | None:
-    """A refund as its provider is asked about it; None for one of money that was taken on site."""
-    return await fetch_one(
-        db,
-        RefundRow,
-        """
-        select r.org_id, r.id, r.intent_id, r.order_id, r.booking_id, r.amount, r.currency, r.reason, r.attempts,
-               r.tries, r.status, r.provider_reference, r.updated_at, i.provider,
-               i.provider_reference as charge_reference
-        from refund r join payment_intent i on i.org_id = r.org_id and i.id = r.intent_id
-        where r.org_id = $1 and r.id = $2
-        """,
-        org_id,
-        refund_id,
     )
 
 
@@ -216,9 +145,8 @@ async def find_refund(db: Connection, org_id: UUID, refund_id: UUID) -> RefundRe
     return await fetch_one(
         db,
         RefundRecord,
-        """
-        select r.id, r.order_id, r.booking_id, r.intent_id, r.amount, r.currency, r.reason, r.status, r.tries,
-               r.failure_code, r.settled_method, r.created_at, r.updated_at, i.provider
+        f"""
+        select {RECORD_COLUMNS}
         from refund r left join payment_intent i on i.org_id = r.org_id and i.id = r.intent_id
         where r.org_id = $1 and r.id = $2
         """,
@@ -279,9 +207,8 @@ async def list_refunds(
     return await fetch_all(
         db,
         RefundRecord,
-        """
-        select r.id, r.order_id, r.booking_id, r.intent_id, r.amount, r.currency, r.reason, r.status, r.tries,
-               r.failure_code, r.settled_method, r.created_at, r.updated_at, i.provider
+        f"""
+        select {RECORD_COLUMNS}
         from refund r left join payment_intent i on i.org_id = r.org_id and i.id = r.intent_id
         where r.org_id = $1 and (r.created_at, r.id) < ($2, $3)
         order by r.created_at desc, r.id desc limit $4
@@ -297,9 +224,8 @@ async def list_refunds_of_status(
     return await fetch_all(
         db,
         RefundRecord,
-        """
-        select r.id, r.order_id, r.booking_id, r.intent_id, r.amount, r.currency, r.reason, r.status, r.tries,
-               r.failure_code, r.settled_method, r.created_at, r.updated_at, i.provider
+        f"""
+        select {RECORD_COLUMNS}
         from refund r left join payment_intent i on i.org_id = r.org_id and i.id = r.intent_id
         where r.org_id = $1 and r.status = $2 and (r.created_at, r.id) < ($3, $4)
         order by r.created_at desc, r.id desc limit $5

@@ -13,7 +13,8 @@ from booking_api.core.web.inputs import read_body
 from booking_api.core.web.replies import Reply, runtime_of, send
 from booking_api.core.web.transactions import writing
 from booking_api.payments import refunding
-from booking_api.payments.schemas import PaymentInProgress, Refund, RefundList, RefundSettlement, RefundsQuery
+from booking_api.payments.refund_schemas import Refund, RefundList, RefundSettlement, RefundsQuery
+from booking_api.payments.schemas import PaymentInProgress
 
 READS = Access(staff="manager", scope="bookings:read")
 ACTS = Access(staff="manager", scope="bookings:write")

@@ -18,13 +18,12 @@ from booking_api.core.queue.events import publish
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import audit
 from booking_api.identity.audit_schemas import NewEntry
+from booking_api.payments import asking_queries, rules
 from booking_api.payments import refund_queries as queries
-from booking_api.payments import rules
 from booking_api.payments.events import RefundFailed, RefundRetried, RefundSettled
 from booking_api.payments.operations import may_record
 from booking_api.payments.providers import PROVIDERS, provider_of
-from booking_api.payments.schemas import (
-    PaymentInProgress,
+from booking_api.payments.refund_schemas import (
     Refund,
     RefundList,
     RefundOutcome,
@@ -34,6 +33,7 @@ from booking_api.payments.schemas import (
     RefundTry,
     SettledMethod,
 )
+from booking_api.payments.schemas import PaymentInProgress
 
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 LAST_ID = UUID(int=2**128 - 1)
@@ -67,7 +67,7 @@ async def look_into(runtime: Runtime, org_id: UUID, refund_id: UUID, now: dateti
     """
     async with acquire(runtime) as db:
         found = await queries.find_refund(db, org_id, refund_id)
-        row = await queries.find_refund_row(db, org_id, refund_id)
+        row = await asking_queries.find_refund_row(db, org_id, refund_id)
     if found is None:
         raise NotFound("There is no such refund.")
     if found.status != "failed" or row is None:
@@ -118,7 +118,7 @@ async def note_update(db: Connection, org_id: UUID, refund_id: UUID, provider: s
 
     What it says is asked by the job: messages come late, twice and in any order, an answer is of this moment.
     """
-    refund = await queries.find_refund_row(db, org_id, refund_id)
+    refund = await asking_queries.find_refund_row(db, org_id, refund_id)
     if refund is None or refund.provider != provider or not await may_record(db, org_id, refund.intent_id, provider):
         return False
     return await queries.hurry_refund(db, org_id, refund_id, now) > 0

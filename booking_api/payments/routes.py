@@ -15,7 +15,8 @@ from booking_api.identity import audit
 from booking_api.payments import refunding
 from booking_api.payments.operations import may_record, record_outcome
 from booking_api.payments.providers import PROVIDERS
-from booking_api.payments.schemas import RefundUpdate, WebhookReceipt
+from booking_api.payments.refund_schemas import RefundUpdate
+from booking_api.payments.schemas import WebhookReceipt
 from booking_api.payments.webhooks import WebhookForged
 
 

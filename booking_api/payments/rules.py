@@ -8,6 +8,7 @@ import msgspec
 
 from booking_api.core.cache import remembered
 from booking_api.core.money import Money
+from booking_api.payments.refund_schemas import RefundFact, RefundOutcome, RefundPart, RefundStatus
 from booking_api.payments.schemas import (
     ON_SITE,
     Intent,
@@ -16,10 +17,6 @@ from booking_api.payments.schemas import (
     PaymentAnswer,
     PaymentFailure,
     PaymentMethod,
-    RefundFact,
-    RefundOutcome,
-    RefundPart,
-    RefundStatus,
 )
 
 TRANSITIONS: dict[IntentStatus, frozenset[IntentStatus]] = {

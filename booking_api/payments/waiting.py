@@ -13,7 +13,7 @@ from uuid import UUID
 from booking_api.core.log import log
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
-from booking_api.payments import queries
+from booking_api.payments import asking_queries, queries
 from booking_api.payments.schemas import IntentCharge, Outcome, OutcomeStatus
 
 GRACE_SECONDS = 0.5
@@ -84,7 +84,7 @@ async def first_outcome(runtime: Runtime, charge: IntentCharge, asking: Coroutin
         if task.done():
             return task.result()
         async with acquire(runtime) as db:
-            found = await queries.find_charge(db, charge.org_id, charge.id)
+            found = await asking_queries.find_charge(db, charge.org_id, charge.id)
         if found is None or found.status == "created":
             return await task
         return Outcome(

@@ -16,6 +16,7 @@ from booking_api.bookings.schemas import Confirmation, Contact
 from booking_api.core.clock import utc_now
 from booking_api.core.db import queries as core_queries
 from booking_api.core.money import Money
+from booking_api.payments import charging
 from booking_api.payments import jobs as payment_jobs
 from booking_api.payments import operations as payments
 from booking_api.payments.schemas import NewPayment, Outcome
@@ -65,14 +66,14 @@ async def test_nobody_is_charged_for_a_slot_that_was_cancelled(api, world: World
 
 @pytest.mark.parametrize("express", [False, True])
 async def test_a_slot_cancelled_while_the_card_is_charged(api, world: World, provider: Provider, monkeypatch, express):
-    ask = payments.ask_provider
+    ask = charging.ask_provider
 
     async def charge_and_cancel(runtime, charge):
         outcome = await ask(runtime, charge)
         await conditions.set_status(world, world.flight_slots[0], "cancelled")
         return outcome
 
-    monkeypatch.setattr(payments, "ask_provider", charge_and_cancel)
+    monkeypatch.setattr(charging, "ask_provider", charge_and_cancel)
     key = {"Idempotency-Key": str(uuid4())}
     card: dict[str, Any] = {"contact": CONTACT, "payment": {"method": "test", "token": "tok_ok"}}
     if express:

@@ -113,7 +113,7 @@ async def test_a_process_that_died_before_calling_is_finished(api, world: World,
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr("booking_api.payments.operations.ask_provider", die)
+        patched.setattr("booking_api.payments.charging.ask_provider", die)
         assert (await pay(api, held, "tok_ok")).status_code == 500
     shown = (await api.get(f"/v1/bookings/{held['id']}", headers=owner_of(held))).json()
     assert shown["status"] == "pending"

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from booking_api.payments.jobs import execute_refunds
-from booking_api.payments.schemas import RefundTry
+from booking_api.payments.refund_schemas import RefundTry
 from booking_api.payments.test_provider.books import Line
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit
 from tests.faults.books import wrongs

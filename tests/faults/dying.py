@@ -33,10 +33,9 @@ from booking_api.core.queue.batching import Batcher
 from booking_api.core.settings import load_settings
 from booking_api.inventory import operations as inventory
 from booking_api.passes import operations as passes
+from booking_api.payments import asking_queries, charging, refund_queries
 from booking_api.payments import jobs as payment_jobs
 from booking_api.payments import operations as payments
-from booking_api.payments import queries as payment_queries
-from booking_api.payments import refund_queries
 from booking_api.payments.providers.test import HttpTestProvider
 from tests.faults.batches import gathered
 from tests.processes import PATIENCE_SECONDS
@@ -80,7 +79,7 @@ STEPS: dict[str, Callable[[], Any]] = {
     # of a hold, a confirmation, a cancellation
     "the hold was written": lambda: (after(routes, "place_hold"), after(together, "place_holds")),
     "the intent was opened": lambda: after(confirmation, "begin"),
-    "the intent was committed": lambda: before(payments, "call_provider"),
+    "the intent was committed": lambda: before(charging, "call_provider"),
     "the provider has charged": lambda: after(HttpTestProvider, "charge"),
     "the outcome was recorded": lambda: (after(payments, "record_outcome"), after(payment_jobs, "record_outcome")),
     "the payment was called off": lambda: after(HttpTestProvider, "cancel"),
@@ -95,8 +94,8 @@ STEPS: dict[str, Callable[[], Any]] = {
     # of a worker
     "events were claimed": lambda: after(core_queries, "claim_unrelayed_events"),
     "jobs were enqueued": lambda: after(Queries, "enqueue"),
-    "intents were claimed": lambda: after(payment_queries, "claim_due_intents"),
-    "refunds were claimed": lambda: after(refund_queries, "claim_due_refunds"),
+    "intents were claimed": lambda: after(asking_queries, "claim_due_intents"),
+    "refunds were claimed": lambda: after(asking_queries, "claim_due_refunds"),
     "the provider has refunded": lambda: after(HttpTestProvider, "refund"),
     "the refund was recorded": lambda: after(refund_queries, "finish_try"),
     "places were given back": lambda: after(inventory, "give_back"),

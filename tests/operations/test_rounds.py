@@ -21,9 +21,8 @@ from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.identity import jobs as identity
+from booking_api.payments import asking_queries
 from booking_api.payments import jobs as payments
-from booking_api.payments import queries as payment_queries
-from booking_api.payments import refund_queries
 from booking_api.upkeep import jobs as upkeep
 from tests.world import World
 
@@ -252,7 +251,7 @@ REFUND = (
     "insert into refund (org_id, id, order_id, intent_id, amount, currency, reason, status, attempts, created_at, "
     "updated_at, next_check_at) values ($1, $2, $2, $2, 100, 'EUR', 'cancelled', 'created', 0, $3, $3, $3)"
 )
-CLAIMS = {"intents": payment_queries.claim_due_intents, "refunds": refund_queries.claim_due_refunds}
+CLAIMS = {"intents": asking_queries.claim_due_intents, "refunds": asking_queries.claim_due_refunds}
 
 
 async def owe(db: Any, org_id: UUID, at: datetime, count: int) -> set[UUID]:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from booking_api.payments import jobs
-from booking_api.payments.schemas import IntentCharge, RefundRow
+from booking_api.payments.refund_schemas import RefundRow
+from booking_api.payments.schemas import IntentCharge
 from tests.payments.test_paying import look, open_one, open_refund, pay, reconcile, refunded
 from tests.world import World
 

@@ -5,7 +5,7 @@ import pytest
 
 from booking_api.identity import operations as identity
 from booking_api.identity.schemas import NewOrganisation
-from booking_api.payments import operations
+from booking_api.payments import charging, operations
 from booking_api.run import starting
 from tests.bookings.journey import CONTACT, hold, owner_of, visit
 from tests.payments.money import later, look, pay, work
@@ -64,7 +64,7 @@ async def test_what_was_begun_before_comes_to_nothing(api, world: World, provide
 async def test_a_call_that_was_about_to_be_made_is_not(provider: Provider, world: World):
     intent = await open_one(world)
     await go_live(world)
-    outcome = await operations.call_provider(world.runtime, world.org.org_id, intent.id)
+    outcome = await charging.call_provider(world.runtime, world.org.org_id, intent.id)
     assert outcome.status == "cancelled"
     assert await reconcile(world.runtime) == 1
     assert await provider.charges() == []

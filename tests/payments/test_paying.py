@@ -10,7 +10,7 @@ from booking_api.core.errors import Conflict, NotFound, Unprocessable
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.core.runtime import Runtime
-from booking_api.payments import operations, queries
+from booking_api.payments import charging, operations, queries
 from booking_api.payments.jobs import execute_refunds, reconcile_payments
 from booking_api.payments.schemas import Intent
 from tests.world import World
@@ -26,7 +26,7 @@ async def open_one(world: World, token: str | None = "tok_ok", **given: object) 
 
 async def pay(world: World, intent: Intent) -> Intent:
     """What a paid confirm does after its first commit."""
-    outcome = await operations.call_provider(world.runtime, world.org.org_id, intent.id)
+    outcome = await charging.call_provider(world.runtime, world.org.org_id, intent.id)
     async with world.runtime.pool.acquire() as db, db.transaction():
         return await operations.record_outcome(db, world.org.org_id, intent.id, outcome, datetime.now(UTC))
 
@@ -130,7 +130,7 @@ async def test_a_slow_provider(provider, world, api, token, status, by):
 async def test_charged_and_then_silent_is_charged_once(provider, world):
     provider.configure(provider_timeout_seconds=0.3)
     intent = await open_one(world, "tok_timeout")
-    outcome = await operations.call_provider(world.runtime, world.org.org_id, intent.id)
+    outcome = await charging.call_provider(world.runtime, world.org.org_id, intent.id)
     assert (outcome.status, outcome.answered) == ("processing", False)
     # The process dies here: nothing is recorded. Another one finds the intent when it is due.
     provider.configure(provider_timeout_seconds=10.0)
@@ -225,12 +225,12 @@ async def test_given_up_only_when_the_provider_confirms(provider, world, token):
     assert await settled_events(world, intent) == [(after.status, False)]
     # What was cancelled before it was ever charged can't be charged any more.
     await world.runtime.pool.execute("update payment_intent set status = 'created', token = 'tok_ok'")
-    assert (await operations.call_provider(world.runtime, world.org.org_id, intent.id)).status == after.status
+    assert (await charging.call_provider(world.runtime, world.org.org_id, intent.id)).status == after.status
 
 
 async def test_given_up_after_it_was_charged_is_paid(provider, world):
     intent = await open_one(world)
-    await operations.call_provider(world.runtime, world.org.org_id, intent.id)
+    await charging.call_provider(world.runtime, world.org.org_id, intent.id)
     assert await reconcile(world.runtime, minutes=24 * 60) == 1
     assert (await look(world, intent)).status == "succeeded"
 
@@ -268,10 +268,10 @@ async def test_what_cannot_be_paid_with(provider, world, given, pointer):
 
 async def test_unknown_intents(provider, world):
     with pytest.raises(NotFound):
-        await operations.call_provider(world.runtime, world.org.org_id, new_id())
+        await charging.call_provider(world.runtime, world.org.org_id, new_id())
     intent = await open_one(world)
     with pytest.raises(NotFound):
-        await operations.call_provider(world.runtime, new_id(), intent.id)
+        await charging.call_provider(world.runtime, new_id(), intent.id)
 
 
 async def test_the_latest_intent_of_each_order(provider, world):

@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.payments import rules
-from booking_api.payments.schemas import (
-    Intent,
-    IntentStatus,
-    NextAction,
-    Outcome,
-    OutcomeStatus,
-    RefundFact,
-    RefundOutcome,
-    RefundStatus,
-)
+from booking_api.payments.refund_schemas import RefundFact, RefundOutcome, RefundStatus
+from booking_api.payments.schemas import Intent, IntentStatus, NextAction, Outcome, OutcomeStatus
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 STATUSES = get_args(IntentStatus)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from booking_api.bookings import jobs
-from booking_api.payments import operations, waiting
+from booking_api.payments import charging, waiting
 from booking_api.payments.operations import record_outcome
 from booking_api.payments.schemas import Outcome
 from booking_api.run.lifetime import open_runtime
@@ -68,7 +68,7 @@ async def test_a_cancellation_is_heard_of_as_well(api, world: World, slow: Provi
 @pytest.mark.parametrize("status", ["failed", "requires_action"])
 async def test_any_news_are_news(slow: Provider, world: World, status):
     intent = await open_one(world, "tok_timeout")
-    calling = asyncio.create_task(operations.call_provider(world.runtime, world.org.org_id, intent.id))
+    calling = asyncio.create_task(charging.call_provider(world.runtime, world.org.org_id, intent.id))
     await slow.wait_for_charge()
     async with world.runtime.pool.acquire() as db, db.transaction():
         told = Outcome(status=status, error_code="card_declined" if status == "failed" else None)
@@ -91,7 +91,7 @@ async def test_one_look_serves_all_who_wait_and_ends_with_them(slow: Provider, w
     monkeypatch.setattr(waiting.queries, "list_decided", counted)
     intents = [await open_one(world, "tok_timeout") for _ in range(5)]
     calls = [
-        asyncio.create_task(operations.call_provider(world.runtime, world.org.org_id, intent.id)) for intent in intents
+        asyncio.create_task(charging.call_provider(world.runtime, world.org.org_id, intent.id)) for intent in intents
     ]
     await all_wait.wait()
     async with world.runtime.pool.acquire() as db, db.transaction():
@@ -110,7 +110,7 @@ async def test_a_provider_that_answers_at_once_is_not_watched(provider: Provider
 
     monkeypatch.setattr(waiting.queries, "list_decided", never)
     intent = await open_one(world)
-    assert (await operations.call_provider(world.runtime, world.org.org_id, intent.id)).status == "succeeded"
+    assert (await charging.call_provider(world.runtime, world.org.org_id, intent.id)).status == "succeeded"
     assert waiting.WAITING not in world.runtime.caches
 
 
@@ -121,4 +121,4 @@ async def test_a_database_that_is_away_leaves_the_provider_s_own_answer(provider
     monkeypatch.setattr(waiting.queries, "list_decided", broken)
     monkeypatch.setattr(waiting, "GRACE_SECONDS", 0.0)
     intent = await open_one(world)
-    assert (await operations.call_provider(world.runtime, world.org.org_id, intent.id)).status == "succeeded"
+    assert (await charging.call_provider(world.runtime, world.org.org_id, intent.id)).status == "succeeded"

@@ -29,7 +29,8 @@ from booking_api.inventory.slot_rules import SlotTimes, slot_times
 from booking_api.passes import operations as passes
 from booking_api.passes.schemas import ItemState, PassRow
 from booking_api.payments import operations as payments
-from booking_api.payments.schemas import Intent, RefundFact
+from booking_api.payments.refund_schemas import RefundFact
+from booking_api.payments.schemas import Intent
 
 
 @dataclasses.dataclass(slots=True)

@@ -10,7 +10,8 @@ from typing import Protocol
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.providers.test import HttpTestProvider
-from booking_api.payments.schemas import IntentCharge, IntentUpdate, Outcome, RefundOutcome, RefundTry, RefundUpdate
+from booking_api.payments.refund_schemas import RefundOutcome, RefundTry, RefundUpdate
+from booking_api.payments.schemas import IntentCharge, IntentUpdate, Outcome
 
 
 class Provider(Protocol):

@@ -12,17 +12,8 @@ from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
-from booking_api.payments.schemas import (
-    UNANSWERED,
-    IntentCharge,
-    IntentUpdate,
-    NextAction,
-    Outcome,
-    OutcomeStatus,
-    RefundOutcome,
-    RefundTry,
-    RefundUpdate,
-)
+from booking_api.payments.refund_schemas import RefundOutcome, RefundTry, RefundUpdate
+from booking_api.payments.schemas import UNANSWERED, IntentCharge, IntentUpdate, NextAction, Outcome, OutcomeStatus
 from booking_api.payments.webhooks import check_signature, webhook_secrets
 
 T = TypeVar("T")
