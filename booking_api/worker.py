@@ -26,9 +26,9 @@ from pgqueuer.queries import Queries
 from booking_api.capabilities import all_schedules, all_subscribers
 from booking_api.core.capability import Periodic, Subscriber
 from booking_api.core.clock import utc_now
-from booking_api.core.db import encode_json
+from booking_api.core.db import encode_json, event_queries
 from booking_api.core.db import queries as core_queries
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.errors import Overloaded
 from booking_api.core.ids import new_id
 from booking_api.core.log import configure_logging, log, words_of
@@ -81,8 +81,8 @@ async def open_relay(settings: Settings) -> asyncpg.Connection:
 async def relay(db: asyncpg.Connection, queue: Queries, subscribers: Mapping[str, Sequence[Subscriber]]) -> int:
     """Enqueues the jobs of a batch of events; the number of events. Both or neither happen."""
     async with db.transaction():
-        await core_queries.plan_by_keys(db)
-        events = await core_queries.claim_unrelayed_events(db, utc_now(), RELAY_BATCH)
+        await event_queries.plan_by_keys(db)
+        events = await event_queries.claim_unrelayed_events(db, utc_now(), RELAY_BATCH)
         jobs = [(job_name(s), msgspec.json.encode(event)) for event in events for s in subscribers.get(event.type, ())]
         if jobs:
             names, payloads = zip(*jobs, strict=True)

@@ -19,7 +19,7 @@ from booking_api.core.clock import utc_now
 from booking_api.core.context import Context, Organisation
 from booking_api.core.db import Connection
 from booking_api.core.db import queries as core_queries
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess

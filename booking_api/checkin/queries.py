@@ -371,7 +371,7 @@ async def list_old_answers(db: Connection, before: datetime, limit: int) -> list
 async def erase_answers(db: Connection, org_id: UUID, nonces: Sequence[str]) -> int:
     """Empties the stored answers of scans, which hold names; skips what somebody works on.
 
-    By their keys, as `core.db.queries.claim_events`, and not by the index of all answers that are there.
+    By their keys, as `core.db.event_queries.claim_events`, and not by the index of all answers that are there.
     """
     return await execute(
         db,

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from booking_api.core.checks import Check
 from booking_api.core.context import Role
 from booking_api.core.db import Connection
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.metrics import Metrics
 from booking_api.core.personal import Eraser
 from booking_api.core.queue.events import Fact

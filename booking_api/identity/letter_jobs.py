@@ -7,7 +7,7 @@ from cryptography.fernet import InvalidToken
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
 from booking_api.core.db import Connection
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.log import log
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.identity import (

@@ -6,7 +6,7 @@ holds on one slot fell to some dozens a second meanwhile.
 
 import asyncpg
 
-from booking_api.core.db import Pool, queries
+from booking_api.core.db import Pool, table_queries
 from booking_api.core.log import log
 from booking_api.importing.schemas import Summary
 
@@ -24,7 +24,7 @@ async def analyse_after(pool: Pool, summary: Summary) -> bool:
         return False
     try:
         async with pool.acquire(timeout=CONNECTION_WAIT_SECONDS) as db:
-            await queries.analyse(db)  # type: ignore[arg-type]
+            await table_queries.analyse(db)  # type: ignore[arg-type]
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         log.warning("import.not_analysed", error=type(error).__name__)
         return False

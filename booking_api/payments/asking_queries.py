@@ -63,7 +63,7 @@ async def take_intents(
 ) -> list[IntentCharge]:
     """Takes those of these intents that are still due until `leased_until`, when they are due again if nobody finished.
 
-    By their keys, as `core.db.queries.claim_events`, and not by the index of all that are due.
+    By their keys, as `core.db.event_queries.claim_events`, and not by the index of all that are due.
     """
     return await fetch_all(
         db,
@@ -134,7 +134,7 @@ async def take_refunds(
 ) -> list[RefundRow]:
     """Takes those of these refunds that are still due until `leased_until`, when they are due again if nobody finished.
 
-    By their keys, as `core.db.queries.claim_events`, and not by the index of all that are due.
+    By their keys, as `core.db.event_queries.claim_events`, and not by the index of all that are due.
     """
     return await fetch_all(
         db,

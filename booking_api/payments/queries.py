@@ -39,7 +39,7 @@ async def lock_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent |
     return await fetch_one(
         db,
         Intent,
-        f"select {INTENT_COLUMNS} from payment_intent i where org_id = $1 and id = $2 for update",
+        f"select {INTENT_COLUMNS} from payment_intent i where i.org_id = $1 and i.id = $2 for update",
         org_id,
         intent_id,
     )
@@ -49,7 +49,7 @@ async def find_intent(db: Connection, org_id: UUID, intent_id: UUID) -> Intent |
     return await fetch_one(
         db,
         Intent,
-        f"select {INTENT_COLUMNS} from payment_intent i where org_id = $1 and id = $2",
+        f"select {INTENT_COLUMNS} from payment_intent i where i.org_id = $1 and i.id = $2",
         org_id,
         intent_id,
     )

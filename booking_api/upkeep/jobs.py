@@ -5,7 +5,7 @@ from datetime import datetime
 import asyncpg
 
 from booking_api.core.clock import utc_now
-from booking_api.core.db import Connection
+from booking_api.core.db import Connection, event_queries
 from booking_api.core.db import queries as core_queries
 from booking_api.core.db.partitions import (
     HOT,
@@ -54,7 +54,7 @@ async def keep_event_partitions(runtime: Runtime, now: datetime | None = None) -
 
 async def _make_week(db: Connection, span: Span) -> bool:
     first, end = first_id(span.begins), first_id(span.ends)
-    if await core_queries.rest_holds_events(db, first, end):
+    if await event_queries.rest_holds_events(db, first, end):
         return False  # The week in which an installation begins stays in the default partition.
     return await make_partition(db, "event", span.begins, first, end, HOT)
 
@@ -62,10 +62,10 @@ async def _make_week(db: Connection, span: Span) -> bool:
 async def _drop_week(db: Connection, span: Span) -> bool:
     first, end = first_id(span.begins), first_id(span.ends)
     try:
-        if await core_queries.holds_unrelayed_events(db, first, end):
+        if await event_queries.holds_unrelayed_events(db, first, end):
             return False
         async with db.transaction():
-            if not await lock_for_drop(db, "event") or await core_queries.holds_unrelayed_events(db, first, end):
+            if not await lock_for_drop(db, "event") or await event_queries.holds_unrelayed_events(db, first, end):
                 return False
             await drop_partition(db, "event", span.begins)
     except asyncpg.LockNotAvailableError:
@@ -80,7 +80,7 @@ async def delete_old_events(runtime: Runtime, now: datetime | None = None) -> in
     async with acquire(runtime) as db:
         return sum(
             [
-                await core_queries.delete_relayed_events(db, org.org_id, end, BATCH)
+                await event_queries.delete_relayed_events(db, org.org_id, end, BATCH)
                 for org in await list_organisations(db)
             ]
         )

@@ -31,10 +31,10 @@ BIG = {
 HOT = (
     "inventory.queries", "inventory.claim_queries", "inventory.seat_queries", "availability.queries", "availability.search_queries",
     "availability.calendar_queries",
-    "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.db.queries", "passes.queries", "passes.attendance_queries",
+    "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.db.queries", "core.db.event_queries", "passes.queries", "passes.attendance_queries",
     "identity.session_queries", "identity.code_queries", "identity.contact_queries", "identity.staff_queries", "identity.queries", "catalog.queries",
 )  # fmt: skip
-JOBS = {"core.db.queries.delete_relayed_events"}
+JOBS = {"core.db.event_queries.delete_relayed_events"}
 """Work in batches, from time to time, where a scan may be the cheaper way."""
 CHECKED = [
     statement

@@ -9,7 +9,7 @@ import pytest
 
 from booking_api.bookings import holding_rules as rules
 from booking_api.core.clock import utc_now
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.core.settings import Settings
 from booking_api.identity import jobs, notifier
 from tests.bookings.journey import hold, taken, visit
@@ -34,7 +34,7 @@ def _into_the_mailbox(monkeypatch: pytest.MonkeyPatch) -> None:
 async def letters(world: World) -> list[tuple[str, str]]:
     """Runs the subscriber; to whom codes went, and which."""
     async with world.runtime.pool.acquire() as db:
-        for event in await core_queries.claim_unrelayed_events(db, utc_now(), 200):
+        for event in await event_queries.claim_unrelayed_events(db, utc_now(), 200):
             if event.type == "contact_code.requested":
                 await jobs.send_contact_code(world.runtime, event)
         rows = await db.fetch("select recipient, body from mailbox order by created_at")

@@ -9,7 +9,7 @@ import pytest
 
 from booking_api.bookings import jobs
 from booking_api.core.clock import utc_now
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, taken, visit
 from tests.world import World
 
@@ -145,7 +145,7 @@ async def move(world: World, slot_id: UUID, *, minutes: int, micro: int = 0) -> 
                  ends_at = ends_at + make_interval(mins => $2) where id = $1""",
             slot_id, minutes, micro,
         )  # fmt: skip
-    event = core_queries.StoredEvent(world.org.org_id, world.org.org_id, "slot.changed", slot_id, {}, utc_now())
+    event = event_queries.StoredEvent(world.org.org_id, world.org.org_id, "slot.changed", slot_id, {}, utc_now())
     await jobs.follow_slot(world.runtime, event)
 
 

@@ -14,7 +14,7 @@ from booking_api.bookings.operations.facts import load_order
 from booking_api.bookings.operations.refusing import refunded_instead, with_alternatives
 from booking_api.bookings.schemas import Confirmation, Contact
 from booking_api.core.clock import utc_now
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.core.money import Money
 from booking_api.payments import charging
 from booking_api.payments import jobs as payment_jobs
@@ -38,7 +38,7 @@ async def see(api, thing, kind="bookings", headers=None):
 
 
 async def follow(world: World, slot_id: UUID) -> None:
-    event = core_queries.StoredEvent(world.org.org_id, world.org.org_id, "slot.changed", slot_id, {}, utc_now())
+    event = event_queries.StoredEvent(world.org.org_id, world.org.org_id, "slot.changed", slot_id, {}, utc_now())
     await jobs.follow_slot(world.runtime, event)
 
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from booking_api.bookings import jobs
 from booking_api.core.clock import utc_now
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.payments import jobs as payment_jobs
 from tests.bookings.journey import CONTACT, confirm, end_hold, hold, owner_of, party, taken, visit
 from tests.payments.provider import Provider
@@ -17,7 +17,7 @@ async def relay(world: World) -> int:
     heard = 0
     while True:
         async with world.runtime.pool.acquire() as db:
-            events = await core_queries.claim_unrelayed_events(db, utc_now(), 200)
+            events = await event_queries.claim_unrelayed_events(db, utc_now(), 200)
         if not events:
             return heard
         heard += len(events)

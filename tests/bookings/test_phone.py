@@ -9,7 +9,7 @@ from booking_api.bookings import jobs
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.sync_queries import transaction_horizon
 from booking_api.core.clock import utc_now
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.core.paging import write_cursor
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
 from tests.world import World, bearer, build_world
@@ -106,7 +106,7 @@ async def recover(api, world: World, body) -> list[str]:
     """Asks for recovery and runs its job; the bodies of the messages that were sent."""
     assert (await api.post("/v1/tokens/recover", json=body, headers=world.app)).status_code == 202
     async with world.runtime.pool.acquire() as db:
-        for event in await core_queries.claim_unrelayed_events(db, utc_now(), 200):
+        for event in await event_queries.claim_unrelayed_events(db, utc_now(), 200):
             if event.type == "recovery.requested":
                 await jobs.send_recovery_code(world.runtime, event)
         rows = await db.fetch(
@@ -199,7 +199,7 @@ async def test_a_moved_slot_reaches_its_bookings(api, world: World):
             "update slot set starts_at = starts_at + interval '1 hour', ends_at = ends_at + interval '1 hour', gate = 'South' "
             "where id = $1", world.tower_slots[0],
         )  # fmt: skip
-    event = core_queries.StoredEvent(
+    event = event_queries.StoredEvent(
         world.org.org_id, world.org.org_id, "slot.changed", world.tower_slots[0], {}, utc_now()
     )
     await jobs.follow_slot(world.runtime, event)

@@ -14,7 +14,7 @@ from booking_api.bookings import customer_routes, jobs
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.show import show_booking
 from booking_api.core.clock import utc_now
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.identity import authentication
 from booking_api.identity import jobs as identity_jobs
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit
@@ -36,7 +36,7 @@ async def book(api: httpx.AsyncClient, headers: Headers, wish: Json, contact: Js
 
 async def events_of(world: World, kind: str):
     async with world.runtime.pool.acquire() as db:
-        return [event for event in await core_queries.claim_unrelayed_events(db, utc_now(), 500) if event.type == kind]
+        return [event for event in await event_queries.claim_unrelayed_events(db, utc_now(), 500) if event.type == kind]
 
 
 async def recover(api: httpx.AsyncClient, world: World, reference: str, **more: Any) -> Json | None:
@@ -303,14 +303,14 @@ async def test_the_customer_is_told_when_an_address_that_is_not_theirs_opens_a_b
         await db.execute("delete from mailbox")
         events = await db.fetch("select * from event where type = 'session.opened'")
     for row in events:
-        event = core_queries.StoredEvent(**{key: row[key] for key in core_queries.StoredEvent.__struct_fields__})
+        event = event_queries.StoredEvent(**{key: row[key] for key in event_queries.StoredEvent.__struct_fields__})
         await identity_jobs.tell_of_opening(world.runtime, event)
     async with world.runtime.pool.acquire() as db:
         assert [row["recipient"] for row in await db.fetch("select recipient from mailbox")] == ["ada@example.org"]
         await db.execute("update customer set email = 'BEN@example.org' where org_id = $1", world.org.org_id)
         await db.execute("delete from mailbox")
         for row in events:
-            event = core_queries.StoredEvent(**{key: row[key] for key in core_queries.StoredEvent.__struct_fields__})
+            event = event_queries.StoredEvent(**{key: row[key] for key in event_queries.StoredEvent.__struct_fields__})
             await identity_jobs.tell_of_opening(world.runtime, event)
         assert await db.fetchval("select count(*) from mailbox") == 0, "nobody is told what they did themselves"
 

@@ -13,7 +13,7 @@ from booking_api.bookings import jobs
 from booking_api.bookings.operations import cancellation
 from booking_api.bookings.operations.facts import Facts
 from booking_api.core.context import Context
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.ids import new_id
 from tests.bookings.journey import end_hold, hold, taken, visit
 from tests.world import World, build_world

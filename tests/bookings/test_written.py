@@ -195,7 +195,7 @@ async def sent_codes(world):
 
 async def relay_all(world):
     from booking_api.bookings import jobs
-    from booking_api.core.db.queries import StoredEvent
+    from booking_api.core.db.event_queries import StoredEvent
 
     async with world.runtime.pool.acquire() as db:
         rows = await db.fetch(

@@ -28,7 +28,7 @@ from booking_api import worker
 from booking_api.app import create_app, open_runtime
 from booking_api.bookings import routes
 from booking_api.bookings.operations import cancellation, confirmation, settlement, together
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.core.queue.batching import Batcher
 from booking_api.core.settings import load_settings
 from booking_api.inventory import operations as inventory
@@ -92,7 +92,7 @@ STEPS: dict[str, Callable[[], Any]] = {
     "a batch was written": lambda: AT_BATCH.append(lambda _: before(Transaction, "__aexit__")),
     "a batch was committed": lambda: AT_BATCH.append(lambda batcher: after(batcher, "_flush")),
     # of a worker
-    "events were claimed": lambda: after(core_queries, "claim_unrelayed_events"),
+    "events were claimed": lambda: after(event_queries, "claim_unrelayed_events"),
     "jobs were enqueued": lambda: after(Queries, "enqueue"),
     "intents were claimed": lambda: after(asking_queries, "claim_due_intents"),
     "refunds were claimed": lambda: after(asking_queries, "claim_due_refunds"),

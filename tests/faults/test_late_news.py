@@ -3,7 +3,7 @@
 import httpx
 
 from booking_api.bookings import jobs as bookings
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.settings import Settings
 from tests.bookings.journey import confirm, hold, owner_of, party, taken
 from tests.faults.books import wrongs

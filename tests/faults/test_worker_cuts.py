@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from booking_api import worker
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from tests.faults.proxy import running_proxy

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.core.ids import new_id
 from booking_api.identity import (
     authentication,
@@ -80,7 +80,7 @@ async def run_jobs(world, *types):
         "sign_in.requested": letter_jobs.send_sign_in_code,
     }
     async with world.runtime.pool.acquire() as db:
-        for event in await core_queries.claim_unrelayed_events(db, now(), 200):
+        for event in await event_queries.claim_unrelayed_events(db, now(), 200):
             if event.type in subscribers and (not types or event.type in types):
                 await subscribers[event.type](world.runtime, event)
         return [dict(row) for row in await db.fetch("select recipient, subject, body from mailbox order by created_at")]

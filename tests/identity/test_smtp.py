@@ -10,7 +10,7 @@ import pytest
 
 from booking_api import worker
 from booking_api.bookings.jobs import send_recovery_code
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.process import StartFailed
 from booking_api.core.settings import Settings
 from booking_api.identity import notifier, smtp

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from booking_api.core.db import queries
+from booking_api.core.db import table_queries
 from booking_api.importing import statistics
 from booking_api.importing.operations import import_catalogue
 from booking_api.importing.schemas import Counts, Summary
@@ -59,7 +59,7 @@ async def test_an_import_stays_when_counting_fails(world: World, monkeypatch, er
     async def fail(db):
         raise error
 
-    monkeypatch.setattr(queries, "analyse", fail)
+    monkeypatch.setattr(table_queries, "analyse", fail)
     assert not await statistics.analyse_after(world.runtime.pool, Summary(slots=Counts(created=statistics.MANY)))
     await load_demo(world.runtime.pool, world.org, NOW)
     assert await slots(world) > statistics.MANY

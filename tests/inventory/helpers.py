@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.ids import new_id
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import ClaimRequest

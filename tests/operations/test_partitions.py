@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from booking_api import worker
 from booking_api.core.checks import Examined
-from booking_api.core.db import prepare_connection
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries, prepare_connection
 from booking_api.core.db.migrations import MIGRATIONS
 from booking_api.core.db.partitions import (
     begin_of,
@@ -117,7 +116,7 @@ async def test_an_old_week_is_dropped_whole_once_everything_in_it_is_relayed(run
         assert week_of(begun).begins in await begins_of(db, "event")
         # The weeks after it were empty and are gone, up to those that are still young.
         assert week_of(begun + timedelta(weeks=1)).begins not in await begins_of(db, "event")
-        assert waiting in {event.id for event in await core_queries.claim_unrelayed_events(db, later, 10)}
+        assert waiting in {event.id for event in await event_queries.claim_unrelayed_events(db, later, 10)}
     await upkeep.keep_event_partitions(runtime, later)
     async with runtime.pool.acquire() as db:
         assert week_of(begun).begins not in await begins_of(db, "event")
@@ -174,7 +173,7 @@ async def test_the_default_partition_is_emptied_in_batches(runtime: Runtime, wor
             await add_event(db, world.org.org_id, now - timedelta(days=29)),
         ]
         assert (
-            await core_queries.delete_relayed_events(db, world.org.org_id, first_id(now - timedelta(days=30)), 2) == 2
+            await event_queries.delete_relayed_events(db, world.org.org_id, first_id(now - timedelta(days=30)), 2) == 2
         )
     assert await upkeep.delete_old_events(runtime) == 1
     assert await upkeep.delete_old_events(runtime) == 0
@@ -210,7 +209,7 @@ async def test_the_relay_reads_only_what_waits(runtime: Runtime):
             await db.execute(f"prepare claim (uuid, uuid[], timestamptz) as {claim}")
             read = 0.0
             async with db.transaction():
-                await core_queries.plan_by_keys(db)
+                await event_queries.plan_by_keys(db)
                 (waiting,) = await db.fetch("execute find (50)")
                 ids = ",".join(map(str, waiting["ids"]))
                 for statement in ("find (50)", f"claim ('{org_id}', '{{{ids}}}', '2030-01-01')"):
@@ -298,4 +297,4 @@ async def test_the_migration_carries_events_over_in_both_directions(empty_databa
 
 async def _claim(db: Any, now: datetime) -> list[Any]:
     await prepare_connection(db)
-    return await core_queries.claim_unrelayed_events(db, now, 10)
+    return await event_queries.claim_unrelayed_events(db, now, 10)

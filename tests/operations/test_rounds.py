@@ -14,9 +14,9 @@ from pgqueuer.queries import Queries
 from booking_api import worker
 from booking_api.bookings import jobs as bookings
 from booking_api.checkin import jobs as checkin
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.core.db.connecting import LeanConnection
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
@@ -207,16 +207,16 @@ async def test_events_of_many_organisations_are_claimed_once_oldest_first_and_no
         for number in range(3):
             for place, org_id in enumerate(organisations):
                 in_order += await publish(db, org_id, now + timedelta(seconds=number, milliseconds=place))
-        first = await core_queries.claim_unrelayed_events(db, now, 50)
+        first = await event_queries.claim_unrelayed_events(db, now, 50)
         assert [event.id for event in first] == in_order[:50]
         async with other.transaction():
-            held = await core_queries.claim_unrelayed_events(other, now, 10)
+            held = await event_queries.claim_unrelayed_events(other, now, 10)
             async with asyncio.timeout(5):
-                second = await core_queries.claim_unrelayed_events(db, now, 30)
+                second = await event_queries.claim_unrelayed_events(db, now, 30)
         assert [event.id for event in held + second] == in_order[50:80]
-        rest = await core_queries.claim_unrelayed_events(db, now, 1_000)
+        rest = await event_queries.claim_unrelayed_events(db, now, 1_000)
         assert [event.id for event in rest] == in_order[80:]
-        assert await core_queries.claim_unrelayed_events(db, now, 1_000) == []
+        assert await event_queries.claim_unrelayed_events(db, now, 1_000) == []
 
 
 async def test_several_relays_at_once_enqueue_each_event_once(runtime: Runtime, settings: Settings):

@@ -15,7 +15,7 @@ from pgqueuer.queries import Queries
 
 from booking_api import worker
 from booking_api.capabilities import all_schedules, all_subscribers
-from booking_api.core.db.queries import StoredEvent
+from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.queue.events import Event, publish
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings

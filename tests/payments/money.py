@@ -8,7 +8,7 @@ import httpx
 from booking_api.bookings import jobs
 from booking_api.capabilities import all_subscribers
 from booking_api.core.clock import utc_now
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.payments.jobs import execute_refunds, reconcile_payments
 from tests.bookings.journey import CONTACT, owner_of
 from tests.world import World
@@ -23,7 +23,7 @@ async def relay(world: World) -> list[str]:
     told: list[str] = []
     while True:
         async with world.runtime.pool.acquire() as db:
-            events = await core_queries.claim_unrelayed_events(db, utc_now(), 200)
+            events = await event_queries.claim_unrelayed_events(db, utc_now(), 200)
         if not events:
             return told
         for event in events:

@@ -15,7 +15,7 @@ from pgqueuer.queries import Queries
 from booking_api.bookings import jobs as bookings
 from booking_api.capabilities import all_personal, all_subscribers
 from booking_api.checkin import jobs as checkin
-from booking_api.core.db import queries as core_queries
+from booking_api.core.db import event_queries
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.identity import jobs as identity
@@ -149,7 +149,7 @@ PLANTED = {"booking", "customer", "feedback", "idempotency_key", "item", "mailbo
 async def pass_on(world):
     """What happened is handed to the worker's queue and carried out, so that codes lie in the mailbox as well."""
     async with world.runtime.pool.acquire() as db:
-        events = await core_queries.claim_unrelayed_events(db, now(), 500)
+        events = await event_queries.claim_unrelayed_events(db, now(), 500)
         names = [event for event in events for _ in all_subscribers().get(event.type, ())]
         jobs = [msgspec.json.encode(event) for event in names]
         await Queries(AsyncpgDriver(db)).enqueue(["planted"] * len(jobs), jobs, [0] * len(jobs))

@@ -9,7 +9,7 @@ from booking_api.bookings.operations.write import events_of, save_items
 from booking_api.bookings.schemas import BookingRow
 from booking_api.bookings.slot_rules import pass_window, still_fits
 from booking_api.core.context import Context
-from booking_api.core.db.queries import Event
+from booking_api.core.db.event_queries import Event
 from booking_api.core.queue.events import publish
 from booking_api.identity import operations as identity
 from booking_api.identity.schemas import Reachable

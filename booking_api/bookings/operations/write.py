@@ -13,7 +13,7 @@ from booking_api.bookings.rules import Action, next_status
 from booking_api.bookings.schemas import BookingRow, ItemRow
 from booking_api.bookings.write_schemas import ChangedBooking, ChangedItem, ChangedOrder
 from booking_api.core.context import Context
-from booking_api.core.db.queries import Event
+from booking_api.core.db.event_queries import Event
 from booking_api.core.db.rows import row_from
 from booking_api.core.errors import Conflict
 from booking_api.core.queue.events import publish

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from booking_api.core.db import Connection, queries
+from booking_api.core.db import Connection, table_queries
 from booking_api.core.log import log
 
 DEFINITION_LOCK = 0x626F6F6B << 32
@@ -68,7 +68,7 @@ def begin_of(table: str, name: str) -> datetime | None:
 
 async def begins_of(db: Connection, table: str) -> list[datetime]:
     """When each partition of a table begins, the oldest first."""
-    found = [begin_of(table, row.name) for row in await queries.list_partitions(db, table)]
+    found = [begin_of(table, row.name) for row in await table_queries.list_partitions(db, table)]
     return sorted(begins for begins in found if begins is not None)
 
 
@@ -82,7 +82,7 @@ async def make_partition(
     name = partition_name(table, begins)
     try:
         async with db.transaction():
-            if not await queries.begin_definition(db, lock_of(table), ATTACH_WAIT):
+            if not await table_queries.begin_definition(db, lock_of(table), ATTACH_WAIT):
                 return False
             if begins in await begins_of(db, table):
                 return False
@@ -104,7 +104,7 @@ async def lock_for_drop(db: Connection, table: str) -> bool:
 
     The table before its partitions, as everybody who uses it does. Raises `asyncpg.LockNotAvailableError`.
     """
-    if not await queries.begin_definition(db, lock_of(table), DROP_WAIT):
+    if not await table_queries.begin_definition(db, lock_of(table), DROP_WAIT):
         return False
     await db.execute(f"lock table {table} in access exclusive mode")
     return True

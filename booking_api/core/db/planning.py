@@ -6,7 +6,7 @@ comes in, the slower everything gets, until autovacuum looks, a minute after the
 is planned anew. A sale that begins in that minute would be ten times slower (docs/adr/0032).
 """
 
-from booking_api.core.db import Connection, queries
+from booking_api.core.db import Connection, table_queries
 
 ENOUGH_ROWS = 100
 """From here on the statistics of a table say which index is the right one."""
@@ -17,7 +17,7 @@ async def analyse_new_tables(db: Connection) -> int:
 
     Later on autovacuum is soon enough. A table that somebody else works on is left for the next time.
     """
-    names = await queries.list_new_tables(db, ENOUGH_ROWS)
+    names = await table_queries.list_new_tables(db, ENOUGH_ROWS)
     for name in names:
         await db.execute(f"analyze (skip_locked) {name}")
     return len(names)

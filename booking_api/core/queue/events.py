@@ -11,8 +11,8 @@ from uuid import UUID
 
 import msgspec
 
-from booking_api.core.db import Connection, queries
-from booking_api.core.db.queries import Event, StoredEvent
+from booking_api.core.db import Connection, event_queries
+from booking_api.core.db.event_queries import Event, StoredEvent
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,4 +38,4 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 async def publish(db: Connection, events: Sequence[Event]) -> None:
     """Appends the events; they become visible when the caller's transaction commits."""
     if events:
-        await queries.insert_events(db, events)
+        await event_queries.insert_events(db, events)
