@@ -151,3 +151,14 @@ def test_a_layout_has_exactly_the_seats(seats: int) -> None:
 def test_a_row_of_a_usual_aircraft() -> None:
     row = generate_layout("a", 180).decks[0].rows[4]
     assert Counter(feature for seat in row.seats for feature in seat.features) == {"window": 2, "middle": 2, "aisle": 2}
+
+
+def rows_with(seats: int, feature: str) -> list[int]:
+    (only,) = generate_layout("a", seats).decks
+    return [row.number for row in only.rows if all(feature in seat.features for seat in row.seats)]
+
+
+@pytest.mark.parametrize(("seats", "exits"), [(180, [15]), (40, [7]), (41, [7]), (39, [])])
+def test_the_exit_is_in_the_middle_of_a_large_cabin_and_the_front_is_the_first_row(seats: int, exits: list[int]):
+    assert rows_with(seats, "exit_row") == exits
+    assert rows_with(seats, "front") == [1]
