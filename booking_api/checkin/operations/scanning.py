@@ -77,8 +77,9 @@ class Case:
     outcome: ScanOutcome | None = None
 
 
-class NonceUsed(Exception):
-    """Another transaction used one of the nonces first. Nothing of these scans was recorded."""
+class NonceUsed(RunAlone):
+    """Another transaction used one of the nonces first. Nothing of these scans was recorded; by itself each finds out
+    what was."""
 
 
 def actor_of(ctx: Context) -> UUID:
