@@ -60,9 +60,11 @@ class JobFailed(Exception):
 
 
 def job_name(subscriber: Subscriber) -> str:
-    """`bookings.send_recovery_code`, from the module `booking_api.bookings.jobs`."""
-    module = subscriber.__module__.removeprefix("booking_api.").removesuffix(".jobs")
-    return f"{module}.{subscriber.__qualname__}"  # type: ignore[attr-defined]
+    """`bookings.send_recovery_code`, whichever file of `bookings` it is in: what waits in the queue while a new version
+    is installed is known by this name."""
+    package, _, place = subscriber.__module__.partition(".")
+    owner = place.partition(".")[0] if package == "booking_api" else subscriber.__module__
+    return f"{owner}.{subscriber.__qualname__}"  # type: ignore[attr-defined]
 
 
 # the relay --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from booking_api.bookings import holding_rules as rules
 from booking_api.core.clock import utc_now
 from booking_api.core.db import event_queries
 from booking_api.core.settings import Settings
-from booking_api.identity import jobs, notifier
+from booking_api.identity import letter_jobs, notifier
 from tests.bookings.journey import hold, taken, visit
 from tests.world import Headers, World, bearer
 
@@ -36,7 +36,7 @@ async def letters(world: World) -> list[tuple[str, str]]:
     async with world.runtime.pool.acquire() as db:
         for event in await event_queries.claim_unrelayed_events(db, utc_now(), 200):
             if event.type == "contact_code.requested":
-                await jobs.send_contact_code(world.runtime, event)
+                await letter_jobs.send_contact_code(world.runtime, event)
         rows = await db.fetch("select recipient, body from mailbox order by created_at")
     return [(row["recipient"], re.findall(r"\b[0-9A-Z]{5}-[0-9A-Z]{5}\b", row["body"])[0]) for row in rows]
 

@@ -15,8 +15,7 @@ from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.show import show_booking
 from booking_api.core.clock import utc_now
 from booking_api.core.db import event_queries
-from booking_api.identity import authentication
-from booking_api.identity import jobs as identity_jobs
+from booking_api.identity import authentication, letter_jobs
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit
 from tests.world import Headers, World, bearer
 
@@ -304,14 +303,14 @@ async def test_the_customer_is_told_when_an_address_that_is_not_theirs_opens_a_b
         events = await db.fetch("select * from event where type = 'session.opened'")
     for row in events:
         event = event_queries.StoredEvent(**{key: row[key] for key in event_queries.StoredEvent.__struct_fields__})
-        await identity_jobs.tell_of_opening(world.runtime, event)
+        await letter_jobs.tell_of_opening(world.runtime, event)
     async with world.runtime.pool.acquire() as db:
         assert [row["recipient"] for row in await db.fetch("select recipient from mailbox")] == ["ada@example.org"]
         await db.execute("update customer set email = 'BEN@example.org' where org_id = $1", world.org.org_id)
         await db.execute("delete from mailbox")
         for row in events:
             event = event_queries.StoredEvent(**{key: row[key] for key in event_queries.StoredEvent.__struct_fields__})
-            await identity_jobs.tell_of_opening(world.runtime, event)
+            await letter_jobs.tell_of_opening(world.runtime, event)
         assert await db.fetchval("select count(*) from mailbox") == 0, "nobody is told what they did themselves"
 
 

@@ -23,6 +23,7 @@ from booking_api.capabilities import (
 )
 from booking_api.core.metrics import gauges_of
 from booking_api.core.queue.events import Fact
+from booking_api.worker import job_name
 from tests.contract.describe import MADE
 from tests.contract.import_rules import RULES, with_capabilities
 
@@ -64,6 +65,15 @@ def test_subscribers_are_told_of_what_somebody_below_them_publishes():
     for one in capabilities():
         published |= set(one.events)
         assert set(one.subscribers) <= published, one.name
+
+
+def test_a_job_keeps_its_name_whichever_file_of_its_capability_it_is_in():
+    """What waits in the queue while a new version is installed is known by it."""
+    jobs = {job for one in capabilities() for told in one.subscribers.values() for job in told}
+    names = [job_name(job) for job in jobs]
+    assert len(set(names)) == len(names)
+    assert {"identity.tell_of_opening", "identity.send_sign_in_code", "bookings.send_recovery_code"} <= set(names)
+    assert {name.count(".") for name in names} == {1}
 
 
 def test_what_is_declared_is_named_once():
