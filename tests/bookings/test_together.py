@@ -3,15 +3,20 @@
 import asyncio
 import random
 from collections import Counter
-from uuid import uuid4
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from booking_api.bookings.operations import together
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.holding import Drafted, NoRoom, Wish, draft_holds, place_hold, place_holds
 from booking_api.bookings.schemas import NewBookingOfOrder, NewItem, NewOrder
+from booking_api.core.db import Connection, queries
+from booking_api.core.db.queries import NewAnswer
 from booking_api.core.errors import DomainError
 from booking_api.core.ids import new_id
 from booking_api.core.queue.batching import Batcher, RunAlone
@@ -164,3 +169,25 @@ async def test_a_flush_that_raises_sends_several_away_and_tells_a_single_one():
         await batcher.submit(1)
     both = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
     assert [type(one) for one in both] == [RunAlone, RunAlone]
+
+
+async def test_a_key_that_another_process_answered_meanwhile(api, world: World, monkeypatch):
+    """It saw the key free and stored its answer first: this batch, of one request, leaves nothing and is run again."""
+    real, stored = queries.store_answers, asyncio.Event()
+
+    async def come_second(db: Connection, org_id: UUID, answers: Sequence[NewAnswer], now: datetime) -> int:
+        if stored.is_set():
+            return await real(db, org_id, answers, now)
+        stored.set()
+        async with world.runtime.pool.acquire() as other:
+            await real(
+                other, org_id, [msgspec.structs.replace(one, body=b'{"made":"elsewhere"}') for one in answers], now
+            )
+        return await real(db, org_id, answers, now)
+
+    monkeypatch.setattr(queries, "store_answers", come_second)
+    headers = {**world.customer(), "Idempotency-Key": uuid4().hex}
+    answer = await api.post("/v1/bookings", json=visit(world, "adult"), headers=headers)
+    assert (answer.status_code, answer.json()) == (201, {"made": "elsewhere"})
+    assert answer.headers["idempotency-replayed"] == "true"
+    assert await taken(world, world.tower_slots[0]) == (0, 0, 0)

@@ -91,8 +91,8 @@ async def run_together(
     return [turn.outcome or RunAlone() for turn in turns]
 
 
-class TwinCameFirst(Exception):
-    """Another process stored the answer to one of the keys first: roll back, and each by itself."""
+class TwinCameFirst(RunAlone):
+    """Another process stored the answer to one of the keys first: roll back, and each by itself, be it the only one."""
 
 
 async def _sort_out_repeats(db: Connection, org_id: UUID, turns: Sequence[Turn[Any]]) -> None:
