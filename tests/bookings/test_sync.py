@@ -24,7 +24,7 @@ from booking_api.core.web import transactions
 from booking_api.run.lifetime import open_runtime
 from tests.bookings.journey import confirm, end_hold, hold, visit
 from tests.bookings.test_reach import BEN, Family, family  # noqa: F401 - a fixture
-from tests.world import Headers, World
+from tests.world import Headers, World, add_slot
 
 
 class Clock:
@@ -308,7 +308,9 @@ async def test_polling_without_news_is_small_from_the_first_time_on(api, world: 
         clock.off = timedelta(seconds=seconds)
         assert await phone.sync(5) == []
         assert phone.bytes < 500
-    (new,) = await holds(api, world, customer, 1)
+    async with world.runtime.pool.acquire() as db:  # Those of tomorrow may have begun by then.
+        later = await add_slot(db, world.org.org_id, world.tower, utc_now() + timedelta(days=3))
+    new = (await hold(api, customer, visit(world, "adult", slot=later)))["id"]
     assert await phone.sync(5) == [new]
     assert await phone.sync(5) == []
 
