@@ -270,7 +270,7 @@ async def _check_sessions(runtime: Runtime, org_id: UUID, checks: list[TokenChec
     }
     if not used:
         return found
-    noting = asyncio.create_task(_note_first_uses(runtime, org_id, [used[id_] for id_ in sorted(used)]))
+    noting = asyncio.create_task(_note_first_uses(runtime, org_id, list(used.values())))
     under_way = FIRST_USES.of(runtime.caches)
     under_way.add(noting)
     noting.add_done_callback(under_way.discard)
@@ -364,7 +364,21 @@ def _restriction(session: FoundSession) -> Restriction | None:
 
 async def _note_first_uses(runtime: Runtime, org_id: UUID, checks: list[TokenCheck]) -> None:
     """Gives sessions their rows, so that they can be listed, and that a repeat of the request which opened one brings no
-    more tokens. What shares transactions isn't held up by it; what fails is noted with the next request."""
+    more tokens. What shares transactions isn't held up by it; what fails is noted with the next request.
+
+    An organisation's are noted one after the other, so that a locked row keeps one connection waiting and no more.
+    """
+    notes: Batcher[list[TokenCheck], None] = batcher_of(
+        runtime, ("first uses", org_id), lambda: Batcher(lambda many: _write_first_uses(runtime, org_id, many))
+    )
+    try:
+        await notes.submit(checks)
+    except Exception as error:  # noqa: BLE001 - the request that it came with isn't to fail by it
+        log.warning("session.not_noted", error=type(error).__name__)
+
+
+async def _write_first_uses(runtime: Runtime, org_id: UUID, many: list[list[TokenCheck]]) -> list[None]:
+    by_id = {check.session_id: check for checks in many for check in checks}
     now = utc_now()
     uses = [
         FirstUse(
@@ -375,10 +389,8 @@ async def _note_first_uses(runtime: Runtime, org_id: UUID, checks: list[TokenChe
             device=rules.device_of(check.user_agent),
             created_at=rules.made_at(check.session_id) or now,
         )
-        for check in checks
+        for _, check in sorted(by_id.items())
     ]
-    try:
-        async with acquire(runtime) as db:
-            await session_life_queries.note_first_uses(db, org_id, uses, now)
-    except Exception as error:  # noqa: BLE001 - the request that it came with isn't to fail by it
-        log.warning("session.not_noted", error=type(error).__name__)
+    async with acquire(runtime) as db:
+        await session_life_queries.note_first_uses(db, org_id, uses, now)
+    return [None] * len(many)
