@@ -7,19 +7,17 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from booking_api.core.context import Organisation
 from booking_api.core.db import Pool, is_lost
 from booking_api.core.db.connecting import CANT_CONNECT
 from booking_api.core.errors import Overloaded
+from booking_api.core.outbound.client import Outbound
 from booking_api.core.per_process import Caches
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
-
-if TYPE_CHECKING:
-    import httpx
 
 RELEASE_SECONDS = 2.0
 """How long the server may take to acknowledge that a statement was cancelled, before the connection is given up."""
@@ -34,8 +32,8 @@ class Runtime:
     settings: Settings
     pool: Pool
     vault: Vault
-    http: Callable[[], "httpx.AsyncClient"]
-    """The client for calls to other services, made when it is first asked for. Never used inside a transaction."""
+    outbound: Outbound
+    """Calls others, and is the only one that does. Never used inside a transaction."""
     threads: ThreadPoolExecutor
     """For work that would hold up the event loop, such as drawing a QR code."""
     mint: Callable[[Organisation, UUID, str, datetime], Any]

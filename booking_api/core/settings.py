@@ -85,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long the archive keeps scans after that, month by month; 0 keeps them for ever."""
     audit_retention_days: int = 800
     """How long the audit keeps who did what, month by month; 0 keeps it for ever."""
+    outbound_loopback: bool = False
+    """Whether webhooks may go to this machine itself, without TLS: for tests and development, never for real."""
+    outbound_ca_file: str = ""
+    """Certificates (PEM) that are trusted beside the known ones when others are called, such as a company's own."""
     test_provider_url: str = ""
     """Where the `test` payment provider listens. Empty: the provider is not offered."""
     provider_timeout_seconds: float = 8.0

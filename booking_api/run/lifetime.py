@@ -3,22 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from booking_api.core.context import Organisation
 from booking_api.core.db import open_pool
+from booking_api.core.outbound.client import Outbound
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import Vault
 from booking_api.core.settings import Settings
 from booking_api.identity import audit, smtp, tokens
 from booking_api.identity.session_schemas import Tokens
-
-if TYPE_CHECKING:
-    import httpx
 
 
 @asynccontextmanager
@@ -32,28 +28,17 @@ async def open_runtime(settings: Settings, *, name: str = "booking-api") -> Asyn
         return tokens.mint(vault, settings, org, "customer", customer_id, now, channel=channel, session_id=customer_id)
 
     pool = await open_pool(settings, name=name)
-    threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="off-loop")
+    threads, outbound = ThreadPoolExecutor(max_workers=2, thread_name_prefix="off-loop"), Outbound(settings)
     try:
-        async with AsyncExitStack() as opened:
-
-            @cache
-            def http() -> "httpx.AsyncClient":
-                # Imported here, because most processes never call anybody, and the certificates alone that a client
-                # reads take as long as a third of the start.
-                import httpx
-
-                client = httpx.AsyncClient(timeout=httpx.Timeout(10, connect=3))
-                opened.push_async_callback(client.aclose)
-                return client
-
-            runtime = Runtime(settings=settings, pool=pool, vault=vault, http=http, threads=threads, mint=mint)
-            try:
-                yield runtime
-            finally:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(audit.write_counts(runtime), timeout=2)
-                smtp.close(runtime)
+        runtime = Runtime(settings=settings, pool=pool, vault=vault, outbound=outbound, threads=threads, mint=mint)
+        try:
+            yield runtime
+        finally:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(audit.write_counts(runtime), timeout=2)
+            smtp.close(runtime)
     finally:
+        outbound.close()
         threads.shutdown(wait=False, cancel_futures=True)
         try:
             await asyncio.wait_for(pool.close(), timeout=5)

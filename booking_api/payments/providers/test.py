@@ -1,6 +1,5 @@
 """The payment method `test`: an HTTP client of `booking_api.payments.test_provider`."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -10,6 +9,7 @@ import msgspec
 
 from booking_api.core.log import log
 from booking_api.core.money import Money
+from booking_api.core.outbound.failures import CallFailed
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.refund_schemas import RefundOutcome, RefundTry, RefundUpdate
@@ -18,6 +18,7 @@ from booking_api.payments.webhooks import check_signature, webhook_secrets
 
 T = TypeVar("T")
 CONNECT_SECONDS = 2.0
+LONGEST_ANSWER = 1_000_000
 
 
 class ChargeDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,23 +141,16 @@ def _read(answer: bytes, into: type[T]) -> T | None:
 
 async def _call(runtime: Runtime, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
     """The status and body of the provider's answer; status 0 when none came in time."""
-    import httpx  # Only where somebody pays this way; see `lifetime`.
-
     seconds = runtime.settings.provider_timeout_seconds
     try:
-        # httpx bounds each read, not the whole: a provider that drips would be waited for without end.
-        async with asyncio.timeout(seconds):
-            answer = await runtime.http().request(
-                method,
-                runtime.settings.test_provider_url.rstrip("/") + path,
-                content=None if body is None else msgspec.json.encode(body),
-                headers={"content-type": "application/json"},
-                timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
-            )
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, RuntimeError, ValueError) as error:
-        # A client that is being closed raises `RuntimeError`.
-        log.warning("provider.unreachable", provider="test", error=type(error).__name__)
+        answer = await runtime.outbound.call(
+            method, runtime.settings.test_provider_url.rstrip("/") + path,
+            headers={"content-type": "application/json"}, content=b"" if body is None else msgspec.json.encode(body),
+            seconds=seconds, connect_seconds=min(seconds, CONNECT_SECONDS), most_bytes=LONGEST_ANSWER, trusted=True,
+        )  # fmt: skip
+    except CallFailed as failure:
+        log.warning("provider.unreachable", provider="test", error=failure.reason)
         return 0, b""
-    if answer.status_code >= 500:
-        log.warning("provider.failed", provider="test", status=answer.status_code)
-    return answer.status_code, answer.content
+    if answer.status >= 500:
+        log.warning("provider.failed", provider="test", status=answer.status)
+    return answer.status, answer.body
