@@ -491,7 +491,8 @@ CREATE TABLE public.place (
     address text,
     updated_at timestamp with time zone NOT NULL,
     name_folded text,
-    words tsvector
+    words tsvector,
+    revision integer DEFAULT 1 NOT NULL
 );
 
 CREATE TABLE public.product (
@@ -506,6 +507,7 @@ CREATE TABLE public.product (
     on_sale boolean NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     words tsvector,
+    revision integer DEFAULT 1 NOT NULL,
     CONSTRAINT product_kind_is_known CHECK ((kind = ANY (ARRAY['departure'::text, 'entry'::text, 'appointment'::text])))
 );
 
@@ -621,7 +623,8 @@ CREATE TABLE public.seat_layout (
     code text NOT NULL,
     seats integer NOT NULL,
     layout jsonb NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL
 );
 
 CREATE TABLE public.session (
@@ -876,10 +879,10 @@ ALTER TABLE ONLY public.seat_claim
     ADD CONSTRAINT seat_claim_pkey PRIMARY KEY (org_id, slot_id, seat);
 
 ALTER TABLE ONLY public.seat_layout
-    ADD CONSTRAINT seat_layout_code_is_unique UNIQUE (org_id, code);
+    ADD CONSTRAINT seat_layout_pkey PRIMARY KEY (org_id, id);
 
 ALTER TABLE ONLY public.seat_layout
-    ADD CONSTRAINT seat_layout_pkey PRIMARY KEY (org_id, id);
+    ADD CONSTRAINT seat_layout_version_is_unique UNIQUE (org_id, code, version);
 
 ALTER TABLE ONLY public.session
     ADD CONSTRAINT session_pkey PRIMARY KEY (org_id, id);
@@ -1006,7 +1009,13 @@ CREATE INDEX place_unfolded ON public.place USING btree (org_id) WHERE (words IS
 
 CREATE INDEX place_words ON public.place USING gin (words);
 
+CREATE INDEX product_destination ON public.product USING btree (org_id, destination_id) WHERE (destination_id IS NOT NULL);
+
+CREATE INDEX product_origin ON public.product USING btree (org_id, origin_id) WHERE (origin_id IS NOT NULL);
+
 CREATE INDEX product_unfolded ON public.product USING btree (org_id) WHERE (words IS NULL);
+
+CREATE INDEX product_venue ON public.product USING btree (org_id, venue_id) WHERE (venue_id IS NOT NULL);
 
 CREATE INDEX product_words ON public.product USING gin (words);
 

@@ -145,11 +145,16 @@ async def find_claimed_seats(
     )
 
 
-async def find_layout(db: Connection, org_id: UUID, layout_id: UUID) -> SeatLayoutRow | None:
+async def find_layout(db: Connection, org_id: UUID, layout_id: UUID | None, code: str | None) -> SeatLayoutRow | None:
+    """The layout with this id, or else the newest of this code."""
     return await fetch_one(
         db,
         SeatLayoutRow,
-        "select l.id, l.seats, l.layout from seat_layout l where l.org_id = $1 and l.id = $2",
+        """
+        select l.id, l.seats, l.layout from seat_layout l
+        where l.org_id = $1 and (l.id = $2 or l.code = $3) order by l.version desc limit 1
+        """,
         org_id,
         layout_id,
+        code,
     )

@@ -18,6 +18,7 @@ from booking_api.availability.schemas import (
     SlotsQuery,
 )
 from booking_api.availability.search import search
+from booking_api.catalog.reference_rules import read_reference
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
@@ -87,15 +88,18 @@ async def get_slot_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
 
 
 @endpoint(
-    "GET", "/v1/seat-layouts/{layout_id:uuid}", tag="Availability", access=READERS, answers={200: SeatLayoutAnswer},
+    "GET", "/v1/seat-layouts/{layout:str}", tag="Availability", access=READERS, answers={200: SeatLayoutAnswer},
     errors=(NotFound,), conditional=True,
 )  # fmt: skip
-async def get_seat_layout(ctx: Context, layout_id: UUID) -> Reply:
+async def get_seat_layout(ctx: Context, layout: str) -> Reply:
     """Get a seat layout.
 
-    Decks, rows and seats. A layout never changes, so an app may keep it for ever.
+    Decks, rows and seats, by id as slots name it, or the newest of a code. A layout never changes, so an app may keep
+    what it got by id for ever.
     """
-    return body_etag(Reply(await slots.get_layout(ctx, layout_id), headers={"Cache-Control": FOR_EVER}))
+    named = read_reference(layout)
+    kept = {"Cache-Control": FOR_EVER} if named.code is None else {}
+    return body_etag(Reply(await slots.get_layout(ctx, named), headers=kept))
 
 
 ROUTES = [search_availability, get_calendar, get_slot, get_slot_seats, get_seat_layout]

@@ -8,6 +8,7 @@ from booking_api.availability.answers import write_slot
 from booking_api.availability.schemas import SeatLayoutAnswer, SlotQuery, SlotSeats
 from booking_api.availability.targets import holder_of, refuse
 from booking_api.availability.terms import with_terms
+from booking_api.catalog.reference_rules import CatalogueReference
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound
 from booking_api.inventory.queries import find_slots
@@ -54,9 +55,9 @@ async def get_seats(ctx: Context, slot_id: UUID) -> SlotSeats:
     )
 
 
-async def get_layout(ctx: Context, layout_id: UUID) -> SeatLayoutAnswer:
+async def get_layout(ctx: Context, named: CatalogueReference) -> SeatLayoutAnswer:
     """How seats are arranged. Raises `NotFound`."""
-    row = await queries.find_layout(ctx.db, ctx.org_id, layout_id)
+    row = await queries.find_layout(ctx.db, ctx.org_id, named.id, named.code)
     if row is None:
         raise NotFound("There is no such seat layout.")
     return SeatLayoutAnswer(row.id, row.seats, row.layout.decks)

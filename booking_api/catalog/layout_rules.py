@@ -1,6 +1,7 @@
 """Whether a seat layout is right as it is described, and the rows that are made from a number of seats. Pure."""
 
-from booking_api.catalog.write_schemas import LayoutInput, NewDeck, NewLayout, NewSeat, NewSeatRow
+from booking_api.catalog.layout_schemas import LayoutInput, NewDeck, NewLayout, NewSeat, NewSeatRow
+from booking_api.catalog.reference_rules import check_code
 from booking_api.core.errors import unprocessable
 
 # Up to so many seats, a row is cut into these blocks by aisles.
@@ -18,6 +19,7 @@ EXIT_ROW_SEATS = 40
 
 def define_layout(layout: LayoutInput) -> NewLayout:
     """The layout with every seat. Raises `Unprocessable`."""
+    check_code(layout.code)
     if layout.seats is not None and layout.decks is None:
         return generate_layout(layout.code, layout.seats)
     if layout.decks is None or layout.seats is not None:

@@ -3,10 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from booking_api.catalog import queries
+from booking_api.catalog import folding_queries, queries
 from booking_api.catalog.answers import place_answer, product_answer
-from booking_api.catalog.queries import FoldedPlace, FoldedProduct
-from booking_api.catalog.read_schemas import PlacePage, PlacesQuery, ProductAnswer, ProductPage, ProductsQuery
+from booking_api.catalog.folding_queries import FoldedPlace, FoldedProduct
+from booking_api.catalog.read_schemas import (
+    PlaceAnswer,
+    PlacePage,
+    PlacesQuery,
+    ProductAnswer,
+    ProductPage,
+    ProductsQuery,
+)
+from booking_api.catalog.reference_rules import read_reference
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.cache import BoundedCache
 from booking_api.core.context import Context
@@ -89,12 +97,12 @@ async def _look_up_places(ctx: Context, references: Mapping[str, str]) -> list[P
 async def fold_places(db: Connection, org_id: UUID) -> int:
     """Writes the words of places that were saved by a program that knew of none; how many there were."""
     done = 0
-    while rows := await queries.list_unfolded_places(db, org_id, FOLDED_AT_ONCE):
+    while rows := await folding_queries.list_unfolded_places(db, org_id, FOLDED_AT_ONCE):
         folded = [
             row_from(row, FoldedPlace, name_folded=fold_beginning(row.name), words=words_of(row.code, row.name))
             for row in rows
         ]
-        folded_now = await queries.fold_places(db, org_id, folded)
+        folded_now = await folding_queries.fold_places(db, org_id, folded)
         done += folded_now
         if len(rows) < FOLDED_AT_ONCE or not folded_now:
             break
@@ -104,9 +112,9 @@ async def fold_places(db: Connection, org_id: UUID) -> int:
 async def fold_products(db: Connection, org_id: UUID) -> int:
     """The same for products."""
     done = 0
-    while rows := await queries.list_unfolded_products(db, org_id, FOLDED_AT_ONCE):
+    while rows := await folding_queries.list_unfolded_products(db, org_id, FOLDED_AT_ONCE):
         folded = [row_from(row, FoldedProduct, words=words_of(row.code, *row.titles.values())) for row in rows]
-        folded_now = await queries.fold_products(db, org_id, folded)
+        folded_now = await folding_queries.fold_products(db, org_id, folded)
         done += folded_now
         if len(rows) < FOLDED_AT_ONCE or not folded_now:
             break
@@ -164,11 +172,20 @@ async def load_products(ctx: Context, product_ids: Sequence[UUID]) -> dict[UUID,
     return {row.id: definitions[row.id, row.version] for row in rows}
 
 
-async def get_product(ctx: Context, product_id: UUID) -> ProductAnswer:
-    """A product as the catalogue shows it. Raises `NotFound`."""
-    rows = await queries.list_products(ctx.db, ctx.org_id, [product_id])
-    if not rows:
+async def get_product(ctx: Context, reference: str) -> ProductAnswer:
+    """A product as the catalogue shows it, by id or code. Raises `NotFound`."""
+    row = await queries.find_product(ctx.db, ctx.org_id, *read_reference(reference))
+    if row is None:
         raise NotFound("There is no such product.")
-    row = rows[0]
     definitions = await load_definitions(ctx.db, ctx.caches, ctx.org_id, [(row.id, row.version)])
     return product_answer(definitions[row.id, row.version], ctx.languages, on_sale=row.on_sale)
+
+
+async def get_place(ctx: Context, reference: str) -> PlaceAnswer:
+    """A place as the catalogue shows it, by id or code. Raises `NotFound`."""
+    named = read_reference(reference)
+    ids, codes = [named.id] if named.id else [], [named.code] if named.code else []
+    found = await queries.find_places(ctx.db, ctx.org_id, ids, codes)
+    if not found:
+        raise NotFound("There is no such place.")
+    return place_answer(found[0])

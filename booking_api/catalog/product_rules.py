@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from booking_api.catalog.reference_rules import check_code
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.catalog.write_schemas import NewPlace, OptionInput, ProductInput, QuestionInput, UnitInput
 from booking_api.core.errors import FieldError, Unprocessable, unprocessable
@@ -16,7 +17,8 @@ Coded = Sequence[OptionInput] | Sequence[UnitInput] | Sequence[QuestionInput]
 
 
 def check_place(place: NewPlace) -> None:
-    """Raises `Unprocessable` for a place whose time zone there isn't."""
+    """Raises `Unprocessable` for a place whose time zone there isn't, or whose code can't be one."""
+    check_code(place.code)
     if find_zone(place.time_zone) is None:
         raise unprocessable("/time_zone", f"{place.time_zone!r} is not an IANA time zone.")
 
@@ -26,6 +28,7 @@ def define_product(product: ProductInput, places: Mapping[str, Place], currency:
 
     Raises `Unprocessable`, pointed at everything that contradicts the rest.
     """
+    check_code(product.code)
     errors = [
         *_repeated_codes(product), *_unit_errors(product), *_price_errors(product), *_charge_errors(product),
         *_language_errors(product), *_place_errors(product, places), *_question_errors(product),

@@ -1,9 +1,14 @@
 """HTTP of the catalogue."""
 
-from uuid import UUID
-
 from booking_api.catalog import operations
-from booking_api.catalog.read_schemas import PlacePage, PlacesQuery, ProductAnswer, ProductPage, ProductsQuery
+from booking_api.catalog.read_schemas import (
+    PlaceAnswer,
+    PlacePage,
+    PlacesQuery,
+    ProductAnswer,
+    ProductPage,
+    ProductsQuery,
+)
 from booking_api.core.context import Context
 from booking_api.core.errors import NotFound, Unprocessable
 from booking_api.core.web.http import Access, endpoint
@@ -21,6 +26,15 @@ async def list_places(ctx: Context, query: PlacesQuery) -> PlacePage:
     return await operations.list_places(ctx, query)
 
 
+@endpoint("GET", "/v1/places/{place:str}", tag="Catalogue", access=READERS, errors=(NotFound,), conditional=True)
+async def get_place(ctx: Context, place: str) -> PlaceAnswer:
+    """Get a place.
+
+    By its id or its code.
+    """
+    return await operations.get_place(ctx, place)
+
+
 @endpoint("GET", "/v1/products", tag="Catalogue", access=READERS, errors=(Unprocessable,), conditional=True)
 async def list_products(ctx: Context, query: ProductsQuery) -> ProductPage:
     """List products on sale.
@@ -31,14 +45,14 @@ async def list_products(ctx: Context, query: ProductsQuery) -> ProductPage:
 
 
 @endpoint(
-    "GET", "/v1/products/{product_id:uuid}", tag="Catalogue", access=READERS, errors=(NotFound,), conditional=True,
+    "GET", "/v1/products/{product:str}", tag="Catalogue", access=READERS, errors=(NotFound,), conditional=True,
 )  # fmt: skip
-async def get_product(ctx: Context, product_id: UUID) -> ProductAnswer:
+async def get_product(ctx: Context, product: str) -> ProductAnswer:
     """Get a product.
 
-    Its current version, also when it is no longer on sale.
+    By its id or its code. Its current version, also when it is no longer on sale.
     """
-    return await operations.get_product(ctx, product_id)
+    return await operations.get_product(ctx, product)
 
 
-ROUTES = [list_places, list_products, get_product]
+ROUTES = [list_places, get_place, list_products, get_product]

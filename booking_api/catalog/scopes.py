@@ -4,5 +4,6 @@ from booking_api.core.capability import Scope
 
 SCOPES = (
     Scope("catalog:read", "agent", publishable=True),
+    Scope("catalogue:read", "manager"),
     Scope("catalogue:write", "manager"),
 )

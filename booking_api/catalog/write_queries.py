@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from booking_api.catalog.schemas import Place, ProductDefinition
-from booking_api.catalog.write_schemas import LayoutSize
 from booking_api.core.db import Connection, execute, fetch_all
 from booking_api.core.db.rows import columns_of
 
 
 async def wait_for_other_writers(db: Connection, org_id: UUID) -> None:
-    """Lets one import at a time write an organisation's catalogue, until the transaction ends.
+    """Lets one writer at a time write an organisation's catalogue, until the transaction ends.
 
-    Only spares them collisions: what keeps two imports from doubling anything are the unique codes.
+    Only spares them collisions: what keeps two of them from doubling anything are the unique codes.
     """
     await execute(db, "select pg_advisory_xact_lock(hashtextextended('catalogue ' || $1::uuid, 0))", org_id)
 
@@ -38,10 +36,18 @@ class PlaceLine(msgspec.Struct, frozen=True):
     words: str | None
 
 
-async def upsert_places(db: Connection, org_id: UUID, places: Sequence[PlaceLine], now: datetime) -> int:
-    """Writes the places that are new or differ; the number of those."""
-    return await execute(
+class WrittenPlace(msgspec.Struct, frozen=True):
+    id: UUID
+    code: str
+
+
+async def upsert_places(
+    db: Connection, org_id: UUID, places: Sequence[PlaceLine], now: datetime, *, whole: bool
+) -> list[WrittenPlace]:
+    """Writes the places that are new or differ, and returns those. What is None stays as it is, unless they are `whole`."""
+    return await fetch_all(
         db,
+        WrittenPlace,
         """
         insert into place (
           org_id, id, code, name, time_zone, latitude, longitude, address, updated_at, name_folded, words
@@ -53,17 +59,23 @@ async def upsert_places(db: Connection, org_id: UUID, places: Sequence[PlaceLine
         ) as given (code, name, time_zone, latitude, longitude, address, id, name_folded, words)
         order by given.code
         on conflict (org_id, code) do update
-        set name = excluded.name, time_zone = excluded.time_zone, latitude = coalesce(excluded.latitude, place.latitude),
-            longitude = coalesce(excluded.longitude, place.longitude),
-            address = coalesce(excluded.address, place.address), updated_at = excluded.updated_at,
-            name_folded = excluded.name_folded, words = excluded.words
-        where (place.name, place.time_zone, place.latitude, place.longitude, place.address) is distinct from
-              (excluded.name, excluded.time_zone, coalesce(excluded.latitude, place.latitude),
-               coalesce(excluded.longitude, place.longitude), coalesce(excluded.address, place.address))
+        set name = excluded.name, time_zone = excluded.time_zone,
+            latitude = coalesce(excluded.latitude, case when not $12 then place.latitude end),
+            longitude = coalesce(excluded.longitude, case when not $12 then place.longitude end),
+            address = coalesce(excluded.address, case when not $12 then place.address end),
+            updated_at = excluded.updated_at, name_folded = excluded.name_folded, words = excluded.words,
+            revision = place.revision + 1
+        where (place.name, place.time_zone) is distinct from (excluded.name, excluded.time_zone)
+           or (place.latitude, place.longitude, place.address) is distinct from
+              (coalesce(excluded.latitude, case when not $12 then place.latitude end),
+               coalesce(excluded.longitude, case when not $12 then place.longitude end),
+               coalesce(excluded.address, case when not $12 then place.address end))
+        returning place.id, place.code
         """,
         org_id,
         *columns_of(places, PlaceLine),
         now,
+        whole,
     )
 
 
@@ -80,63 +92,6 @@ async def find_places_by_code(db: Connection, org_id: UUID, codes: Sequence[str]
     )
 
 
-# seat layouts -----------------------------------------------------------------------------------------------------
-
-
-class LayoutRow(LayoutSize, frozen=True):
-    same: bool
-
-
-class LayoutLine(msgspec.Struct, frozen=True):
-    """A seat layout to be written, `layout` as it is stored."""
-
-    id: UUID
-    code: str
-    seats: int
-    layout: dict[str, Any]
-
-
-async def insert_layouts(db: Connection, org_id: UUID, layouts: Sequence[LayoutLine], now: datetime) -> int:
-    """Writes the layouts whose codes are new; the number of those."""
-    return await execute(
-        db,
-        """
-        insert into seat_layout (org_id, id, code, seats, layout, created_at)
-        select $1, given.*, $6
-        from unnest($2::uuid[], $3::text[], $4::int[], $5::jsonb[]) as given (id, code, seats, layout)
-        order by given.code
-        on conflict (org_id, code) do nothing
-        """,
-        org_id, *columns_of(layouts, LayoutLine), now,
-    )  # fmt: skip
-
-
-async def compare_layouts(
-    db: Connection, org_id: UUID, codes: Sequence[str], layouts: Sequence[Any]
-) -> list[LayoutRow]:
-    """The layouts that are there under these codes, and whether each has the seats given."""
-    return await fetch_all(
-        db,
-        LayoutRow,
-        """
-        select l.id, l.code, l.seats, l.layout = given.layout as same
-        from unnest($2::text[], $3::jsonb[]) as given (code, layout)
-        join seat_layout l on l.org_id = $1 and l.code = given.code
-        """,
-        org_id, codes, layouts,
-    )  # fmt: skip
-
-
-async def find_layouts_by_code(db: Connection, org_id: UUID, codes: Sequence[str]) -> list[LayoutSize]:
-    return await fetch_all(
-        db,
-        LayoutSize,
-        "select id, code, seats from seat_layout where org_id = $1 and code = any($2::text[])",
-        org_id,
-        codes,
-    )
-
-
 # products ---------------------------------------------------------------------------------------------------------
 
 
@@ -144,6 +99,7 @@ class CurrentProduct(msgspec.Struct, frozen=True):
     code: str
     version: int
     on_sale: bool
+    revision: int
     definition: ProductDefinition
 
 
@@ -153,7 +109,7 @@ async def lock_products_by_code(db: Connection, org_id: UUID, codes: Sequence[st
         db,
         CurrentProduct,
         """
-        select p.code, p.version, p.on_sale, v.definition
+        select p.code, p.version, p.on_sale, p.revision, v.definition
         from product p
         join product_version v on v.org_id = $1 and v.product_id = p.id and v.version = p.version
         where p.org_id = $1 and p.code = any($2::text[])
@@ -214,7 +170,7 @@ async def upsert_products(db: Connection, org_id: UUID, products: Sequence[Produ
         on conflict (org_id, id) do update
         set version = excluded.version, origin_id = excluded.origin_id, destination_id = excluded.destination_id,
             venue_id = excluded.venue_id, on_sale = excluded.on_sale, updated_at = excluded.updated_at,
-            words = excluded.words
+            words = excluded.words, revision = product.revision + 1
         """,
         org_id,
         *columns_of(products, ProductLine),

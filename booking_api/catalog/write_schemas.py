@@ -4,7 +4,6 @@ Things refer to one another and to places by code. Unknown fields are refused, s
 """
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 import msgspec
 
@@ -19,6 +18,7 @@ from booking_api.catalog.schemas import (
     ProductKind,
     Requires,
 )
+from booking_api.core.errors import FieldError
 from booking_api.core.text import fields
 
 CatalogueName = Annotated[str, fields.line(200, min_length=1)]
@@ -41,68 +41,30 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 # places -----------------------------------------------------------------------------------------------------------
 
 
-class NewPlace(Given, frozen=True, kw_only=True):
-    """A place to be written under its code. What is None stays as it is."""
+class PlaceFields(Given, frozen=True, kw_only=True):
+    """What is said of a place."""
 
-    code: Code
     name: CatalogueName
     time_zone: CatalogueName
+    """IANA time zone: what every local time of a product there means."""
     latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    """WGS 84, in degrees."""
     longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+    """WGS 84, in degrees."""
     address: Annotated[str, fields.text(500)] | None = None
 
 
-# seat layouts -----------------------------------------------------------------------------------------------------
+class PlaceDescription(PlaceFields, frozen=True, kw_only=True):
+    """An airport, stop, venue or room, whole."""
+
+    code: Code | None = None
+    """Needn't be said: it is the one in the path, and never changes."""
 
 
-class NewSeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    code: Annotated[str, fields.code(8)]
-    features: list[Annotated[str, fields.code()]] = []
-
-
-class NewSeatRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    number: Annotated[int, msgspec.Meta(ge=1, le=1_000)]
-    seats: Annotated[list[NewSeat], msgspec.Meta(min_length=1, max_length=50)]
-
-
-class NewDeck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    columns: Annotated[list[Annotated[str, fields.code()]], msgspec.Meta(min_length=1, max_length=50)]
-    rows: Annotated[list[NewSeatRow], msgspec.Meta(min_length=1, max_length=500)]
-
-
-class LayoutInput(Given, frozen=True, kw_only=True):
-    """Either `seats`, and the rows are generated, or the `decks` themselves."""
+class NewPlace(PlaceFields, frozen=True, kw_only=True):
+    """A place to be written under its code."""
 
     code: Code
-    seats: Annotated[int, msgspec.Meta(ge=1, le=1_000)] | None = None
-    decks: Annotated[list[NewDeck], msgspec.Meta(min_length=1, max_length=10)] | None = None
-
-
-class NewLayout(msgspec.Struct, frozen=True, kw_only=True):
-    """A seat layout to be written under its code. A layout never changes once it is there."""
-
-    code: str
-    decks: list[NewDeck]
-
-    @property
-    def seats(self) -> int:
-        return sum(len(row.seats) for deck in self.decks for row in deck.rows)
-
-
-class LayoutSize(msgspec.Struct, frozen=True):
-    """A seat layout that is there."""
-
-    id: UUID
-    code: str
-    seats: int
-
-
-class SavedLayouts(msgspec.Struct, frozen=True):
-    found: dict[str, LayoutSize]
-    """By code, those that are there with exactly these seats."""
-    created: list[str]
-    refused: list[str]
-    """Codes under which there is a layout with other seats already."""
 
 
 # products ---------------------------------------------------------------------------------------------------------
@@ -177,10 +139,9 @@ class MediaInput(Given, frozen=True, kw_only=True):
     alt: CatalogueTexts | None = None
 
 
-class ProductInput(Given, frozen=True, kw_only=True):
-    """A product as somebody describes it: without ids, its places by code."""
+class ProductFields(Given, frozen=True, kw_only=True):
+    """What is said of a product: without ids, its places by code."""
 
-    code: Code
     kind: ProductKind
     title: CatalogueTexts
     summary: CatalogueTexts | None = None
@@ -203,6 +164,19 @@ class ProductInput(Given, frozen=True, kw_only=True):
     """None: as it is, and on sale when new."""
 
 
+class ProductDescription(ProductFields, frozen=True, kw_only=True):
+    """A product as somebody describes it, whole: without ids, its places by code."""
+
+    code: Code | None = None
+    """Needn't be said: it is the one in the path, and never changes."""
+
+
+class ProductInput(ProductFields, frozen=True, kw_only=True):
+    """A product as a file describes it."""
+
+    code: Code
+
+
 class NewProduct(msgspec.Struct, frozen=True):
     """A product to be written under its code. Ids of what exists already are taken from its present version."""
 
@@ -215,7 +189,9 @@ Fate = Literal["created", "changed", "unchanged", "refused"]
 
 
 class SavedProduct(msgspec.Struct, frozen=True):
-    """`definition` has its lasting ids. A product is refused when its kind would change."""
+    """What became of a product. `definition` has its lasting ids."""
 
     fate: Fate
     definition: ProductDefinition
+    refusal: FieldError | None = None
+    """Why it was left as it is."""

@@ -11,7 +11,11 @@ from uuid import UUID
 
 import msgspec
 
+from booking_api.catalog import layout_queries
 from booking_api.catalog import write_queries as queries
+from booking_api.catalog.events import PlaceUpdated, ProductUpdated
+from booking_api.catalog.layout_queries import LayoutLine
+from booking_api.catalog.layout_schemas import LayoutSize, NewLayout, SavedLayouts
 from booking_api.catalog.schemas import (
     OptionDefinition,
     Place,
@@ -19,25 +23,31 @@ from booking_api.catalog.schemas import (
     QuestionDefinition,
     UnitDefinition,
 )
-from booking_api.catalog.write_queries import LayoutLine, NewVersion, PlaceLine, ProductLine
-from booking_api.catalog.write_schemas import LayoutSize, NewLayout, NewPlace, NewProduct, SavedLayouts, SavedProduct
+from booking_api.catalog.write_queries import NewVersion, PlaceLine, ProductLine
+from booking_api.catalog.write_schemas import NewPlace, NewProduct, SavedProduct
 from booking_api.core.db import Connection
+from booking_api.core.db.event_queries import Event
 from booking_api.core.db.rows import row_from
+from booking_api.core.errors import FieldError
 from booking_api.core.ids import new_id
+from booking_api.core.queue.events import publish
 from booking_api.core.text.folding import fold_beginning, words_of
 
 Coded = TypeVar("Coded", OptionDefinition, UnitDefinition, QuestionDefinition)
 
 
-async def begin_import(db: Connection, org_id: UUID) -> None:
-    """Waits until no other import writes this organisation's catalogue; holds until the transaction ends."""
+async def begin_writing(db: Connection, org_id: UUID) -> None:
+    """Waits until nobody else writes this organisation's catalogue; holds until the transaction ends."""
     await queries.wait_for_other_writers(db, org_id)
 
 
 async def save_places(
-    db: Connection, org_id: UUID, places: Sequence[NewPlace], now: datetime
+    db: Connection, org_id: UUID, places: Sequence[NewPlace], now: datetime, *, whole: bool = False
 ) -> tuple[dict[str, Place], int, int]:
-    """Writes places: all of them by code as they are now, how many are new, how many changed. Codes must differ."""
+    """Writes places: all of them by code as they are now, how many are new, how many changed. Codes must differ.
+
+    What is None stays as it is, unless they are described `whole`. Publishes `place.changed` for those that were there.
+    """
     codes = [place.code for place in places]
     before = {place.code for place in await queries.find_places_by_code(db, org_id, codes)}
     lines = [
@@ -50,10 +60,11 @@ async def save_places(
         )
         for place in places
     ]
-    touched = await queries.upsert_places(db, org_id, lines, now)
+    touched = await queries.upsert_places(db, org_id, lines, now, whole=whole)
+    changed = [place for place in touched if place.code in before]
+    await publish(db, [PlaceUpdated().event(org_id, place.id, now) for place in changed])
     after = {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
-    created = len(after) - len(before)
-    return after, created, touched - created
+    return after, len(touched) - len(changed), len(changed)
 
 
 async def find_places(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, Place]:
@@ -61,29 +72,35 @@ async def find_places(db: Connection, org_id: UUID, codes: Sequence[str]) -> dic
     return {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
 
 
-async def save_layouts(db: Connection, org_id: UUID, layouts: Sequence[NewLayout], now: datetime) -> SavedLayouts:
-    """Writes seat layouts whose codes are new. Codes must differ."""
+async def save_layouts(
+    db: Connection, org_id: UUID, layouts: Sequence[NewLayout], now: datetime, *, replacing: bool = False
+) -> SavedLayouts:
+    """Writes seat layouts whose codes are new, and others as the next versions of theirs if they are to replace them.
+
+    Codes must differ.
+    """
     codes = [layout.code for layout in layouts]
     documents = [{"decks": msgspec.to_builtins(layout.decks)} for layout in layouts]
-    before = {row.code for row in await queries.compare_layouts(db, org_id, codes, documents)}
-    lines = [
-        LayoutLine(id=new_id(), code=layout.code, seats=layout.seats, layout=document)
-        for layout, document in zip(layouts, documents, strict=True)
-        if layout.code not in before
-    ]
+    before = {row.code: row for row in await layout_queries.compare_layouts(db, org_id, codes, documents)}
+    lines: list[LayoutLine] = []
+    for layout, document in zip(layouts, documents, strict=True):
+        newest = before.get(layout.code)
+        if newest is None or (replacing and not newest.same):
+            version = 1 if newest is None else newest.version + 1
+            lines.append(LayoutLine(new_id(), layout.code, version, layout.seats, document))
     if lines:
-        await queries.insert_layouts(db, org_id, lines, now)
-    found = await queries.compare_layouts(db, org_id, codes, documents)
+        await layout_queries.insert_layouts(db, org_id, lines, now)
+    found = await layout_queries.compare_layouts(db, org_id, codes, documents)
     return SavedLayouts(
         found={row.code: row for row in found if row.same},
-        created=[code for code in codes if code not in before],
+        created=[line.code for line in lines],
         refused=[row.code for row in found if not row.same],
     )
 
 
 async def find_layouts(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, LayoutSize]:
-    """The seat layouts with these codes, by code."""
-    return {row.code: row for row in await queries.find_layouts_by_code(db, org_id, codes)}
+    """The newest seat layouts of these codes, by code."""
+    return {row.code: row for row in await layout_queries.find_layouts_by_code(db, org_id, codes)}
 
 
 async def find_products(db: Connection, org_id: UUID, codes: Sequence[str]) -> dict[str, ProductDefinition]:
@@ -114,17 +131,24 @@ def _place_id(place: Place | None) -> UUID | None:
 async def save_products(
     db: Connection, org_id: UUID, products: Sequence[NewProduct], now: datetime
 ) -> dict[str, SavedProduct]:
-    """Writes products and puts their versions on sale; what became of each, by code. Codes must differ."""
+    """Writes products and puts their versions on sale; what became of each, by code. Codes must differ.
+
+    Publishes `product.changed` for what a customer could see of it.
+    """
     current = {
         row.code: row for row in await queries.lock_products_by_code(db, org_id, [p.definition.code for p in products])
     }
     saved: dict[str, SavedProduct] = {}
     lines: list[ProductLine] = []
     versions: list[NewVersion] = []
+    events: list[Event] = []
     for product in products:
         definition, old = product.definition, current.get(product.definition.code)
         if old is not None and old.definition.kind != definition.kind:
-            saved[definition.code] = SavedProduct("refused", old.definition)
+            refusal = FieldError(
+                "/kind", f"Product {definition.code!r} is there as {old.definition.kind}; its kind can't change."
+            )
+            saved[definition.code] = SavedProduct("refused", old.definition, refusal)
             continue
         if old is not None:
             definition = keep_ids(definition, old.definition)
@@ -146,10 +170,14 @@ async def save_products(
                 words=words_of(definition.code, *definition.title.values()),
             )
             lines.append(line)
+            if on_sale or (old is not None and old.on_sale):
+                fact = ProductUpdated(created=old is None, on_sale=on_sale, version=version)
+                events.append(fact.event(org_id, definition.id, now))
         if not same:
             versions.append(NewVersion(definition.id, version, definition))
     if lines:
         await queries.upsert_products(db, org_id, lines, now)
     if versions:
         await queries.insert_versions(db, org_id, versions, now)
+    await publish(db, events)
     return saved

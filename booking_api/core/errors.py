@@ -71,7 +71,7 @@ def unprocessable(pointer: str, detail: str) -> Unprocessable:
 
 class TooLarge(DomainError):
     code, status, title = "too_large", 413, "The request body is too large"
-    explanation = "A body may have 256 KiB."
+    explanation = "A body may have 256 KiB, and 2 MiB where the catalogue is written."
 
 
 class BodyTimedOut(DomainError):

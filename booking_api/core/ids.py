@@ -27,6 +27,14 @@ def id_of_bytes(raw: bytes) -> UUID:
     return pgproto.UUID(raw)
 
 
+def read_id(text: str) -> UUID | None:
+    """The id that a text is in any of the ways in which UUIDs are written; None where it is something else."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def new_request_id() -> str:
     """The same as 32 hexadecimal digits."""
     return uuid_utils.uuid7().hex

@@ -5,9 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from booking_api.catalog.layout_rules import define_layout
+from booking_api.catalog.layout_schemas import LayoutInput, LayoutSize, NewLayout
 from booking_api.catalog.product_rules import check_place, define_product
 from booking_api.catalog.schemas import Place
-from booking_api.catalog.write_schemas import LayoutInput, LayoutSize, NewLayout, NewPlace, NewProduct
+from booking_api.catalog.write_schemas import NewPlace, NewProduct
 from booking_api.catalog.writing import (
     find_layouts,
     find_places,
@@ -30,7 +31,7 @@ from booking_api.importing.catalogue_files import (
     slot_elements,
 )
 from booking_api.importing.formats import ProductElement, SlotElement
-from booking_api.importing.rules import say_refusal
+from booking_api.importing.rules import say_error, say_refusal
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
 from booking_api.importing.slot_writer import SlotWriter, turn
 from booking_api.importing.statistics import analyse_after
@@ -185,11 +186,9 @@ class CatalogueImport:
             saved = await save_products(db, self.org.org_id, [new for _, new in given], self.now)
         for (file, line, product), _ in given:
             result = saved[product.code]
-            if result.fate == "refused":
+            if result.refusal is not None:
                 self.broken.add(product.code)
-                self.summary.report(
-                    file, line, f"product {product.code!r} is there as {result.definition.kind}; its kind can't change"
-                )
+                self.summary.report(file, line, say_error(result.refusal))
                 continue
             self.summary.products.add(result.fate == "created", result.fate == "changed", result.fate == "unchanged")
             self.offered[product.code] = Offered.of(result.definition, product.seat_layout)

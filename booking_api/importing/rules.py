@@ -9,11 +9,14 @@ _ELEMENT = re.compile(r"/(\w+)/(\d+)")
 
 def say_refusal(refusal: DomainError) -> list[str]:
     """What was refused, mistake by mistake, each as the rest of a sentence that names the line."""
-    return [_said(error) for error in refusal.errors or [FieldError("", refusal.detail)]]
+    return [say_error(error) for error in refusal.errors or [FieldError("", refusal.detail)]]
 
 
-def _said(error: FieldError) -> str:
-    """A report's line has no pointer: what is said of `It`, an element of a list, begins with the element."""
+def say_error(error: FieldError) -> str:
+    """One mistake, as the rest of a sentence.
+
+    A report's line has no pointer: what is said of `It`, an element of a list, begins with the element.
+    """
     text = error.detail.removesuffix(".")
     if text.startswith("It ") and (element := _ELEMENT.match(error.pointer)):
         return f"{element[1]}[{element[2]}]{text.removeprefix('It')}"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from booking_api.catalog.writing import begin_import
+from booking_api.catalog.writing import begin_writing
 from booking_api.core.db import Pool
 from booking_api.importing.schemas import Summary
 from booking_api.inventory.write_schemas import NewSlot, SavedSlots
@@ -22,10 +22,10 @@ BEGINNING, END = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UT
 
 @asynccontextmanager
 async def turn(pool: Pool, org_id: UUID) -> AsyncIterator[Any]:
-    """A transaction in which no other import writes this organisation's catalogue."""
+    """A transaction in which nobody else writes this organisation's catalogue."""
     async with pool.acquire(timeout=CONNECTION_WAIT_SECONDS) as db, db.transaction():
         connection: Any = db
-        await begin_import(connection, org_id)
+        await begin_writing(connection, org_id)
         yield connection
 
 

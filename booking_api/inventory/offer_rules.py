@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from booking_api.catalog.write_schemas import LayoutSize, ProductInput
+from booking_api.catalog.layout_schemas import LayoutSize
+from booking_api.catalog.write_schemas import ProductInput
 from booking_api.core import local_time
 from booking_api.core.errors import FieldError, Unprocessable, unprocessable
 from booking_api.inventory.write_schemas import NewSlot, Offered, Room, ScheduleInput, SlotInput, SlotStatus

@@ -106,6 +106,11 @@ def build_document(handlers: Iterable[HTTPRouteHandler], prose: Prose, examples:
     }
 
 
+BY_ID_OR_CODE = {"place", "product", "layout"}
+CONDITIONS = {"GET": ["IfNoneMatch"], "PUT": ["IfMatch", "IfNew"]}
+"""Method → the headers with which a conditional operation is asked."""
+
+
 class _Builder:
     """Makes operations, and gathers the components that they refer to."""
 
@@ -169,7 +174,7 @@ class _Builder:
             thing = name.removesuffix("_id").replace("_", " ")
             made.append({
                 "name": name, "in": "path", "required": True,
-                "description": f"The {thing}'s id." if name.endswith("_id") else f"The {thing}.",
+                "description": _of_path(thing, name),
                 "schema": schema,
                 "example": example.path.get(name, EXAMPLE_ID if found["type"] == "uuid" else name),
             })  # fmt: skip
@@ -206,7 +211,7 @@ class _Builder:
                 names.append("IdempotencyKey")
             names.append("AcceptLanguage")
         if endpoint.conditional:
-            names.append("IfNoneMatch" if endpoint.method == "GET" else "IfMatch")
+            names += CONDITIONS.get(endpoint.method, ["IfMatch"])
         return names
 
     def _successes(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -270,6 +275,12 @@ class _Builder:
         for kind in ("parameters", "headers"):
             made[kind] = {name: part for name, part in made[kind].items() if f"#/components/{kind}/{name}" in used}
         return made
+
+
+def _of_path(thing: str, name: str) -> str:
+    if name in BY_ID_OR_CODE:
+        return f"The {thing}'s id or its code, percent-encoded."
+    return f"The {thing}'s id." if name.endswith("_id") else f"The {thing}."
 
 
 def _without_null(schema: Schema) -> Schema:

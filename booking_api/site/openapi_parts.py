@@ -37,6 +37,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
         "example": '"7"',
     },
+    "IfNew": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "`*`: only if there is none yet, else 412 `version_conflict`.",
+        "schema": {"type": "string", "enum": ["*"]},
+        "example": "*",
+    },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",

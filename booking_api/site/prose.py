@@ -45,7 +45,7 @@ Each one is `application/problem+json` (RFC 9457). **Branch on `code`**; `title`
 later. For bad input `errors` has a JSON pointer for each field. Some codes carry more: `sold_out` brings
 `alternatives`, `price_changed` the new `price`.
 
-Any call may also meet 404 (no such path), 405 (no such method) or 413 (a body over 256 KiB), in the same form.
+Any call may also meet 404 (no such path), 405 (no such method) or 413 (a body over 256 KiB, or over 2 MiB where the catalogue is written), in the same form.
 
 ## Growing
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from booking_api.catalog.layout_schemas import LayoutSize
 from booking_api.catalog.schemas import Place
-from booking_api.catalog.write_schemas import LayoutSize, ProductInput
+from booking_api.catalog.write_schemas import ProductInput
 from booking_api.core.errors import Unprocessable
 from booking_api.importing.rules import say_refusal
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_api.catalog.layout_rules import define_layout, generate_layout
+from booking_api.catalog.layout_schemas import LayoutInput, NewDeck, NewSeat, NewSeatRow
 from booking_api.catalog.product_rules import check_place, define_product
-from booking_api.catalog.write_schemas import LayoutInput, NewDeck, NewPlace, NewSeat, NewSeatRow
+from booking_api.catalog.write_schemas import NewPlace
 from tests.catalog.described import ADULT, OPTION, PLACES, PRICE, product, refused
 
 

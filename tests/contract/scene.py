@@ -9,6 +9,8 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from booking_api.catalog.description_rules import describe_product
+from booking_api.catalog.schemas import Place
 from booking_api.core.clock import utc_now
 from booking_api.core.ids import new_id
 from booking_api.core.money import Money
@@ -214,12 +216,42 @@ def _days(s: Scene) -> dict[str, str]:
     return {"from": str(first), "to": str(first + timedelta(days=1))}
 
 
+def _venue(s: Scene) -> Place:
+    assert s.world.tower.venue is not None
+    return s.world.tower.venue
+
+
+def _tower(s: Scene) -> Json:
+    """The tower as it would have to be written, dearer than it is."""
+    written = describe_product(s.world.tower, on_sale=True)
+    return {**written, "prices": [{**price, "amount": price["amount"] + 100} for price in written["prices"]]}
+
+
+COACH_STATION = {
+    "name": "Berlin coach station", "time_zone": "Europe/Berlin", "latitude": 52.5072, "longitude": 13.2795,
+    "address": "Messedamm 8, 14057 Berlin",
+}  # fmt: skip
+MINIBUS = {
+    "decks": [{"columns": ["A", "B"], "rows": [{"number": 1, "seats": [{"code": "1A"}, {"code": "1B"}]}]}],
+}  # fmt: skip
 PAID_LATER = {"contact": CONTACT, "payment": {"method": "on_site"}}
 CALLS: dict[str, Callable[[Scene], Call]] = {
     # catalogue and availability
     "listPlaces": lambda s: Call("GET", "/v1/places", query={"q": "JFK"}),
     "listProducts": lambda s: Call("GET", "/v1/products", query={"limit": "2"}),
-    "getProduct": lambda s: Call("GET", "/v1/products/{product_id}", {"product_id": str(s.world.tower.id)}),
+    "getPlace": lambda s: Call("GET", "/v1/places/{place}", {"place": "JFK"}),
+    "getProduct": lambda s: Call("GET", "/v1/products/{product}", {"product": str(s.world.tower.id)}),
+    "putPlace": lambda s: Call("PUT", "/v1/places/{place}", {"place": "BER-ZOB"}, body=COACH_STATION),
+    "putProduct": lambda s: Call("PUT", "/v1/products/{product}", {"product": str(s.world.tower.id)}, body=_tower(s)),
+    "putSeatLayout": lambda s: Call("PUT", "/v1/seat-layouts/{layout}", {"layout": "minibus"}, body=MINIBUS),
+    "listPlaceDocuments": lambda s: Call("GET", "/v1/catalogue/places", query={"limit": "2"}),
+    "getPlaceDocument": lambda s: Call("GET", "/v1/catalogue/places/{place}", {"place": str(_venue(s).id)}),
+    "listProductDocuments": lambda s: Call("GET", "/v1/catalogue/products", query={"limit": "1"}),
+    "getProductDocument": lambda s: Call("GET", "/v1/catalogue/products/{product}", {"product": str(s.world.tower.id)}),
+    "listSeatLayoutDocuments": lambda s: Call("GET", "/v1/catalogue/seat-layouts", query={"limit": "2"}),
+    "getSeatLayoutDocument": lambda s: Call(
+        "GET", "/v1/catalogue/seat-layouts/{layout}", {"layout": str(s.world.layout_id)}
+    ),
     "searchAvailability": lambda s: Call(
         "GET",
         "/v1/availability",
@@ -237,7 +269,7 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
         body={"delay": {"estimated_starts_at": _later(s, 25), "note": "Waiting for the connecting train"}},
     ),
     "getSlotSeats": lambda s: Call("GET", "/v1/slots/{slot_id}/seats", {"slot_id": str(s.world.flight_slots[0])}),
-    "getSeatLayout": lambda s: Call("GET", "/v1/seat-layouts/{layout_id}", {"layout_id": str(s.world.layout_id)}),
+    "getSeatLayout": lambda s: Call("GET", "/v1/seat-layouts/{layout}", {"layout": str(s.world.layout_id)}),
     # orders and bookings
     "createOrder": lambda s: Call(
         "POST", "/v1/orders",

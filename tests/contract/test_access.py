@@ -24,6 +24,8 @@ class Row(NamedTuple):
 
 
 READ_CATALOGUE = "app customer agent catalog:read"
+KEEP_CATALOGUE = "manager catalogue:read"
+WRITE_CATALOGUE = "manager catalogue:write"
 BUY = "app customer agent bookings:write"
 SEE = "customer agent bookings:read"
 CHANGE = "customer agent bookings:write"
@@ -31,7 +33,17 @@ CHANGE = "customer agent bookings:write"
 ACCESS: dict[str, Row] = {
     "listPlaces": Row(READ_CATALOGUE),
     "listProducts": Row(READ_CATALOGUE),
+    "getPlace": Row(READ_CATALOGUE),
     "getProduct": Row(READ_CATALOGUE, foreign=404),
+    "putPlace": Row(WRITE_CATALOGUE),
+    "putProduct": Row(WRITE_CATALOGUE, foreign=404),
+    "putSeatLayout": Row(WRITE_CATALOGUE),
+    "listPlaceDocuments": Row(KEEP_CATALOGUE),
+    "getPlaceDocument": Row(KEEP_CATALOGUE, foreign=404),
+    "listProductDocuments": Row(KEEP_CATALOGUE),
+    "getProductDocument": Row(KEEP_CATALOGUE, foreign=404),
+    "listSeatLayoutDocuments": Row(KEEP_CATALOGUE),
+    "getSeatLayoutDocument": Row(KEEP_CATALOGUE, foreign=404),
     "searchAvailability": Row(READ_CATALOGUE),
     "getCalendar": Row(READ_CATALOGUE, foreign=422),
     "getSlot": Row(READ_CATALOGUE, foreign=404),

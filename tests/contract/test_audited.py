@@ -10,6 +10,9 @@ from tests.contract.test_access import ACCESS, ROLES, SCOPES
 
 AUDITED: dict[str, str] = {
     "updateSlot": "slot.changed",
+    "putPlace": "place.written",
+    "putProduct": "product.written",
+    "putSeatLayout": "seat_layout.written",
     "cancelOrder": "booking.cancelled",
     "cancelBooking": "booking.cancelled",
     "settleBooking": "booking.settled",

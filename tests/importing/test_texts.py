@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from booking_api.catalog.write_schemas import LayoutInput, NewPlace
+from booking_api.catalog.layout_schemas import LayoutInput
+from booking_api.catalog.write_schemas import NewPlace
 from booking_api.core.text.fields import undeclared_texts
 from booking_api.importing.catalogue_files import csv_elements, json_elements, read_document
 from booking_api.importing.formats import CatalogueDocument, ProductElement, SlotElement

@@ -2,8 +2,8 @@
 
     async def edit_feedback(ctx: Context, feedback_id: UUID, body: FeedbackChange) -> Feedback
 
-`body` and `query` are read into the types that they are annotated with, `expected_versions` from `If-Match`, everything
-else from the path. A GET gets a context that only reads; everything else gets one in a transaction, which commits
+`body` and `query` are read into the types that they are annotated with, `expected_versions` from `If-Match`,
+`precondition` from that and `If-None-Match`, everything else from the path. A GET gets a context that only reads; everything else gets one in a transaction, which commits
 before the answer is sent. What should happen only after the commit is left with `ctx.after_commit`.
 """
 
@@ -15,12 +15,13 @@ from litestar import Request, Response
 
 from booking_api.core.context import Context
 from booking_api.core.web.inputs import read_body, read_query
-from booking_api.core.web.replies import Reply, body_etag, expected_versions, send
+from booking_api.core.web.replies import Reply, body_etag, expected_versions, precondition_of, send
 from booking_api.core.web.transactions import reading, writing
 
 AnyRequest = Request[Any, Any, Any]
 Handler = Callable[..., Awaitable[Response[bytes]]]
 NO_CONTENT = 204
+NOT_IN_THE_PATH = {"body", "query", "expected_versions", "precondition"}
 
 
 def is_of_context(function: Callable[..., Any]) -> bool:
@@ -52,8 +53,8 @@ def of_request(
     whatever the function takes; it makes the secrets of an answer that is sent again."""
     parameters = dict(list(inspect.signature(function).parameters.items())[1:])
     body, query = type_of(function, "body"), type_of(function, "query")
-    versioned = "expected_versions" in parameters
-    path = [one for name, one in parameters.items() if name not in {"body", "query", "expected_versions"}]
+    versioned, presupposing = "expected_versions" in parameters, "precondition" in parameters
+    path = [one for name, one in parameters.items() if name not in NOT_IN_THE_PATH]
 
     async def handle(request: AnyRequest, **given: Any) -> Response[bytes]:
         if body is not None:
@@ -62,6 +63,8 @@ def of_request(
             given["query"] = read_query(request, query)
         if versioned:
             given["expected_versions"] = expected_versions(request)
+        if presupposing:
+            given["precondition"] = precondition_of(request)
         if reads:
             async with reading(request) as ctx:
                 ctx.reply = _reply(await function(ctx, **given), status, tagged=conditional)

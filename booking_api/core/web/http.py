@@ -16,7 +16,7 @@ from litestar import Litestar, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.params import FromPath
-from litestar.types import ASGIApp, ExceptionHandlersMap
+from litestar.types import ASGIApp, Empty, ExceptionHandlersMap
 
 from booking_api.core.context import Caller, Role
 from booking_api.core.errors import DomainError
@@ -131,12 +131,13 @@ def endpoint(
     errors: tuple[type[DomainError], ...] = (),
     conditional: bool = False,
     together: bool = False,
+    max_body_bytes: int | None = None,
     renew: Callable[..., Awaitable[Any]] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], HTTPRouteHandler]:
     """Declares an operation. The function's docstring is its summary (first line) and description.
 
     The function takes a context (see `core.web.handlers`): its annotations say what it reads and what it answers with
-    `status`, or nothing with 204. `answers` are for one that has several. Where that doesn't do (streams, pictures, the
+    `status`, or nothing with 204. Where bodies may be longer than elsewhere, `max_body_bytes` says so. `answers` are for one that has several. Where that doesn't do (streams, pictures, the
     hot paths, two transactions), it takes the request, and `body`, `query` and `answers` say what it does with it.
 
     An unsafe operation is run again when PostgreSQL resolved a deadlock against it: its transaction was rolled back
@@ -172,8 +173,9 @@ def endpoint(
             )  # fmt: skip
         run = handler if method == "GET" else _again_after_deadlock(handler)
         return OperationHandler(
-            path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False
-        )(run)
+            path, http_method=method, status_code=200, opt={"endpoint": described}, include_in_schema=False,
+            request_max_body_size=Empty if max_body_bytes is None else max_body_bytes,
+        )(run)  # fmt: skip
 
     return declare
 

@@ -13,6 +13,7 @@ from booking_api.core.context import Context
 from booking_api.core.errors import (
     invalid,
 )
+from booking_api.core.preconditions import Precondition
 from booking_api.core.runtime import Runtime
 from booking_api.core.secrets import content_etag
 from booking_api.core.web.headers import header
@@ -112,6 +113,18 @@ def expected_versions(request: Request[Any, Any, Any]) -> frozenset[int] | None:
         if not found[2]:
             return frozenset(versions)
         at = found.end()
+
+
+def precondition_of(request: Request[Any, Any, Any]) -> Precondition:
+    """`If-Match` and `If-None-Match` of a PUT. Raises `Invalid` for what isn't understood there."""
+    absent = header(request.scope, b"if-none-match")
+    if absent is not None and absent.strip() != "*":
+        raise invalid("/headers/If-None-Match", "Where something is written, only * is understood here.")
+    return Precondition(
+        revisions=expected_versions(request),
+        must_exist=header(request.scope, b"if-match") is not None,
+        must_be_new=absent is not None,
+    )
 
 
 def send(request: Request[Any, Any, Any], ctx: Context) -> Response[bytes]:

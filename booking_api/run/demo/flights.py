@@ -6,9 +6,10 @@ from itertools import islice
 from pathlib import Path
 
 from booking_api.catalog.layout_rules import generate_layout
+from booking_api.catalog.layout_schemas import LayoutSize
 from booking_api.catalog.product_rules import define_product
 from booking_api.catalog.schemas import Place, ProductDefinition
-from booking_api.catalog.write_schemas import LayoutSize, NewPlace, NewProduct
+from booking_api.catalog.write_schemas import NewPlace, NewProduct
 from booking_api.catalog.writing import save_layouts, save_places, save_products
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Organisation
