@@ -14,6 +14,7 @@ from booking_api.capabilities import all_metrics, all_routes
 from booking_api.core.log import configure_logging
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
+from booking_api.core.web.dispatch import dispatched
 from booking_api.core.web.http import options_handlers
 from booking_api.core.web.inputs import ApiRequest
 from booking_api.core.web.management_port import open_management_port
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     """The application. Its runtime opens with the lifespan, so that making it touches nothing."""
     settings = settings or load_settings()
     configure_logging(settings)
-    found = all_routes()
+    routes = all_routes()
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 yield
 
     app = LeanLitestar(
-        route_handlers=[*options_handlers(found), *found],
+        route_handlers=[*options_handlers(routes), *routes],
         guards=[authenticate],
         lifespan=[lifespan],
         state=State({"settings": settings}),
@@ -69,5 +70,6 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
     )
     # Outside of Litestar's routing, so that an unknown path too has a request id, a log line and its metrics.
-    app.asgi_handler = observe(app.asgi_handler, compressed(app.asgi_handler), refuse_unrouted)
+    found = dispatched(app, authenticate, answer_exception)
+    app.asgi_handler = observe(found, compressed(found), refuse_unrouted)
     return app

@@ -27,6 +27,7 @@ from booking_api.core.runtime import Runtime
 from booking_api.identity import operations as identity
 from booking_api.identity import queries as identity_queries
 from booking_api.identity import tokens
+from booking_api.identity.first_uses import first_uses_of
 from booking_api.identity.schemas import NewOrganisation
 
 Headers = dict[str, str]
@@ -81,6 +82,12 @@ def bearer(token: str) -> Headers:
 
 ADULT = {"en": "Adult", "de": "Erwachsene"}
 CHILD = {"en": "Child", "de": "Kind"}
+
+
+async def first_uses_written(world: "World") -> None:
+    """Returns once the sessions have their rows whose first use nobody waited for."""
+    for gathering in list(first_uses_of(world.runtime, world.org.org_id).under_way):
+        await gathering.written()
 
 
 def make_flight(jfk: Place, lax: Place) -> ProductDefinition:

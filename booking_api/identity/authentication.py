@@ -4,7 +4,6 @@ Verified credentials are cached for `credential_cache_seconds`, a quarter of a s
 revocation made by another process is honoured; verifying each time would cost two thirds of a bare handler.
 """
 
-import asyncio
 import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
@@ -22,31 +21,30 @@ from booking_api.core.clock import utc_now
 from booking_api.core.context import Caller, Organisation, Restriction, Role
 from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
-from booking_api.core.log import CALLER, log
+from booking_api.core.log import CALLER
 from booking_api.core.per_process import PerProcess
 from booking_api.core.queue.batching import Batcher, batcher_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault, hash_secret
 from booking_api.core.web.headers import header
 from booking_api.core.web.http import Endpoint
+from booking_api.core.web.replies import runtime_of
 from booking_api.identity import (
     audit,
     queries,
     rate_limits,
     reach,
     rules,
-    session_life_queries,
     session_queries,
     tokens,
 )
+from booking_api.identity.first_uses import Gathering, first_uses_of
 from booking_api.identity.queries import FoundKey
 from booking_api.identity.session_life_queries import FirstUse
 from booking_api.identity.session_queries import FoundSession
 from booking_api.identity.tokens import TokenClaims
 
 CACHED_CREDENTIALS = 20_000
-FIRST_USES = PerProcess(set[asyncio.Task[None]])
-"""Notes of first uses that are being written: the loop itself would forget them."""
 KEY_PREFIXES = {"pk_test_", "pk_live_", "sk_test_", "sk_live_"}
 USE_NOTED_EVERY = timedelta(minutes=1)
 Verified = tuple[Organisation, Caller]
@@ -76,7 +74,7 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     described: Endpoint | None = handler.opt.get("endpoint")
     if described is None:
         return
-    runtime: Runtime = connection.app.state.runtime
+    runtime = runtime_of(connection)
     given = header(connection.scope, b"authorization")
     if described.access.is_public or (given is None and described.access.anonymous):
         rate_limits.check_anonymous(runtime, connection.scope, described.path, described.method)
@@ -202,7 +200,7 @@ async def _verify_token(runtime: Runtime, token: str, scope: Any, *, waits: bool
     user_agent = None if scope is None else header(scope, b"user-agent")
     standing = await _check_session(runtime, claims.org_id, TokenCheck(claims, user_agent))
     if waits and standing.noting is not None:
-        await asyncio.shield(standing.noting)
+        await standing.noting.written()
     left_seconds = claims.expires_at - utc_now().timestamp()
     if left_seconds <= 0:
         raise TokenExpired
@@ -243,7 +241,7 @@ class SessionState(NamedTuple):
     restriction: Restriction | None
     is_first_use: bool
     """Whether it isn't known yet that one of its tokens was used."""
-    noting: asyncio.Task[None] | None = None
+    noting: Gathering | None = None
     """What writes down that one was used."""
 
 
@@ -263,21 +261,29 @@ async def _check_sessions(runtime: Runtime, org_id: UUID, checks: list[TokenChec
             found = await _look_up(db, runtime.vault, org_id, checks)
     except Exception as error:  # noqa: BLE001 - one by one they would only fail one after the other
         return [error] * len(checks)
-    used = {
-        check.session_id: check
+    used = [
+        _first_use(check)
         for check, state in zip(checks, found, strict=True)
         if isinstance(state, SessionState) and state.is_first_use
-    }
+    ]
     if not used:
         return found
-    noting = asyncio.create_task(_note_first_uses(runtime, org_id, list(used.values())))
-    under_way = FIRST_USES.of(runtime.caches)
-    under_way.add(noting)
-    noting.add_done_callback(under_way.discard)
+    noting = first_uses_of(runtime, org_id).add(used)
     return [
         state._replace(noting=noting) if isinstance(state, SessionState) and state.is_first_use else state
         for state in found
     ]
+
+
+def _first_use(check: TokenCheck) -> FirstUse:
+    return FirstUse(
+        id=check.session_id,
+        subject_id=check.claims.subject_id,
+        kind=check.claims.subject,
+        channel=check.claims.channel,
+        device=rules.device_of(check.user_agent),
+        created_at=rules.made_at(check.session_id) or utc_now(),
+    )
 
 
 async def _look_up(
@@ -357,40 +363,3 @@ def _restriction(session: FoundSession) -> Restriction | None:
     if session.address_digest is None and session.booking_id is None:
         return None
     return Restriction(session.address_digest, session.booking_id, session.narrowed_at)
-
-
-# the first use of a session ---------------------------------------------------------------------------------------
-
-
-async def _note_first_uses(runtime: Runtime, org_id: UUID, checks: list[TokenCheck]) -> None:
-    """Gives sessions their rows, so that they can be listed, and that a repeat of the request which opened one brings no
-    more tokens. What shares transactions isn't held up by it; what fails is noted with the next request.
-
-    An organisation's are noted one after the other, so that a locked row keeps one connection waiting and no more.
-    """
-    notes: Batcher[list[TokenCheck], None] = batcher_of(
-        runtime, ("first uses", org_id), lambda: Batcher(lambda many: _write_first_uses(runtime, org_id, many))
-    )
-    try:
-        await notes.submit(checks)
-    except Exception as error:  # noqa: BLE001 - the request that it came with isn't to fail by it
-        log.warning("session.not_noted", error=type(error).__name__)
-
-
-async def _write_first_uses(runtime: Runtime, org_id: UUID, many: list[list[TokenCheck]]) -> list[None]:
-    by_id = {check.session_id: check for checks in many for check in checks}
-    now = utc_now()
-    uses = [
-        FirstUse(
-            id=check.session_id,
-            subject_id=check.claims.subject_id,
-            kind=check.claims.subject,
-            channel=check.claims.channel,
-            device=rules.device_of(check.user_agent),
-            created_at=rules.made_at(check.session_id) or now,
-        )
-        for _, check in sorted(by_id.items())
-    ]
-    async with acquire(runtime) as db:
-        await session_life_queries.note_first_uses(db, org_id, uses, now)
-    return [None] * len(many)

@@ -156,7 +156,7 @@ async def test_a_stream_tells_each_change_and_ends(api, app, world: World):
     request = Request()
     request.app = app
     request.headers = {}
-    request.scope = {"auth": (world.org, ctx.caller), "scheme": "http", "headers": []}
+    request.scope = {"auth": (world.org, ctx.caller), "scheme": "http", "headers": [], "runtime": world.runtime}
     events = _events(request, facts.bookings[0].id, first)
     assert (await anext(events)).startswith(b"id: 1\n")
 

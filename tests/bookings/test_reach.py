@@ -17,7 +17,7 @@ from booking_api.core.clock import utc_now
 from booking_api.core.db import event_queries
 from booking_api.identity import authentication, letter_jobs
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, party, visit
-from tests.world import Headers, World, bearer
+from tests.world import Headers, World, bearer, first_uses_written
 
 BEN = {"name": "Ben Nevis", "email": "Ben@Example.org", "phone": "+49 170 5550123"}
 Json = dict[str, Any]
@@ -416,7 +416,7 @@ async def test_a_repeated_id_brings_tokens_until_the_first_was_used_and_no_secre
     assert (first.status_code, again.status_code) == (201, 200)
     assert "access_token" in again.json()
     await confirm(api, owner_of(first.json()), first.json())
-    await asyncio.gather(*authentication.FIRST_USES.of(world.runtime.caches))
+    await first_uses_written(world)
     late = (await api.post("/v1/bookings", json=wish, headers=world.app)).json()
     assert late["status"] == "confirmed"
     assert not {"access_token", "refresh_token", "contact"} & set(late)
@@ -450,7 +450,9 @@ async def stream_of(app: Any, world: World, headers: Headers, booking_id: str) -
         ctx = world.context(db, caller=caller)
         facts = await load_order_of(ctx, UUID(booking_id))
         first = show_booking(ctx, facts, facts.booking(UUID(booking_id)))
-    request: Any = SimpleNamespace(app=app, headers={}, scope={"auth": (org, caller), "scheme": "http", "headers": []})
+    request: Any = SimpleNamespace(
+        app=app, headers={}, scope={"auth": (org, caller), "scheme": "http", "headers": [], "runtime": world.runtime}
+    )
     events = customer_routes._events(request, UUID(booking_id), first)
     await anext(events)
     return events

@@ -25,7 +25,9 @@ async def opened(app: Any, world: World, held: dict[str, Any]) -> Any:
         facts = await load_order_of(ctx, held["id"])
         first = show_booking(ctx, facts, facts.bookings[0])
     request: Any = SimpleNamespace(
-        app=app, headers={}, scope={"auth": (world.org, ctx.caller), "scheme": "http", "headers": []}
+        app=app,
+        headers={},
+        scope={"auth": (world.org, ctx.caller), "scheme": "http", "headers": [], "runtime": world.runtime},
     )
     events = customer_routes._events(request, facts.bookings[0].id, first)
     assert (await anext(events)).startswith(b"id: 1\n")

@@ -1,6 +1,5 @@
 """Sessions: listed, ended, opened by codes, renewed by two at once, and what a repeat brings."""
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -11,7 +10,6 @@ import pytest
 from booking_api.core.db import event_queries
 from booking_api.core.ids import new_id
 from booking_api.identity import (
-    authentication,
     codes,
     letter_jobs,
     operations,
@@ -23,7 +21,7 @@ from booking_api.identity import (
 )
 from booking_api.identity.schemas import Reachable
 from tests.bookings.journey import CONTACT, confirm, hold, owner_of, visit
-from tests.world import bearer, build_world
+from tests.world import bearer, build_world, first_uses_written
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile Safari/604.1"
 
@@ -318,7 +316,7 @@ async def test_a_refresh_is_a_use_too_and_so_is_a_confirmation(api, world):
             assert (await refresh(api, world, first["refresh_token"])).status_code == 200
         else:
             await confirm(api, owner_of(first), first)
-            await asyncio.gather(*authentication.FIRST_USES.of(world.runtime.caches))
+            await first_uses_written(world)
         assert "access_token" not in (await api.post("/v1/bookings", json=wish, headers=headers)).json()
 
 
@@ -449,7 +447,7 @@ async def test_a_digest_tells_an_address_however_it_is_written_and_no_other(worl
 async def test_confirming_needs_no_row_first_and_notes_one(api, world):
     held = await hold(api, world.app, visit(world, "adult"))
     await confirm(api, owner_of(held), held)
-    await asyncio.gather(*authentication.FIRST_USES.of(world.runtime.caches))
+    await first_uses_written(world)
     async with world.runtime.pool.acquire() as db:
         row = (
             await session_life_queries.find_session_rows(

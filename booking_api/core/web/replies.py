@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.types import Receive, Scope, Send
 
 from booking_api.core.context import Context
@@ -165,5 +166,6 @@ def body_etag(reply: Reply) -> Reply:
     return reply
 
 
-def runtime_of(request: Request[Any, Any, Any]) -> Runtime:
-    return request.app.state.runtime
+def runtime_of(request: ASGIConnection[Any, Any, Any, Any]) -> Runtime:
+    """What the process holds open; `core.web.dispatch` puts it into each request's scope."""
+    return request.scope["runtime"]  # type: ignore[typeddict-item]
