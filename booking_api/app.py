@@ -14,6 +14,7 @@ from booking_api.capabilities import all_metrics, all_routes
 from booking_api.core.log import configure_logging
 from booking_api.core.runtime import CLOSING
 from booking_api.core.settings import Settings, load_settings
+from booking_api.core.web.cors import make_preflight
 from booking_api.core.web.dispatch import dispatched
 from booking_api.core.web.http import options_handlers
 from booking_api.core.web.inputs import ApiRequest
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
     )
     # Outside of Litestar's routing, so that an unknown path too has a request id, a log line and its metrics.
-    found = dispatched(app, authenticate, answer_exception)
-    app.asgi_handler = observe(found, compressed(found), refuse_unrouted)
+    served = dispatched(app, authenticate, answer_exception)
+    preflight = make_preflight(app.asgi_router.handle_routing, routes)
+    app.asgi_handler = observe(served, compressed(served), refuse_unrouted, preflight)
     return app

@@ -63,7 +63,12 @@ CREATE TABLE public.api_key (
     created_at timestamp with time zone NOT NULL,
     last_used_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    CONSTRAINT api_key_kind_is_known CHECK ((kind = ANY (ARRAY['publishable'::text, 'secret'::text])))
+    allowed_origins text[] DEFAULT '{}'::text[] NOT NULL,
+    allowed_apps text[] DEFAULT '{}'::text[] NOT NULL,
+    rate_limit_per_minute integer,
+    CONSTRAINT api_key_is_bound_while_publishable CHECK (((kind = 'publishable'::text) OR ((cardinality(allowed_origins) = 0) AND (cardinality(allowed_apps) = 0)))),
+    CONSTRAINT api_key_kind_is_known CHECK ((kind = ANY (ARRAY['publishable'::text, 'secret'::text]))),
+    CONSTRAINT api_key_rate_is_positive CHECK ((rate_limit_per_minute > 0))
 );
 
 CREATE TABLE public.attendance (

@@ -67,7 +67,7 @@ def _read(answer: Booking | Order, now: datetime, *, asked: bool) -> Reply:
     if answer.status in {"on_hold", "pending"} or asked or any(_at_the_gate(booking, now) for booking in bookings):
         reply = Reply(answer, headers={"ETag": etag})
     else:
-        headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
+        headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization, Origin"}
         reply = Reply(answer, etag=etag, headers=headers)
     reply.headers |= _come_again(answer)
     return reply

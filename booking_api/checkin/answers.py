@@ -141,7 +141,7 @@ def attention(row: ItemFacts, definition: ProductDefinition, judgement: Judgemen
     return [
         Attention(
             code=code,
-            text=NOTICES[code][language].format(age=unit.max_age, date=on),
+            text=pick(NOTICES[code], (language,)).format(age=unit.max_age, date=on),
             amount=Money(due, row.currency) if code == "amount_due" else None,
         )
         for code, holds in noticed.items()

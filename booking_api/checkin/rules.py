@@ -11,6 +11,7 @@ import msgspec
 from booking_api.checkin.schemas import NONCE_PATTERN, Direction
 from booking_api.core.errors import DomainError
 from booking_api.core.text.cleaning import clean_line
+from booking_api.core.texts import pick
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 END = datetime(9999, 12, 31, tzinfo=UTC)
@@ -178,4 +179,4 @@ def names_values(verdict: str) -> bool:
 
 def reason(verdict: str, language: str, **values: str) -> str:
     """The sentence of a verdict in one of our languages; `values` fill its places."""
-    return REASONS[verdict][language].format(**values)
+    return pick(REASONS[verdict], (language,)).format(**values)

@@ -53,6 +53,25 @@ class Restriction(msgspec.Struct, frozen=True):
     """When a booking may last have left the session: what was answered before may show more than it sees now."""
 
 
+class Binding(msgspec.Struct, frozen=True):
+    """To whom a publishable key is bound, and the rate that it has of its own."""
+
+    origins: frozenset[str] = frozenset()
+    apps: frozenset[str] = frozenset()
+    rate_per_minute: int | None = None
+
+    def fits(self, origin: str | None, app_id: str | None) -> bool:
+        """Whether the key is meant for a page of this origin, or for the app that says it has this id.
+
+        Of a page the origin decides where the key names any, because it is the browser that says it.
+        """
+        if origin is not None and self.origins:
+            return origin in self.origins
+        if self.apps:
+            return app_id in self.apps
+        return not self.origins
+
+
 class Caller(msgspec.Struct, frozen=True):
     """A verified credential. `subject_id` is the customer or the member of staff, None for keys."""
 
@@ -65,6 +84,8 @@ class Caller(msgspec.Struct, frozen=True):
     channel: str = "web"
     restriction: Restriction | None = None
     """Of a customer's session that sees only some of their bookings."""
+    binding: Binding | None = None
+    """Of a key that names origins, apps or a rate of its own."""
 
     @property
     def is_customer(self) -> bool:

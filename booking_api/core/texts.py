@@ -6,9 +6,11 @@ from typing import Annotated
 
 import msgspec
 
+from booking_api.core.languages import LANGUAGES
+
 Texts = Annotated[dict[str, str], msgspec.Meta(description="Language tag (BCP 47) → text.")]
 
-OURS = ("en", "de")
+OURS = ("en", *LANGUAGES)
 """The languages that this server's own sentences are written in."""
 
 

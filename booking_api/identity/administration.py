@@ -1,19 +1,18 @@
 """The verbs of those who may decide who else may do what: owners, and keys with the scope."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
 from booking_api.core.context import Context
-from booking_api.core.errors import Conflict, NotFound
+from booking_api.core.errors import Conflict, NotFound, unprocessable
 from booking_api.core.paging import read_cursor, write_cursor
 from booking_api.identity import audit, operations, queries, rules, staff_queries
+from booking_api.identity.key_schemas import KeyAnswer, KeyChange, KeyLimits, KeyList, KeyRow, NewKey
+from booking_api.identity.origin_rules import read_origins
 from booking_api.identity.schemas import (
-    KeyAnswer,
-    KeyList,
-    KeyRow,
     LastOwner,
-    NewKey,
     NewStaff,
     OrganisationAnswer,
     OrganisationChange,
@@ -58,7 +57,8 @@ def _key_answer(row: KeyRow) -> KeyAnswer:
     return KeyAnswer(
         id=row.id, kind=row.kind, name=row.name, channel=row.channel, scopes=row.scopes, hint=row.hint,
         created_at=row.created_at, last_used_at=row.last_used_at, revoked_at=row.revoked_at,
-        available_actions=rules.key_actions(row),
+        allowed_origins=row.allowed_origins, allowed_apps=row.allowed_apps,
+        rate_limit_per_minute=row.rate_limit_per_minute, available_actions=rules.key_actions(row),
     )  # fmt: skip
 
 
@@ -66,10 +66,42 @@ async def create_key(ctx: Context, new: NewKey) -> tuple[KeyAnswer, str]:
     """Makes a key; its answer, and the key itself. Raises `Unprocessable` and `Forbidden` as `check_new_key` does."""
     rules.check_new_key(ctx.caller, new)
     channel = new.channel or ("web" if new.kind == "publishable" else "partner")
-    scopes = sorted(set(new.scopes))
-    key_id, key = await operations.add_key(ctx.db, ctx.org, new.kind, new.name, ctx.now, channel=channel, scopes=scopes)
-    await audit.note(ctx, "key.created", "key", key_id, new.kind)
-    return _key_answer(KeyRow(key_id, new.kind, new.name, channel, list(scopes), key[-4:], ctx.now, None, None)), key
+    limits = check_limits(new.kind, new.allowed_origins, new.allowed_apps, new.rate_limit_per_minute)
+    row, key = await operations.add_key(
+        ctx.db, ctx.org, new.kind, new.name, ctx.now, channel=channel, scopes=sorted(set(new.scopes)), limits=limits
+    )
+    await audit.note(ctx, "key.created", "key", row.id, new.kind)
+    return _key_answer(row), key
+
+
+def check_limits(kind: str, origins: Sequence[str], apps: Sequence[str], rate: int | None) -> KeyLimits:
+    """Whom a key is bound to, written in one way. Raises `Unprocessable` for what isn't an origin, and for a secret key
+    that would be bound: it stays on a server, which has neither page nor app."""
+    for pointer, given in (("/allowed_origins", origins), ("/allowed_apps", apps)):
+        if given and kind != "publishable":
+            raise unprocessable(pointer, "Only a publishable key can be bound to this.")
+    return KeyLimits(read_origins(origins), sorted(set(apps)), rate)
+
+
+async def change_key(ctx: Context, key_id: UUID, change: KeyChange) -> KeyAnswer:
+    """Changes a key's name, whom it is bound to, and its rate. Raises `NotFound`, `Conflict` for one that is revoked,
+    `Unprocessable` as `check_limits` does, and `Forbidden` for one that may do more than the caller."""
+    row = await queries.find_key(ctx.db, ctx.org_id, key_id)
+    if row is None:
+        raise NotFound
+    rules.check_key(ctx.caller, row)
+    if row.revoked_at is not None:
+        raise Conflict("This key has been revoked; make another one.")
+    name, origins, apps, rate = (
+        getattr(row, field) if (given := getattr(change, field)) is msgspec.UNSET else given
+        for field in ("name", "allowed_origins", "allowed_apps", "rate_limit_per_minute")
+    )
+    limits = check_limits(row.kind, origins, apps, rate)
+    changed = msgspec.structs.replace(row, name=name, **msgspec.structs.asdict(limits))
+    if changed != row:
+        await queries.change_key(ctx.db, ctx.org_id, key_id, name, limits)
+        await audit.note(ctx, "key.changed", "key", key_id)
+    return _key_answer(changed)
 
 
 async def list_keys(ctx: Context, page: PageQuery) -> KeyList:

@@ -18,7 +18,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
-from booking_api.core.context import Caller, Organisation, Restriction, Role
+from booking_api.core.context import Binding, Caller, Organisation, Restriction, Role
 from booking_api.core.db import Connection
 from booking_api.core.errors import Forbidden, TokenExpired, TokenRevoked, Unauthenticated
 from booking_api.core.log import CALLER
@@ -26,7 +26,8 @@ from booking_api.core.per_process import PerProcess
 from booking_api.core.queue.batching import Batcher, batcher_of
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import Vault, hash_secret
-from booking_api.core.web.headers import header
+from booking_api.core.web.cors import origin_of_page
+from booking_api.core.web.headers import base_url_of, header
 from booking_api.core.web.http import Endpoint
 from booking_api.core.web.replies import runtime_of
 from booking_api.identity import (
@@ -94,10 +95,18 @@ async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: 
         _count_refusal(runtime, connection.scope, credential, "revoked")
         raise
     CALLER.set((str(verified[0].org_id), str(verified[1].credential_id)))
-    rate_limits.check_caller(runtime, connection.scope, verified[1])
     connection.scope["auth"] = verified  # type: ignore[typeddict-unknown-key]
+    if verified[1].binding is not None:
+        _check_binding(runtime, connection.scope, verified[1].binding)
+    rate_limits.check_caller(runtime, connection.scope, verified[1])
     if not (described.access.anonymous or described.access.admits(verified[1])):
         raise Forbidden
+
+
+def _check_binding(runtime: Runtime, scope: Any, binding: Binding) -> None:
+    """Raises `Forbidden` where a key is used by a page or an app that it isn't bound to."""
+    if not binding.fits(origin_of_page(scope, base_url_of(runtime.settings, scope)), header(scope, b"app-id")):
+        raise Forbidden("This key is bound to other pages or apps.")
 
 
 def _count_refusal(runtime: Runtime, scope: Any, credential: str, reason: str) -> None:
@@ -166,20 +175,21 @@ async def _verify_key(runtime: Runtime, key: str, scope: Any) -> Verified:
     if _is_stale(found.last_used_at, now):
         async with acquire(runtime) as db:
             await queries.note_key_use(db, org_id, found.id, now, now - USE_NOTED_EVERY)
-    org = Organisation(
-        org_id,
-        found.name,
-        found.time_zone,
-        found.currency,
-        found.locale,
-        found.live,
-        found.retention_days,
-        found.country,
-        found.moved_later_minutes,
-        found.moved_earlier_minutes,
-    )
+    org = _organisation(org_id, found)
     kind = "app" if found.kind == "publishable" else "key"
-    return org, Caller(kind=kind, credential_id=found.id, scopes=frozenset(found.scopes), channel=found.channel)
+    binding = None
+    if found.allowed_origins or found.allowed_apps or found.rate_limit_per_minute:
+        binding = Binding(frozenset(found.allowed_origins), frozenset(found.allowed_apps), found.rate_limit_per_minute)
+    return org, Caller(
+        kind=kind, credential_id=found.id, scopes=frozenset(found.scopes), channel=found.channel, binding=binding
+    )
+
+
+def _organisation(org_id: UUID, row: FoundKey | FoundSession) -> Organisation:
+    return Organisation(
+        org_id, row.name, row.time_zone, row.currency, row.locale, row.live, row.retention_days, row.country,
+        row.moved_later_minutes, row.moved_earlier_minutes,
+    )  # fmt: skip
 
 
 async def _find_keys(runtime: Runtime, checks: list[KeyCheck]) -> list[FoundKey | Exception]:
@@ -297,18 +307,7 @@ async def _look_up(
     if not rows:
         return [Unauthenticated("The token is not one of this server.") for _ in checks]
     first = rows[0]
-    org = Organisation(
-        org_id,
-        first.name,
-        first.time_zone,
-        first.currency,
-        first.locale,
-        first.live,
-        first.retention_days,
-        first.country,
-        first.moved_later_minutes,
-        first.moved_earlier_minutes,
-    )
+    org = _organisation(org_id, first)
     sessions = {row.session_id: row for row in rows}
     members = {row.id: row for row in await session_queries.find_members(db, org_id, staff_ids)} if staff_ids else {}
     standings = [_judge(vault, org, sessions, check, members) for check in checks]

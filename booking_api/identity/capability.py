@@ -31,7 +31,9 @@ CAPABILITY = Capability(
     schedules=[(60, jobs.sweep_credentials), (600, jobs.keep_audit_partitions)],
     checks=CHECKS,
     personal={
-        "api_key": dict.fromkeys(("kind", "name", "channel", "scopes", "hint", "secret_hash"), NOT),
+        "api_key": dict.fromkeys(
+            ("kind", "name", "channel", "scopes", "hint", "secret_hash", "allowed_origins", "allowed_apps"), NOT
+        ),
         "audit": dict.fromkeys(("action", "actor_kind", "object_type", "reason_code", "request_id"), NOT),
         "customer": {**dict.fromkeys(("name", "email", "phone"), VISIT), "locale": NOT},
         "mailbox": dict.fromkeys(("recipient", "subject", "body"), TWO_DAYS),
@@ -43,6 +45,7 @@ CAPABILITY = Capability(
     },
     audited={
         "data.exported": "organisation",
+        "key.changed": "key",
         "key.created": "key",
         "key.revoked": "key",
         "organisation.changed": "organisation",

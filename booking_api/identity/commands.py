@@ -1,17 +1,16 @@
-"""`org`, `staff`, `keys` and `secret`: setting up an organisation; `mailbox`: what it would have sent."""
+"""`org`, `staff` and `secret`: setting up an organisation; `mailbox`: what it would have sent."""
 
 import json
-from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from booking_api.core.console import Command, note, run, session, transaction
 from booking_api.identity.console import OrgOption, choose_organisation
+from booking_api.identity.key_commands import keys
 
 org = typer.Typer(help="Organisations.", no_args_is_help=True)
 staff = typer.Typer(help="Members of staff.", no_args_is_help=True)
-keys = typer.Typer(help="The keys that passes are signed with.", no_args_is_help=True)
 secret = typer.Typer(help="The master secret, BOOKING_SECRET_KEY.", no_args_is_help=True)
 ROLES = ("agent", "manager", "owner")
 
@@ -142,33 +141,6 @@ def add_staff(
         },
         as_json=as_json,
     )  # fmt: skip
-
-
-@keys.command("rotate")
-def rotate_keys(
-    org: OrgOption = "",
-    secret_lost: Annotated[
-        bool, typer.Option("--secret-lost", help="Also where the key before can't be read with the configured secrets.")
-    ] = False,
-) -> None:
-    """Signs passes with a new key from now on. Old keys verify until the last of their passes has ended."""
-    from booking_api.core.clock import utc_now
-    from booking_api.core.process import StartFailed, check_secret
-    from booking_api.identity import audit, operations, resealing
-
-    async def rotate() -> Any:
-        async with transaction() as (db, settings):
-            chosen = await choose_organisation(db, org)
-            now, vault = utc_now(), check_secret(settings)
-            if not secret_lost and chosen.org_id in (found := await resealing.unreadable_keys(db, vault)):
-                # Made with a wrong secret, the new key would be one that the servers can't read.
-                raise StartFailed(f"{resealing.sentence_of(found)} {resealing.REMEDY}")
-            made = await operations.rotate_signing_key(db, vault, chosen.org_id, now)
-            await audit.note_command(db, chosen.org_id, "signing_key.rotated", "signing_key", None, now)
-            return made
-
-    print(run(rotate).kid)
-    note(f"Servers go on signing with the key before it for up to {timedelta(seconds=60).seconds} seconds.")
 
 
 @secret.command("rotate")

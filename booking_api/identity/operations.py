@@ -30,12 +30,14 @@ from booking_api.identity import (
     staff_queries,
     tokens,
 )
+from booking_api.identity.key_schemas import KeyLimits, KeyRow
 from booking_api.identity.schemas import SCOPES, EmailTaken, KnownContact, NewKeys, NewOrganisation, Reachable, StaffRow
 from booking_api.identity.session_schemas import Tokens
 from booking_api.identity.signing_queries import ActiveKeyRow, PublicKeyRow
 from booking_api.identity.signing_schemas import Jwk, JwkSet, SigningKey
 
 KEY_SECRET_BYTES = 20
+ANYWHERE = KeyLimits()
 KID_LENGTH = 8
 SIGNING_KEY_CACHE_SECONDS = 60
 SIGNING_KEYS = PerProcess(lambda: BoundedCache[UUID, SigningKey](4_096))
@@ -55,12 +57,16 @@ def _new_key(kind: str, org_id: UUID, *, live: bool) -> str:
 
 async def add_key(
     db: Connection, org: Organisation, kind: str, name: str, now: datetime, *, channel: str = "web",
-    scopes: Sequence[str] = (),
-) -> tuple[UUID, str]:  # fmt: skip
+    scopes: Sequence[str] = (), limits: KeyLimits = ANYWHERE,
+) -> tuple[KeyRow, str]:  # fmt: skip
     """Makes an API key. The secret is returned this once; the database keeps its digest."""
-    key, key_id = _new_key(kind, org.org_id, live=org.live), new_id()
-    await queries.insert_key(db, org.org_id, key_id, kind, name, channel, list(scopes), key[-4:], hash_secret(key), now)
-    return key_id, key
+    key = _new_key(kind, org.org_id, live=org.live)
+    row = KeyRow(
+        new_id(), kind, name, channel, list(scopes), key[-4:], now, None, None, limits.allowed_origins,
+        limits.allowed_apps, limits.rate_limit_per_minute,
+    )  # fmt: skip
+    await queries.insert_key(db, org.org_id, row, hash_secret(key))
+    return row, key
 
 
 async def add_organisation(db: Connection, new: NewOrganisation, now: datetime) -> NewKeys:

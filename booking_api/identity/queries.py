@@ -8,7 +8,7 @@ import msgspec
 
 from booking_api.core.context import Organisation
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
-from booking_api.identity.schemas import KeyRow
+from booking_api.identity.key_schemas import KeyLimits, KeyRow
 
 # organisations ----------------------------------------------------------------------------------------------------
 
@@ -91,6 +91,9 @@ class FoundKey(msgspec.Struct, frozen=True):
     kind: str
     channel: str
     scopes: list[str]
+    allowed_origins: list[str]
+    allowed_apps: list[str]
+    rate_limit_per_minute: int | None
     last_used_at: datetime | None
     revoked_at: datetime | None
     name: str
@@ -112,7 +115,8 @@ async def find_keys_with_organisation(
         db,
         FoundKey,
         """
-        select k.org_id, k.secret_hash, k.id, k.kind, k.channel, k.scopes, k.last_used_at, k.revoked_at,
+        select k.org_id, k.secret_hash, k.id, k.kind, k.channel, k.scopes, k.allowed_origins, k.allowed_apps,
+               k.rate_limit_per_minute, k.last_used_at, k.revoked_at,
                o.name, o.time_zone, o.currency, o.locale, o.live, o.retention_days, o.country, o.moved_later_minutes,
                o.moved_earlier_minutes
         from unnest($1::uuid[], $2::bytea[]) as w (org_id, secret_hash)
@@ -139,17 +143,27 @@ async def note_key_use(db: Connection, org_id: UUID, key_id: UUID, now: datetime
     )  # fmt: skip
 
 
-async def insert_key(
-    db: Connection, org_id: UUID, key_id: UUID, kind: str, name: str, channel: str, scopes: Sequence[str],
-    hint: str, secret_hash: bytes, now: datetime,
-) -> None:  # fmt: skip
+async def insert_key(db: Connection, org_id: UUID, row: KeyRow, secret_hash: bytes) -> None:
     await execute(
         db,
         """
-        insert into api_key (org_id, id, kind, name, channel, scopes, hint, secret_hash, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        insert into api_key (org_id, id, kind, name, channel, scopes, hint, secret_hash, created_at, allowed_origins,
+          allowed_apps, rate_limit_per_minute)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
-        org_id, key_id, kind, name, channel, scopes, hint, secret_hash, now,
+        org_id, row.id, row.kind, row.name, row.channel, row.scopes, row.hint, secret_hash, row.created_at,
+        row.allowed_origins, row.allowed_apps, row.rate_limit_per_minute,
+    )  # fmt: skip
+
+
+async def change_key(db: Connection, org_id: UUID, key_id: UUID, name: str, limits: KeyLimits) -> None:
+    await execute(
+        db,
+        """
+        update api_key set name = $3, allowed_origins = $4, allowed_apps = $5, rate_limit_per_minute = $6
+        where org_id = $1 and id = $2 and revoked_at is null
+        """,
+        org_id, key_id, name, limits.allowed_origins, limits.allowed_apps, limits.rate_limit_per_minute,
     )  # fmt: skip
 
 
@@ -159,7 +173,8 @@ async def list_keys(db: Connection, org_id: UUID, after_id: UUID | None, limit: 
         db,
         KeyRow,
         """
-        select id, kind, name, channel, scopes, hint, created_at, last_used_at, revoked_at
+        select id, kind, name, channel, scopes, hint, created_at, last_used_at, revoked_at, allowed_origins, allowed_apps,
+          rate_limit_per_minute
         from api_key where org_id = $1 and ($2::uuid is null or id > $2)
         order by id limit $3
         """,
@@ -183,12 +198,14 @@ async def revoke_key(db: Connection, org_id: UUID, key_id: UUID, now: datetime) 
 
 
 async def find_key(db: Connection, org_id: UUID, key_id: UUID) -> KeyRow | None:
+    """A key, kept as it is until the transaction ends."""
     return await fetch_one(
         db,
         KeyRow,
         """
-        select id, kind, name, channel, scopes, hint, created_at, last_used_at, revoked_at
-        from api_key where org_id = $1 and id = $2
+        select id, kind, name, channel, scopes, hint, created_at, last_used_at, revoked_at, allowed_origins, allowed_apps,
+          rate_limit_per_minute
+        from api_key where org_id = $1 and id = $2 for update
         """,
         org_id,
         key_id,

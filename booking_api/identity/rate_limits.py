@@ -34,6 +34,8 @@ class Limits:
     recovery: Limiter | None
     anonymous: Limiter | None
     webhook: Limiter | None
+    own: Limiter
+    """Of keys that have a rate of their own, whose policies are theirs."""
 
 
 def _limiter(name: str, quota: int) -> Limiter | None:
@@ -50,6 +52,7 @@ def _make_limits(settings: Settings) -> Limits:
         code=_limiter("codes", settings.code_rate_limit_per_minute),
         anonymous=_limiter("anonymous", settings.anonymous_rate_limit_per_minute),
         webhook=_limiter("webhooks", settings.webhook_rate_limit_per_minute),
+        own=Limiter(Policy("key", 1)),
         recovery=Limiter(Policy("recoveries", RECOVERIES_EACH, RECOVERY_WINDOW_SECONDS)),
     )
 
@@ -113,15 +116,25 @@ def check_caller(runtime: Runtime, scope: Any, caller: Caller) -> None:
         if limits.subject is not None:
             standings.append(limits.subject.take(caller.subject_id, clock))
     elif caller.kind == "key":
-        if limits.secret_key is not None:
-            standings.append(limits.secret_key.take(caller.credential_id, clock))
+        _take_of_key(standings, limits, limits.secret_key, caller, clock)
     else:
         # The address first: what it is refused must not use up the key that all phones share.
         if limits.address is not None:
             standings.append(limits.address.take(client_address(scope, runtime.settings.trusted_proxies), clock))
-        if limits.key is not None and all(standing.allowed for standing in standings):
-            standings.append(limits.key.take(caller.credential_id, clock))
+        if all(standing.allowed for standing in standings):
+            _take_of_key(standings, limits, limits.key, caller, clock)
     hold_to(scope, standings)
+
+
+def _take_of_key(
+    standings: list[BucketState], limits: Limits, usual: Limiter | None, caller: Caller, clock: float
+) -> None:
+    """By the key's own rate where it has one, whatever its kind has."""
+    binding = caller.binding
+    if binding is not None and binding.rate_per_minute is not None:
+        standings.append(limits.own.take(caller.credential_id, clock, Policy("key", binding.rate_per_minute)))
+    elif usual is not None:
+        standings.append(usual.take(caller.credential_id, clock))
 
 
 def check_anonymous(runtime: Runtime, scope: Any, path: str, method: str) -> None:

@@ -11,11 +11,7 @@ from litestar import Response
 from booking_api.core.cache import BoundedCache
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
-from booking_api.core.errors import (
-    Conflict,
-    NotFound,
-    Unprocessable,
-)
+from booking_api.core.errors import Conflict, NotFound, Unprocessable
 from booking_api.core.per_process import PerProcess
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.secrets import content_etag
@@ -25,13 +21,10 @@ from booking_api.core.web.inputs import read_query
 from booking_api.core.web.replies import JSON, Reply, encode, etag_matches, runtime_of
 from booking_api.identity import administration, operations, staff_queries
 from booking_api.identity.authentication import CREDENTIALS
+from booking_api.identity.key_schemas import KeyAnswer, KeyChange, KeyList, KeySecret, NewKey, NewKeyAnswer
 from booking_api.identity.schemas import (
     EmailTaken,
-    KeyList,
-    KeySecret,
     LastOwner,
-    NewKey,
-    NewKeyAnswer,
     NewStaff,
     NewStaffAnswer,
     PageQuery,
@@ -116,7 +109,8 @@ async def revoke_staff(ctx: Context, staff_id: UUID) -> None:
 async def create_key(ctx: Context, body: NewKey) -> Reply:
     """Make an API key.
 
-    `key` is shown this once. A repeat of the request with its idempotency key answers without it: if the first answer
+    A publishable key is on every phone and page, and no secret; bound to origins or apps it is of less use to others
+    (a browser doesn't lie about its origin, other programs may). `key` is shown this once. A repeat of the request with its idempotency key answers without it: if the first answer
     was lost, revoke the key and make another. Nobody makes
     or revokes a key that may do more than they; a publishable one may read the catalogue, start orders and take feedback.
     """
@@ -131,6 +125,17 @@ async def list_keys(ctx: Context, query: PageQuery) -> KeyList:
     In the order they were made, the revoked ones included; never the keys themselves.
     """
     return await administration.list_keys(ctx, query)
+
+
+@endpoint("PATCH", "/v1/keys/{key_id:uuid}", tag=KEYS, access=KEY_ADMIN, errors=(NotFound, Conflict, Unprocessable))
+async def update_key(ctx: Context, key_id: UUID, body: KeyChange) -> KeyAnswer:
+    """Change an API key.
+
+    Its name, the origins and apps that it is bound to, its rate; the key itself stays as it is in the apps that have it.
+    It takes effect at once here and within a quarter of a second on other servers.
+    """
+    forget(ctx, key_id)
+    return await administration.change_key(ctx, key_id, body)
 
 
 @endpoint("DELETE", "/v1/keys/{key_id:uuid}", tag=KEYS, access=KEY_ADMIN, errors=(NotFound,))
@@ -160,7 +165,7 @@ async def list_public_keys(request: AnyRequest) -> Response[bytes]:
     query = read_query(request, JwksQuery)
     body = await _jwks(runtime_of(request), query.kid)
     etag = content_etag(body)
-    headers = {"ETag": etag, "Cache-Control": f"public, max-age={JWKS_MAX_AGE_SECONDS}"}
+    headers = {"ETag": etag, "Cache-Control": f"public, max-age={JWKS_MAX_AGE_SECONDS}", "Vary": "Origin"}
     if etag_matches(request.headers.get("if-none-match"), etag):
         return Response(b"", status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=JSON)
@@ -179,12 +184,5 @@ async def _jwks(runtime: Runtime, kid: str | None) -> bytes:
 
 
 ROUTES = [
-    create_staff,
-    list_staff,
-    update_staff,
-    revoke_staff,
-    create_key,
-    list_keys,
-    revoke_key,
-    list_public_keys,
-]
+    create_staff, list_staff, update_staff, revoke_staff, create_key, list_keys, update_key, revoke_key, list_public_keys,
+]  # fmt: skip

@@ -8,7 +8,8 @@ from booking_api.capabilities import all_scopes
 from booking_api.core.cache import remembered
 from booking_api.core.context import ROLE_RANK, Caller, Role
 from booking_api.core.errors import Forbidden, unprocessable
-from booking_api.identity.schemas import KeyRow, NewKey, StaffRow
+from booking_api.identity.key_schemas import KeyRow, NewKey
+from booking_api.identity.schemas import StaffRow
 from booking_api.identity.session_schemas import SessionRow
 
 # sessions ---------------------------------------------------------------------------------------------------------
@@ -121,7 +122,7 @@ def check_may(caller: Caller, scopes: Collection[str]) -> None:
 
 
 def key_actions(row: KeyRow) -> list[str]:
-    return [] if row.revoked_at is not None else ["revoke"]
+    return [] if row.revoked_at is not None else ["change", "revoke"]
 
 
 def staff_actions(row: StaffRow) -> list[str]:

@@ -13,9 +13,6 @@ from booking_api.core.ids import new_id
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
 
-Channel = Literal["ios", "android", "web", "kiosk", "partner"]
-KeyKind = Literal["publishable", "secret"]
-
 SCOPES = tuple(scope.name for scope in all_scopes())
 """What a secret key may be allowed: what the capabilities declare in their `scopes.py`."""
 if TYPE_CHECKING:
@@ -115,64 +112,6 @@ class NewKeys(msgspec.Struct, frozen=True):
     org_id: UUID
     publishable_key: str
     secret_key: str
-
-
-class KeyRow(msgspec.Struct, frozen=True):
-    id: UUID
-    kind: str
-    name: str
-    channel: str
-    scopes: list[str]
-    hint: str
-    created_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-
-class NewKey(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """An API key to make."""
-
-    kind: KeyKind
-    """A `publishable` key is built into an app; a `secret` one stays on a server and may do what its scopes name."""
-    name: Annotated[str, fields.line(200, examples=["iPhone app"])]
-    channel: Channel | None = None
-    """Where bookings under this key come from. Default: `web` for a publishable key, `partner` for a secret one."""
-    scopes: Annotated[list[ScopeName], msgspec.Meta(max_length=20)] = []
-    """What a secret key may do: at least one. A publishable key has none."""
-
-
-class KeyAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An API key, without its secret."""
-
-    id: UUID
-    kind: Annotated[str, msgspec.Meta(description="x-extensible-enum: publishable, secret")]
-    name: str
-    channel: Annotated[str, msgspec.Meta(description="x-extensible-enum: ios, android, web, kiosk, partner")]
-    scopes: list[str]
-    hint: str
-    """The key's last characters, to tell it from others."""
-    created_at: datetime
-    last_used_at: datetime | None = None
-    """To the minute."""
-    revoked_at: datetime | None = None
-    available_actions: Annotated[list[str], msgspec.Meta(description="x-extensible-enum: revoke")]
-
-
-class NewKeyAnswer(KeyAnswer, frozen=True, kw_only=True, omit_defaults=True):
-    """A new API key. `key` is shown this once: a replay of the answer doesn't have it."""
-
-    key: str | None = None
-
-
-class KeySecret(msgspec.Struct, frozen=True):
-    """The member of a new key's answer that is never stored."""
-
-    key: str
-
-
-class KeyList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    items: list[KeyAnswer]
-    next_cursor: str | None = None
 
 
 class PageQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from booking_api.core.context import Caller, Context
 from booking_api.core.db import Connection
 from booking_api.core.ids import new_id
 from booking_api.core.runtime import Runtime
+from booking_api.core.texts import OURS
 from booking_api.identity import queries
 
 
@@ -25,6 +26,6 @@ async def system_context(runtime: Runtime, db: Connection, org_id: UUID) -> Cont
         vault=runtime.vault,
         caches=runtime.caches,
         base_url=runtime.settings.base_url.rstrip("/"),
-        language=language if language in {"en", "de"} else "en",
+        language=language if language in OURS else "en",
         languages=(language,),
     )

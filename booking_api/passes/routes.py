@@ -35,7 +35,7 @@ async def _picture(request: Request, pass_id: UUID, image_format: ImageFormat) -
     async with reading(request) as ctx:
         row = await operations.find_pictured(ctx, pass_id, signed=query.s is not None)
     etag = operations.image_etag(row.code, image_format)
-    headers = {"Cache-Control": "private, max-age=300", "Vary": "Authorization"}
+    headers = {"Cache-Control": "private, max-age=300", "Vary": "Authorization, Origin"}
     # Drawn after the connection went back, because it takes longer than the query did, and only where it is wanted.
     wanted = not etag_matches(request.headers.get("if-none-match"), etag)
     picture = await operations.draw_pass(runtime, row.code, image_format) if wanted else b""

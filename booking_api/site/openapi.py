@@ -210,6 +210,8 @@ class _Builder:
             if endpoint.method != "GET":
                 names.append("IdempotencyKey")
             names.append("AcceptLanguage")
+        if endpoint.access.app:
+            names.append("AppId")
         if endpoint.conditional:
             names += CONDITIONS.get(endpoint.method, ["IfMatch"])
         return names

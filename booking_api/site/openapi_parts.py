@@ -29,6 +29,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
         "example": "de-AT, de;q=0.9, en;q=0.5",
     },
+    "AppId": {
+        "name": "App-Id",
+        "in": "header",
+        "required": False,
+        "description": "The app that sends the request, by its own id, such as a bundle id; needed where the publishable "
+        "key is bound to apps (`allowed_apps`).",
+        "schema": {"type": "string", "maxLength": 155},
+        "example": "example.ostwind.app",
+    },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",

@@ -82,6 +82,10 @@ GET does.
 **Limits** count per token first, then per key. `RateLimit` says what is left; 429 says in `Retry-After` when to come
 back.
 
+**Browsers.** A page of any origin may call, and read, whatever an app or a customer may (CORS; there are no cookies),
+refusals and event streams included. A publishable key can be bound to origins, or to apps that name themselves in the
+header `App-Id`: then others are refused. What only staff and secret keys may call is closed to pages.
+
 **What next?** `available_actions` of an order or booking says what may be done with it now. Show these; don't
 re-implement the rules.
 """

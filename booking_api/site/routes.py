@@ -9,10 +9,11 @@ import msgspec
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
+from booking_api import __version__
 from booking_api.core.errors import NotFound, known_errors
 from booking_api.core.per_process import PerProcess
 from booking_api.core.secrets import content_etag
-from booking_api.core.web.headers import choose_encoding, header
+from booking_api.core.web.headers import base_url_of, choose_encoding, header
 from booking_api.core.web.http import Access, Binary, endpoint
 from booking_api.core.web.middleware import ENCODED
 from booking_api.core.web.replies import JSON, BytesResponse, etag_matches, runtime_of
@@ -89,7 +90,7 @@ def answer(request: Request[Any, Any, Any], page: Page, media_type: str) -> Resp
     """The page, compressed as its reader likes best; nothing where they have it already, in whichever form."""
     encoding = choose_encoding(header(request.scope, b"accept-encoding") or "")
     content, etag = page.forms[encoding]
-    headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept-Encoding"}
+    headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept-Encoding, Origin"}
     given = header(request.scope, b"if-none-match")
     if any(etag_matches(given, known) for _, known in page.forms.values()):
         return BytesResponse(b"", 304, headers)
@@ -152,4 +153,39 @@ async def get_problem(request: Request[Any, Any, Any], code: str) -> Response[by
     return answer(request, page, PAGE.media_type)
 
 
-ROUTES = [get_openapi, get_docs, list_problems, get_problem]
+class Index(msgspec.Struct, frozen=True):
+    """Where to go on from the server's own address."""
+
+    title: str
+    version: str
+    description_url: str
+    """The OpenAPI document."""
+    reference_url: str
+    """The reference, for people."""
+    problems_url: str
+    """A page for each refusal."""
+    public_keys_url: str
+    """The keys that verify passes."""
+
+
+@endpoint(
+    "GET", "/", tag=TAG, access=ANYBODY, answers={200: Index, 303: None},
+    answer_descriptions={303: "For a browser: to the reference."},
+)  # fmt: skip
+async def get_index(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Find the way.
+
+    A browser is led to the reference; whatever doesn't ask for HTML gets the addresses of what there is to read.
+    """
+    headers = {"Vary": "Accept, Origin", "Cache-Control": "no-cache"}
+    if "text/html" in (header(request.scope, b"accept") or "").lower():
+        return BytesResponse(b"", 303, {**headers, "Location": "/docs"}, PAGE.media_type)
+    base = base_url_of(runtime_of(request).settings, request.scope)
+    index = Index(
+        title="Booking API", version=__version__, description_url=f"{base}/openapi.json", reference_url=f"{base}/docs",
+        problems_url=f"{base}/problems", public_keys_url=f"{base}/.well-known/jwks.json",
+    )  # fmt: skip
+    return BytesResponse(msgspec.json.encode(index), 200, headers)
+
+
+ROUTES = [get_index, get_openapi, get_docs, list_problems, get_problem]

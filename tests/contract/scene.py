@@ -352,6 +352,9 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
         "POST", "/v1/keys", body={"kind": "publishable", "name": "iPhone app", "channel": "ios"}
     ),
     "listKeys": lambda s: Call("GET", "/v1/keys", query={"limit": "2"}),
+    "updateKey": lambda s: Call(
+        "PATCH", "/v1/keys/{key_id}", {"key_id": s.key_id}, body={"name": "Reports", "rate_limit_per_minute": 600}
+    ),
     "revokeKey": lambda s: Call("DELETE", "/v1/keys/{key_id}", {"key_id": s.key_id}),
     "getOrganisation": lambda s: Call("GET", "/v1/organisation"),
     "updateOrganisation": lambda s: Call("PATCH", "/v1/organisation", body={"retention_days": 30}),
@@ -362,6 +365,7 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     "getHealth": lambda s: Call("GET", "/healthz"),
     "getReadiness": lambda s: Call("GET", "/readyz"),
     "getMetrics": lambda s: Call("GET", "/metrics"),
+    "getIndex": lambda s: Call("GET", "/"),
     "getOpenapi": lambda s: Call("GET", "/openapi.json"),
     "getDocs": lambda s: Call("GET", "/docs"),
     "listProblems": lambda s: Call("GET", "/problems"),

@@ -101,6 +101,7 @@ ACCESS: dict[str, Row] = {
     "revokeStaff": Row("owner staff:write", foreign=404),
     "createKey": Row("owner keys:write"),
     "listKeys": Row("owner keys:write"),
+    "updateKey": Row("owner keys:write", foreign=404),
     "revokeKey": Row("owner keys:write", foreign=404),
     "getOrganisation": Row("owner"),
     "updateOrganisation": Row("owner"),
@@ -110,6 +111,7 @@ ACCESS: dict[str, Row] = {
     "getHealth": Row("anybody"),
     "getReadiness": Row("anybody"),
     "getMetrics": Row("anybody"),
+    "getIndex": Row("anybody"),
     "getOpenapi": Row("anybody"),
     "getDocs": Row("anybody"),
     "listProblems": Row("anybody"),
@@ -118,7 +120,7 @@ ACCESS: dict[str, Row] = {
 
 ROLES = ("agent", "manager", "owner")
 OPERATIONS = {endpoint.operation_id: endpoint for endpoint in endpoints_of(all_routes())}
-GRANTS = {"createStaff", "updateStaff", "revokeStaff", "createKey", "revokeKey"}
+GRANTS = {"createStaff", "updateStaff", "revokeStaff", "createKey", "updateKey", "revokeKey"}
 """Nobody grants, or takes away, what they don't have: here the scope alone isn't enough, which tests/identity looks at."""
 SIGNED = {"getPassSvg", "getPassPng"}
 """Their signed URLs need no credential, which tests/passes looks at."""

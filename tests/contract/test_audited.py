@@ -23,6 +23,7 @@ AUDITED: dict[str, str] = {
     "createStaff": "staff.created",
     "updateStaff": "staff.role_changed",
     "createKey": "key.created",
+    "updateKey": "key.changed",
     "revokeKey": "key.revoked",
     "updateOrganisation": "organisation.changed",
     "exportPerson": "person.exported",

@@ -44,7 +44,7 @@ async def test_a_key_is_shown_once_and_works(api, world):
     listed = next(found for found in await every_key(api, world) if found["id"] == made["id"])
     assert "key" not in listed
     assert listed["last_used_at"]
-    assert listed["available_actions"] == ["revoke"]
+    assert listed["available_actions"] == ["change", "revoke"]
     async with world.runtime.pool.acquire() as db:
         assert made["key"] not in str([dict(row) for row in await db.fetch("select * from api_key")])
 

@@ -10,7 +10,8 @@ from booking_api.core.context import Caller
 from booking_api.core.errors import Forbidden, Unprocessable
 from booking_api.core.ids import new_id
 from booking_api.identity import rules
-from booking_api.identity.schemas import SCOPES, KeyRow, NewKey, StaffRow
+from booking_api.identity.key_schemas import KeyRow, NewKey
+from booking_api.identity.schemas import SCOPES, StaffRow
 from booking_api.identity.session_schemas import SessionRow
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -211,3 +211,32 @@ async def test_an_organisation_says_what_a_move_is(database_url: str, world: Wor
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
     assert await moves() == (0, 0)
+
+
+async def test_keys_are_bound_at_the_command_line(api: httpx.AsyncClient, database_url: str) -> None:
+    keys = await made(*ORG, url=database_url)
+    lines = (await call("keys", "list", url=database_url)).stdout.splitlines()
+    line = next(line for line in lines if "publishable" in line)
+    assert keys["publishable_key"] not in "".join(lines)
+    key_id = line.split()[0]
+    bound = await call("keys", "set", key_id, "--origin", "https://Shop.example/", "--rate", "600", url=database_url)
+    assert bound.returncode == 0, bound.stderr
+    assert "https://shop.example, 600 a minute" in bound.stdout
+    app = bearer(keys["publishable_key"])
+    assert (await api.get("/v1/places", headers=app)).status_code == 403
+    assert (await api.get("/v1/places", headers={**app, "Origin": "https://shop.example"})).status_code == 200
+    db = await asyncpg.connect(database_url)
+    assert await db.fetchval("select count(*) from audit where action = 'key.changed' and actor_kind = 'command'") == 1
+    await db.close()
+    for wrong, about in (
+        (("--origin", "shop.example"), "Give an origin"),
+        ((), "Say what to change"),
+        (("--rate", "-1"), "--rate"),
+    ):
+        refused = await call("keys", "set", key_id, *wrong, url=database_url)
+        assert refused.returncode != 0
+        assert about in refused.stderr
+    freed = await call("keys", "set", key_id, "--origin", "none", "--rate", "0", url=database_url)
+    assert freed.stdout.rstrip().endswith("-")
+    secret_id = next(line for line in lines if "secret" in line).split()[0]
+    assert (await call("keys", "set", secret_id, "--app", "a.b", url=database_url)).returncode != 0

@@ -40,7 +40,7 @@ async def test_a_page_in_all_its_forms(api: httpx.AsyncClient, path: str) -> Non
         answer, packed = await raw(api, path, accepted)
         assert answer.headers["content-encoding"] == accepted
         assert answer.headers["content-length"] == str(len(packed))
-        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["vary"] == "Accept-Encoding, Origin"
         assert answer.headers["content-type"] == plain.headers["content-type"]
         assert unpack(packed) == content
         etags.add(answer.headers["etag"])
@@ -49,7 +49,7 @@ async def test_a_page_in_all_its_forms(api: httpx.AsyncClient, path: str) -> Non
         for accepted in ("br", "gzip", "identity"):
             known = await api.get(path, headers={"If-None-Match": etag, "Accept-Encoding": accepted})
             assert (known.status_code, known.content) == (304, b"")
-            assert known.headers["vary"] == "Accept-Encoding"
+            assert known.headers["vary"] == "Accept-Encoding, Origin"
 
 
 async def test_nothing_is_compressed_twice(api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +74,16 @@ async def test_other_answers_are_compressed_as_they_are_made(api: httpx.AsyncCli
     assert answer.headers["content-encoding"] == "gzip"
     answer = await api.get("/v1/products", headers={**world.app, "Accept-Encoding": "br;q=0, gzip;q=0"})
     assert "content-encoding" not in answer.headers
+
+
+async def test_the_servers_own_address_leads_people_and_machines_on(api):
+    browser = await api.get("/", headers={"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"})
+    assert (browser.status_code, browser.headers["location"]) == (303, "/docs")
+    for accept in ("*/*", "application/json", ""):
+        index = await api.get("/", headers={"Accept": accept})
+        assert index.status_code == 200
+        assert "Accept" in index.headers["vary"]
+        urls = [url for name, url in index.json().items() if name.endswith("_url")]
+        assert len(urls) == 4
+        for url in urls:
+            assert (await api.get(url)).status_code == 200

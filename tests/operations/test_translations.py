@@ -1,14 +1,16 @@
-"""Every sentence that a refusal can have exists in German too, with a place for each of its values."""
+"""Every sentence that a refusal can have exists in each other language too, with a place for each of its values."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
 
 import booking_api
 from booking_api.capabilities import all_routes
+from booking_api.core import languages
 from booking_api.core.errors import known_errors
-from booking_api.core.translations import SENTENCES, TITLES, translate
+from booking_api.core.languages import LANGUAGES, LanguageFile, translate
 
 PACKAGE = Path(booking_api.__file__).parent
 FOR_OPERATORS = {"demo", "cli", "importing", "distribution"}
@@ -72,19 +74,49 @@ def _is_within_text(function: ast.FunctionDef, part: ast.expr) -> bool:
     )  # fmt: skip
 
 
-def test_every_sentence_has_a_german_one():
-    missing = {text: place for text, place in sentences().items() if text not in SENTENCES}
-    assert missing == {}, "say them in German in core/translations.py"
-
-
-def test_every_title_has_a_german_one():
+def missing_in(language: LanguageFile) -> dict[str, str]:
+    """What a language doesn't say yet, with the file that says it in English."""
     all_routes()
-    titles = {cls.title for classes in known_errors().values() for cls in classes if hasattr(cls, "title")}
-    assert titles - set(TITLES) == set(), "say them in German in core/translations.py"
+    titles = {cls.title: "(title)" for classes in known_errors().values() for cls in classes if hasattr(cls, "title")}
+    return {text: place for text, place in sentences().items() if text not in language.sentences} | {
+        text: place for text, place in titles.items() if text not in language.titles
+    }
 
 
-def test_both_have_the_same_places():
-    assert {text for text, german in SENTENCES.items() if text.count("{}") != german.count("{}")} == set()
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_every_title_and_sentence_is_said_in_every_language(tag):
+    assert missing_in(LANGUAGES[tag]) == {}, f"say them in core/languages/{tag}.py"
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_all_have_the_same_places(tag):
+    said = LANGUAGES[tag].sentences
+    assert {text for text, other in said.items() if text.count("{}") != other.count("{}")} == set()
+
+
+def test_another_language_is_a_file(tmp_path, monkeypatch):
+    (tmp_path / "sv.py").write_text(
+        'TITLES = {"Too many requests": "För många förfrågningar"}\n'
+        'SENTENCES = {"Give {} here.": "Ange {} här."}\nWORDS = {"a text": "en text", "null": "null", "or": "eller"}\n'
+    )
+    monkeypatch.setattr(languages, "__path__", [*languages.__path__, str(tmp_path)])
+    try:
+        found = languages.load_languages()
+    finally:
+        sys.modules.pop("booking_api.core.languages.sv", None)
+    swedish = found["sv"]
+    assert found["de"].titles == LANGUAGES["de"].titles
+    assert swedish.translate("Too many requests") == "För många förfrågningar"
+    assert swedish.translate("Give a text or null here.") == "Ange en text eller null här."
+    assert swedish.translate("There is no such slot.") == "There is no such slot."
+    missing = missing_in(swedish)
+    assert "There is no such slot." in missing
+    assert "The seat is taken" in missing
+    assert "Give {} here." not in missing
+
+
+def test_what_has_no_file_is_said_in_english():
+    assert translate("Too many requests", "sv") == "Too many requests"
 
 
 @pytest.mark.parametrize(

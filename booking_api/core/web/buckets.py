@@ -24,6 +24,11 @@ class Policy(msgspec.Struct, frozen=True):
     quota: int
     window_seconds: float = 60.0
 
+    @property
+    def step_seconds(self) -> float:
+        """After so many seconds one comes back."""
+        return self.window_seconds / self.quota
+
 
 class BucketState(msgspec.Struct, frozen=True):
     """How a bucket stands after a request."""
@@ -42,30 +47,32 @@ class Limiter:
     Times are seconds of any clock that doesn't go back.
     """
 
-    __slots__ = ("_full_at", "_step_seconds", "policy", "size")
+    __slots__ = ("_full_at", "policy", "size")
 
     def __init__(self, policy: Policy, size: int = BUCKETS) -> None:
         if policy.quota < 1 or policy.window_seconds <= 0:
             raise ValueError(f"The policy {policy.name!r} admits nothing.")
         self.policy = policy
         self.size = size
-        self._step_seconds = policy.window_seconds / policy.quota
         self._full_at: OrderedDict[Hashable, float] = OrderedDict()
 
-    def take(self, key: Hashable, now_seconds: float) -> BucketState:
-        """Takes one from a bucket if there is one; a refusal costs nothing."""
+    def take(self, key: Hashable, now_seconds: float, own: Policy | None = None) -> BucketState:
+        """Takes one from a bucket if there is one; a refusal costs nothing. A bucket may have a policy of its own."""
+        policy = own or self.policy
+        step_seconds = policy.step_seconds
         full_at = max(self._full_at.get(key, now_seconds), now_seconds)
-        spent_seconds = full_at + self._step_seconds - now_seconds
-        room_seconds = self.policy.window_seconds - spent_seconds
+        spent_seconds = full_at + step_seconds - now_seconds
+        room_seconds = policy.window_seconds - spent_seconds
         if room_seconds < -ROUNDING_SECONDS:
-            return BucketState(self.policy, False, 0, full_at - now_seconds, -room_seconds)
+            return BucketState(policy, False, 0, full_at - now_seconds, -room_seconds)
         buckets = self._full_at
-        buckets[key] = full_at + self._step_seconds
+        buckets[key] = full_at + step_seconds
         buckets.move_to_end(key)
         if len(buckets) > self.size:
             buckets.popitem(last=False)
         self._forget_full(now_seconds)
-        return BucketState(self.policy, True, self._whole(room_seconds), spent_seconds, 0.0)
+        remaining = max(0, int((room_seconds + ROUNDING_SECONDS) / step_seconds))
+        return BucketState(policy, True, remaining, spent_seconds, 0.0)
 
     def _forget_full(self, now_seconds: float) -> None:
         """Forgets buckets that are full again, two at most, those first that were used least recently: a full one is
@@ -79,10 +86,7 @@ class Limiter:
     def has_one(self, key: Hashable, now_seconds: float) -> bool:
         """Whether `take` would be allowed."""
         spent_seconds = max(self._full_at.get(key, now_seconds) - now_seconds, 0.0)
-        return spent_seconds + self._step_seconds <= self.policy.window_seconds + ROUNDING_SECONDS
-
-    def _whole(self, room_seconds: float) -> int:
-        return max(0, int((room_seconds + ROUNDING_SECONDS) / self._step_seconds))
+        return spent_seconds + self.policy.step_seconds <= self.policy.window_seconds + ROUNDING_SECONDS
 
     def __len__(self) -> int:
         return len(self._full_at)

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from booking_api.core.errors import HeadersTooLarge, UriTooLong
+from booking_api.core.settings import Settings
 
 MOST_URL_BYTES = 8_192
 MOST_HEADERS = 64
@@ -58,6 +59,13 @@ def choose_encoding(accepted: str) -> Literal["br", "gzip"] | None:
         if wanted > weight:
             best, weight = encoding, wanted
     return best
+
+
+def base_url_of(settings: Settings, scope: Any) -> str:
+    """The server's public URL: the setting, else as the client reached it."""
+    if settings.base_url:
+        return settings.base_url.rstrip("/")
+    return url_of_host(scope["scheme"], header(scope, b"host") or "", f"{settings.host}:{settings.port}")
 
 
 @functools.lru_cache(256)

@@ -43,6 +43,11 @@ class Access(msgspec.Struct, frozen=True):
         """Whether no credential is looked at, rather than one in the URL doing."""
         return self.anonymous and self.scope is None
 
+    @property
+    def is_for_pages(self) -> bool:
+        """Whether a page of another origin may call it and read the answer."""
+        return self.app or self.customer or self.is_public
+
     def admits(self, caller: Caller) -> bool:
         match caller.kind:
             case "app":

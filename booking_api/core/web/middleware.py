@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 from booking_api.core.errors import DomainError, HeadersTooLarge, UriTooLong
 from booking_api.core.ids import new_request_id
 from booking_api.core.log import CALLER, REQUEST_ID, log_request
+from booking_api.core.web.cors import ORIGIN, Lines, lines_of
 from booking_api.core.web.headers import check_head, choose_encoding, read_head
 
 REQUESTS = Counter("booking_api_requests_total", "Requests answered.", ["method", "path", "status"])
@@ -68,8 +69,14 @@ def compressed(app: ASGIApp) -> ASGIApp:
     return Compression(app, COMPRESSION)
 
 
-def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive, Send, DomainError], Any]) -> ASGIApp:
-    """Pure ASGI, because it runs on every hot path. `refuse` answers what is refused before it is routed."""
+def observe(
+    app: ASGIApp,
+    compressed: ASGIApp,
+    refuse: Callable[[Scope, Receive, Send, DomainError], Any],
+    preflight: Callable[[Any], Lines | None],
+) -> ASGIApp:
+    """Pure ASGI, because it runs on every hot path. `refuse` answers what is refused before it is routed, `preflight`
+    what browsers ask before they send a page's request."""
 
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,6 +90,7 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
         CALLER.set(None)
         began = time.perf_counter()
         method, status = scope["method"], 500
+        origin = head.get(ORIGIN)
         if method == "HEAD":
             receive, send = _answer_head(cast("HTTPScope", scope), receive, send)
 
@@ -92,10 +100,16 @@ def observe(app: ASGIApp, compressed: ASGIApp, refuse: Callable[[Scope, Receive,
                 status = message["status"]
                 extra = cast("list[Any]", scope.get("extra_headers") or [])
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), _NOSNIFF, *extra]
+                if origin is not None:
+                    message["headers"] += lines_of(scope, origin)
             return send(message)
 
         try:
             check_head(scope)
+            if origin is not None and (lines := preflight(scope)) is not None:
+                await send_with_headers({"type": "http.response.start", "status": 204, "headers": lines})
+                await send_with_headers({"type": "http.response.body", "body": b"", "more_body": False})
+                return
             await (compressed if b"accept-encoding" in head else app)(scope, receive, send_with_headers)
         except (UriTooLong, HeadersTooLarge) as error:
             await refuse(scope, receive, send_with_headers, error)

@@ -23,12 +23,12 @@ from booking_api.core.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from booking_api.core.languages import translate
 from booking_api.core.log import log
-from booking_api.core.translations import translate
-from booking_api.core.web.headers import header, url_of_host
+from booking_api.core.web.headers import base_url_of
 from booking_api.core.web.http import allowed
-from booking_api.core.web.replies import PROBLEM, BytesResponse, Replayed, Reply, encode, send
-from booking_api.core.web.transactions import base_url_of, language_of, make_context
+from booking_api.core.web.replies import PROBLEM, BytesResponse, Replayed, Reply, encode, runtime_of, send
+from booking_api.core.web.transactions import language_of, make_context
 
 
 class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -104,9 +104,7 @@ def problem_body(error: DomainError, base_url: str, request_id: str, language: s
 
 async def refuse_unrouted(scope: Scope, receive: Receive, send: Send, error: DomainError) -> None:
     """Answers a request that no operation was looked for."""
-    settings = scope["litestar_app"].state.settings
-    host = header(scope, b"host") or ""
-    base_url = settings.base_url.rstrip("/") or url_of_host(scope["scheme"], host, f"{settings.host}:{settings.port}")
+    base_url = base_url_of(scope["litestar_app"].state.settings, scope)
     body = problem_body(error, base_url, scope.get("request_id", ""), language_of(scope))  # type: ignore[arg-type]
     await BytesResponse(body, error.status, {"Cache-Control": "no-store"}, PROBLEM)(scope, receive, send)
 
@@ -139,5 +137,7 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         headers["WWW-Authenticate"] = f'Bearer error="{refusal.code}", come_back="{come_back}"'
     if isinstance(error, HTTPException) and error.status_code == 405 and error.headers:
         headers["Allow"] = allowed(error.headers.get("allow", "").split(", "))
-    body = problem_body(refusal, base_url_of(request), request.scope.get("request_id", ""), language)
+    body = problem_body(
+        refusal, base_url_of(runtime_of(request).settings, request.scope), request.scope.get("request_id", ""), language
+    )
     return BytesResponse(body, refusal.status, headers, PROBLEM)

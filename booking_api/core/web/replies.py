@@ -162,7 +162,7 @@ def body_etag(reply: Reply) -> Reply:
     """Gives a reply the ETag of its content: for answers that don't depend on the minute."""
     reply.etag = content_etag(reply.body)
     reply.headers.setdefault("Cache-Control", "private, no-cache")
-    reply.headers.setdefault("Vary", "Accept-Language, Authorization")
+    reply.headers.setdefault("Vary", "Accept-Language, Authorization, Origin")
     return reply
 
 

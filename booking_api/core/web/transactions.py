@@ -27,7 +27,7 @@ from booking_api.core.log import log
 from booking_api.core.runtime import acquire
 from booking_api.core.secrets import fingerprint
 from booking_api.core.texts import languages_of
-from booking_api.core.web.headers import header, url_of_host
+from booking_api.core.web.headers import base_url_of, header
 from booking_api.core.web.replies import JSON, PROBLEM, Replayed, Reply, runtime_of
 from booking_api.core.web.sameness import is_same_request, request_fingerprint
 
@@ -35,16 +35,6 @@ UNFINISHED = 102
 """The status under which a key is stored while its request is between its two transactions."""
 ERASED = 410
 """The status of a stored answer whose body was erased with the person it told of."""
-
-
-def base_url_of(request: Request[Any, Any, Any]) -> str:
-    """The server's public URL: the setting, else as the client reached it."""
-    settings = runtime_of(request).settings
-    if settings.base_url:
-        return settings.base_url.rstrip("/")
-    return url_of_host(
-        request.scope["scheme"], header(request.scope, b"host") or "", f"{settings.host}:{settings.port}"
-    )
 
 
 def language_of(scope: Any) -> str:
@@ -69,7 +59,7 @@ def make_context(request: Request[Any, Any, Any], db: Any) -> Context:
         settings=runtime.settings,
         vault=runtime.vault,
         caches=runtime.caches,
-        base_url=base_url_of(request),
+        base_url=base_url_of(runtime.settings, request.scope),
         request_id=request.scope.get("request_id", ""),
         language=language,
         languages=languages,

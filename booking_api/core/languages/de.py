@@ -1,11 +1,5 @@
-"""Refusals in German. They are written in English where they are raised, and translated where they become an answer.
+"""Refusals in German."""
 
-A sentence is found by its text, with `{}` where a value stands; the German one has the values in the same order, or by
-their numbers. A contract test finds every sentence that the code can raise and asks for its German one here.
-"""
-
-import functools
-import re
 from typing import Final
 
 TITLES: Final = {
@@ -112,6 +106,11 @@ SENTENCES: Final = {
     "There is no phone number with these digits.": "Eine Telefonnummer mit diesen Ziffern gibt es nicht.",
     "What stands after the @ is not a whole domain, such as example.org.": "Was nach dem @ steht, ist keine ganze Domain wie example.org.",
     "What stands after the @ is not the name of a domain.": "Was nach dem @ steht, ist kein Name einer Domain.",
+    # keys
+    "Give an origin, which is scheme, host and maybe port, such as https://shop.example.": "Geben Sie einen Ursprung an, also Schema, Rechnername und vielleicht Port, etwa https://shop.example.",
+    "Only a publishable key can be bound to this.": "Nur ein öffentlicher Schlüssel kann daran gebunden werden.",
+    "This key has been revoked; make another one.": "Dieser Schlüssel wurde widerrufen; legen Sie einen neuen an.",
+    "This key is bound to other pages or apps.": "Dieser Schlüssel ist an andere Seiten oder Apps gebunden.",
     # requests as a whole
     "An idempotency key has 16 to 255 visible ASCII characters.": "Ein Idempotenzschlüssel hat 16 bis 255 sichtbare ASCII-Zeichen.",
     "The change contradicts something that is already there.": "Die Änderung widerspricht etwas, das schon da ist.",
@@ -332,50 +331,5 @@ WORDS: Final = {
     "created": "angelegt", "processing": "in Arbeit", "booking": "Buchung", "item": "Platz", "a text": "einen Text",
     "a whole number": "eine ganze Zahl", "a number": "eine Zahl", "true or false": "wahr oder falsch", "a list": "eine Liste",
     "an object": "ein Objekt", "null": "null", "a UUID": "eine UUID", "a time with its offset": "eine Zeit mit ihrem Abstand zu UTC",
-    "a date": "ein Datum",
+    "a date": "ein Datum", "or": "oder",
 }  # fmt: skip
-"""What stands in a sentence's places and is a word rather than a value."""
-
-_KIND = re.compile(
-    "|".join(sorted((re.escape(word) for word in WORDS if " " in word or word == "null"), key=len, reverse=True))
-)
-_KINDS = re.compile(f"(?:{_KIND.pattern})(?: or (?:{_KIND.pattern}))*")
-_PLACE = re.compile(r"\{\d*\}")
-
-
-@functools.cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """The sentences with places, those with most words of their own first."""
-    placed = sorted((english for english in SENTENCES if "{}" in english), key=lambda english: -len(english))
-    return [
-        (re.compile("(.*?)".join(map(re.escape, english.split("{}"))), re.DOTALL), SENTENCES[english])
-        for english in placed
-    ]
-
-
-def translate(sentence: str, language: str) -> str:
-    """A sentence of ours in one of our languages; what isn't known stays as it is."""
-    if language != "de":
-        return sentence
-    return _german(sentence) if len(sentence) <= 1_000 else sentence
-
-
-@functools.lru_cache(512)
-def _german(sentence: str) -> str:
-    if (known := TITLES.get(sentence) or SENTENCES.get(sentence)) is not None:
-        return known
-    for pattern, german in _patterns():
-        if found := pattern.fullmatch(sentence):
-            values = [_word(value) for value in found.groups()]
-            parts = _PLACE.split(german)
-            return parts[0] + "".join(value + part for value, part in zip(values, parts[1:], strict=True))
-    return sentence
-
-
-def _word(value: str) -> str:
-    """A value, or words joined by `or`, as they stand in a German sentence."""
-    if value in WORDS:
-        return WORDS[value]
-    if not _KINDS.fullmatch(value):
-        return value
-    return _KIND.sub(lambda found: WORDS[found[0]], value).replace(" or ", " oder ")
