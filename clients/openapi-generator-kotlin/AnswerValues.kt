@@ -1,0 +1,6 @@
+package generated.models
+
+import kotlinx.serialization.json.JsonPrimitive
+
+typealias BookingAnswersValue = JsonPrimitive
+typealias BookingEditAnswersValue = JsonPrimitive
