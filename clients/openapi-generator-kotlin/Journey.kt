@@ -92,7 +92,7 @@ fun tomorrow(url: String, id: UUID, token: String) {
 
     val items = bookings.syncChanges().items
     check(items.any { it is SyncItem.SyncedBookingValue && it.value.`data`.id == id })
-    check(items.any { it is SyncItem.OtherSyncItemValue && it.value.type == "unheard_of" })
+    check(items.any { it is SyncItem.UnknownSyncItemValue && it.value.type == "unheard_of" })
 
     val missing = refusal<NotFoundRefusal> { bookings.getBooking(UUID.randomUUID()) }
     check(missing is NotFoundRefusal.ProblemValue && missing.value.code == "unheard_of" && !missing.value.retryable)
