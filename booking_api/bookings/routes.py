@@ -1,7 +1,7 @@
 """From a slot to a pass: hold and confirm over HTTP."""
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -75,13 +75,15 @@ TRY_AGAIN = OUR_IDS | {"booking_reference_is_unique"}
 """A twin came first, or another booking has the reference that was drawn."""
 
 
-@asynccontextmanager
-async def offering_alternatives(request: AnyRequest) -> AsyncIterator[None]:
+class offering_alternatives(AbstractAsyncContextManager[None]):  # noqa: N801 - reads as a verb where it is used
     """Adds what else has room to a refusal that leaves, now that nothing is locked any more."""
-    try:
-        yield
-    except (SalesClosed, SoldOut) as refusal:
-        raise await with_alternatives(make_context(request, None), refusal, runtime_of(request)) from None
+
+    def __init__(self, request: AnyRequest) -> None:
+        self.request = request
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SalesClosed | SoldOut):
+            raise await with_alternatives(make_context(self.request, None), error, runtime_of(self.request)) from None
 
 
 # holding ----------------------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 import asyncio
 import dataclasses
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,23 +46,33 @@ class Runtime:
     """Set when the process is about to end, so that event streams end too."""
 
 
-@asynccontextmanager
-async def acquire(runtime: Runtime) -> AsyncIterator[Any]:
+class acquire(AbstractAsyncContextManager[Any]):  # noqa: N801 - reads as a verb where it is used
     """A connection of the pool. Raises `Overloaded` when too many wait already, when none is free in time, and when no
     server can be reached that accepts writes."""
-    if runtime.waiting >= runtime.settings.pool_queue:
-        raise Overloaded("Too many requests wait already.", retry_after_seconds=1)
-    runtime.waiting += 1
-    try:
-        connection = await runtime.pool.acquire(timeout=runtime.settings.pool_wait_seconds)
-    except CANT_CONNECT as error:
-        raise Overloaded(retry_after_seconds=1) from error
-    finally:
-        runtime.waiting -= 1
-    try:
-        yield connection
-    finally:
-        if is_lost(connection):
-            # The others were made to the same server, over the same way: they are made anew before they are used.
-            await runtime.pool.expire_connections()
-        await runtime.pool.release(connection, timeout=RELEASE_SECONDS)
+
+    __slots__ = ("_connection", "_runtime")
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def __aenter__(self) -> Any:
+        runtime = self._runtime
+        if runtime.waiting >= runtime.settings.pool_queue:
+            raise Overloaded("Too many requests wait already.", retry_after_seconds=1)
+        runtime.waiting += 1
+        try:
+            self._connection = await runtime.pool.acquire(timeout=runtime.settings.pool_wait_seconds)
+        except CANT_CONNECT as error:
+            raise Overloaded(retry_after_seconds=1) from error
+        finally:
+            runtime.waiting -= 1
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        pool = self._runtime.pool
+        try:
+            if is_lost(self._connection):
+                # The others were made to the same server, over the same way: they are made anew before they are used.
+                await pool.expire_connections()
+        finally:
+            await pool.release(self._connection, timeout=RELEASE_SECONDS)
