@@ -103,21 +103,21 @@ async def put_product(
     """Writes a product; whether it is new, and what it is now. Raises `NotFound`, `Unprocessable`, `VersionConflict`."""
     named = read_reference(reference)
     await begin_writing(ctx.db, ctx.org_id)
-    before = await document_queries.find_product(ctx.db, ctx.org_id, *named)
-    if before is None and named.code is None:
-        raise NotFound("There is no such product.")
-    product = _named(ProductInput, description, before.code if before else named.code or "")
-    places = [code for code in (product.origin, product.destination, product.venue) if code]
+    code = named.code or await _code_of_product(ctx, reference)
+    product = _named(ProductInput, description, code)
+    places = [place for place in (product.origin, product.destination, product.venue) if place]
     definition = define_product(product, await find_places(ctx.db, ctx.org_id, places), ctx.org.currency)
-    saved = (await save_products(ctx.db, ctx.org_id, [NewProduct(definition, product.on_sale)], ctx.now))[product.code]
-    precondition.check(before and before.revision, same=saved.fate == "unchanged")
+    saved = (await save_products(ctx.db, ctx.org_id, [NewProduct(definition, product.on_sale)], ctx.now))[code]
+    precondition.check(saved.revision_before, same=saved.fate == "unchanged")
     if saved.refusal is not None:
         raise Unprocessable(saved.refusal.detail, errors=[saved.refusal])
-    after = await document_queries.find_product(ctx.db, ctx.org_id, None, product.code)
-    assert after is not None, "it was written a moment ago"
     if saved.fate != "unchanged":
-        await audit.note(ctx, "product.written", "product", after.id, saved.fate)
-    return saved.fate == "created", rules.product_document(after)
+        await audit.note(ctx, "product.written", "product", saved.id, saved.fate)
+    return saved.fate == "created", rules.product_document(saved)
+
+
+async def _code_of_product(ctx: Context, reference: str) -> str:
+    return (await get_product_document(ctx, reference)).code
 
 
 # seat layouts -----------------------------------------------------------------------------------------------------

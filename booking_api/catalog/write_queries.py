@@ -100,6 +100,7 @@ class CurrentProduct(msgspec.Struct, frozen=True):
     version: int
     on_sale: bool
     revision: int
+    updated_at: datetime
     definition: ProductDefinition
 
 
@@ -109,7 +110,7 @@ async def lock_products_by_code(db: Connection, org_id: UUID, codes: Sequence[st
         db,
         CurrentProduct,
         """
-        select p.code, p.version, p.on_sale, p.revision, v.definition
+        select p.code, p.version, p.on_sale, p.revision, p.updated_at, v.definition
         from product p
         join product_version v on v.org_id = $1 and v.product_id = p.id and v.version = p.version
         where p.org_id = $1 and p.code = any($2::text[])

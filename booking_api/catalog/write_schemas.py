@@ -3,7 +3,9 @@
 Things refer to one another and to places by code. Unknown fields are refused, so that a misspelt one isn't lost.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -188,10 +190,24 @@ class NewProduct(msgspec.Struct, frozen=True):
 Fate = Literal["created", "changed", "unchanged", "refused"]
 
 
-class SavedProduct(msgspec.Struct, frozen=True):
+class SavedProduct(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a product. `definition` has its lasting ids."""
 
     fate: Fate
     definition: ProductDefinition
+    version: int
+    on_sale: bool
+    revision: int
+    updated_at: datetime
+    revision_before: int | None
+    """None: there was none."""
     refusal: FieldError | None = None
     """Why it was left as it is."""
+
+    @property
+    def id(self) -> UUID:
+        return self.definition.id
+
+    @property
+    def code(self) -> str:
+        return self.definition.code

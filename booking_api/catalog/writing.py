@@ -23,7 +23,7 @@ from booking_api.catalog.schemas import (
     QuestionDefinition,
     UnitDefinition,
 )
-from booking_api.catalog.write_queries import NewVersion, PlaceLine, ProductLine
+from booking_api.catalog.write_queries import CurrentProduct, NewVersion, PlaceLine, ProductLine
 from booking_api.catalog.write_schemas import NewPlace, NewProduct, SavedProduct
 from booking_api.core.db import Connection
 from booking_api.core.db.event_queries import Event
@@ -128,6 +128,33 @@ def _place_id(place: Place | None) -> UUID | None:
     return None if place is None else place.id
 
 
+def _become(product: NewProduct, old: CurrentProduct | None, now: datetime) -> SavedProduct:
+    """What becomes of a product that is described, where another one is or isn't under its code already."""
+    definition = product.definition
+    if old is None:
+        on_sale = True if product.on_sale is None else product.on_sale
+        return SavedProduct(
+            fate="created", definition=definition, version=1, on_sale=on_sale, revision=1, updated_at=now,
+            revision_before=None,
+        )  # fmt: skip
+    present = SavedProduct(
+        fate="unchanged", definition=old.definition, version=old.version, on_sale=old.on_sale, revision=old.revision,
+        updated_at=old.updated_at, revision_before=old.revision,
+    )  # fmt: skip
+    if old.definition.kind != definition.kind:
+        detail = f"Product {definition.code!r} is there as {old.definition.kind}; its kind can't change."
+        return msgspec.structs.replace(present, fate="refused", refusal=FieldError("/kind", detail))
+    definition = keep_ids(definition, old.definition)
+    on_sale = old.on_sale if product.on_sale is None else product.on_sale
+    differs = definition != old.definition
+    if not differs and on_sale == old.on_sale:
+        return present
+    return msgspec.structs.replace(
+        present, fate="changed", definition=definition, version=old.version + differs, on_sale=on_sale,
+        revision=old.revision + 1, updated_at=now,
+    )  # fmt: skip
+
+
 async def save_products(
     db: Connection, org_id: UUID, products: Sequence[NewProduct], now: datetime
 ) -> dict[str, SavedProduct]:
@@ -143,26 +170,16 @@ async def save_products(
     versions: list[NewVersion] = []
     events: list[Event] = []
     for product in products:
-        definition, old = product.definition, current.get(product.definition.code)
-        if old is not None and old.definition.kind != definition.kind:
-            refusal = FieldError(
-                "/kind", f"Product {definition.code!r} is there as {old.definition.kind}; its kind can't change."
-            )
-            saved[definition.code] = SavedProduct("refused", old.definition, refusal)
-            continue
-        if old is not None:
-            definition = keep_ids(definition, old.definition)
-        on_sale = product.on_sale if product.on_sale is not None else old is None or old.on_sale
-        same = old is not None and old.definition == definition
-        version = 1 if old is None else old.version + (not same)
-        fate = "created" if old is None else "unchanged" if same and old.on_sale == on_sale else "changed"
-        saved[definition.code] = SavedProduct(fate, definition)
-        if fate != "unchanged":
+        old = current.get(product.definition.code)
+        become = _become(product, old, now)
+        saved[become.code] = become
+        definition, on_sale = become.definition, become.on_sale
+        if become.fate in {"created", "changed"}:
             line = ProductLine(
                 id=definition.id,
                 code=definition.code,
                 kind=definition.kind,
-                version=version,
+                version=become.version,
                 origin_id=_place_id(definition.origin),
                 destination_id=_place_id(definition.destination),
                 venue_id=_place_id(definition.venue),
@@ -171,10 +188,10 @@ async def save_products(
             )
             lines.append(line)
             if on_sale or (old is not None and old.on_sale):
-                fact = ProductUpdated(created=old is None, on_sale=on_sale, version=version)
+                fact = ProductUpdated(created=old is None, on_sale=on_sale, version=become.version)
                 events.append(fact.event(org_id, definition.id, now))
-        if not same:
-            versions.append(NewVersion(definition.id, version, definition))
+            if old is None or old.version != become.version:
+                versions.append(NewVersion(definition.id, become.version, definition))
     if lines:
         await queries.upsert_products(db, org_id, lines, now)
     if versions:

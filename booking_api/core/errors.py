@@ -76,7 +76,10 @@ class TooLarge(DomainError):
 
 class BodyTimedOut(DomainError):
     code, status, title = "body_timed_out", 408, "The request body did not come in time"
-    explanation = "Nothing was changed. Send the request again with the same idempotency key or id."
+    explanation = (
+        "Nothing was changed, or, where lines are sent, only what came. Send the request again with the same idempotency "
+        "key, id or codes."
+    )
     retryable = True
 
 

@@ -10,8 +10,9 @@ from booking_api.catalog.write_schemas import NewPlace
 from booking_api.core.text.fields import Unfit, apply_rules
 from booking_api.core.web.misfits import describe_misfit
 from booking_api.importing.csv_files import CsvFile, find_csv
-from booking_api.importing.formats import CatalogueDocument, SlotElement
+from booking_api.importing.formats import CatalogueDocument
 from booking_api.importing.schemas import ImportFailed
+from booking_api.inventory.write_schemas import SlotElement
 
 T = TypeVar("T", bound=msgspec.Struct)
 FoundElement = tuple[str, int, T | str]

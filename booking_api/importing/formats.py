@@ -10,19 +10,13 @@ import msgspec
 from booking_api.catalog.schemas import Code
 from booking_api.catalog.write_schemas import ProductInput
 from booking_api.core.text import fields
-from booking_api.inventory.write_schemas import ScheduleInput, SlotInput
+from booking_api.inventory.write_schemas import ScheduleInput
 
 
 class ProductElement(ProductInput, frozen=True, kw_only=True):
     seat_layout: Code | None = None
     """Of its slots that name no other."""
     schedules: Annotated[list[ScheduleInput], msgspec.Meta(max_length=200)] = msgspec.field(default_factory=list)
-
-
-class SlotElement(SlotInput, frozen=True, kw_only=True):
-    """Also a line of `slots.csv`, where `quotas` is written `light=20;flex=30`."""
-
-    product: Code
 
 
 class CatalogueDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -30,13 +30,13 @@ from booking_api.importing.catalogue_files import (
     read_catalogue,
     slot_elements,
 )
-from booking_api.importing.formats import ProductElement, SlotElement
+from booking_api.importing.formats import ProductElement
 from booking_api.importing.rules import say_error, say_refusal
 from booking_api.importing.schemas import ImportFailed, Progress, Summary, no_progress
 from booking_api.importing.slot_writer import SlotWriter, turn
 from booking_api.importing.statistics import analyse_after
 from booking_api.inventory.offer_rules import check_schedules, define_slot, scheduled_slots
-from booking_api.inventory.write_schemas import NewSlot, Offered
+from booking_api.inventory.write_schemas import NewSlot, Offered, SlotElement
 
 AT_ONCE = 500
 PROGRESS_EVERY = 1_000

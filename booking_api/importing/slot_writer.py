@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from booking_api.catalog.writing import begin_writing
 from booking_api.core.db import Pool
+from booking_api.importing.rules import say_error
 from booking_api.importing.schemas import Summary
-from booking_api.inventory.write_schemas import NewSlot, SavedSlots
-from booking_api.inventory.writing import find_overlaps, save_slots
+from booking_api.inventory.offering import offer
+from booking_api.inventory.write_schemas import NewSlot
+from booking_api.inventory.writing import find_overlaps
 
 BATCH = 5_000
 CONNECTION_WAIT_SECONDS = 30
@@ -30,10 +30,7 @@ async def turn(pool: Pool, org_id: UUID) -> AsyncIterator[Any]:
 
 
 class SlotWriter:
-    """Collects slots and writes each batch in a transaction of its own, so that buyers never wait long for a lock.
-
-    A slot that the database refuses is found by halving its batch, and reported; the others go in.
-    """
+    """Collects slots and offers them a batch at a time; what can't be offered is reported, and the others go in."""
 
     def __init__(self, pool: Pool, org_id: UUID, summary: Summary, now: datetime) -> None:
         self.pool, self.org_id, self.summary, self.now = pool, org_id, summary, now
@@ -81,26 +78,13 @@ class SlotWriter:
             self.summary.warnings.append("There are more slots that overlap like these.")
 
     async def _write(self, waiting: list[tuple[str, int, NewSlot]]) -> None:
-        try:
-            saved = await self._save([slot for _, _, slot in waiting])
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            if len(waiting) == 1:
-                file, line, _ = waiting[0]
-                self.summary.report(file, line, f"the database refused it: {error}")
-                return
-            middle = len(waiting) // 2
-            await self._write(waiting[:middle])
-            await self._write(waiting[middle:])
-            return
+        slots = [slot for _, _, slot in waiting]
+        saved = await offer(lambda: turn(self.pool, self.org_id), self.org_id, slots, self.now)
         self.summary.slots.add(saved.created, saved.changed, saved.unchanged)
-        refused = {row.position for row in saved.refused}
         for row in saved.refused:
             file, line, slot = waiting[row.position]
-            self.summary.report(file, line, f"slot {slot.code} stays as it is: {row.reason}")
-        for position, (_, _, slot) in enumerate(waiting):
+            self.summary.report(file, line, f"slot {slot.code} stays as it is: {say_error(row.error)}")
+        refused = {row.position for row in saved.refused}
+        for position, slot in enumerate(slots):
             if position not in refused:
                 self.summary.saw_date(slot.local_date)
-
-    async def _save(self, slots: list[NewSlot]) -> SavedSlots:
-        async with turn(self.pool, self.org_id) as db:
-            return await save_slots(db, self.org_id, slots, self.now)

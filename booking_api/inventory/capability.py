@@ -2,11 +2,13 @@
 
 from booking_api.core.capability import Capability
 from booking_api.core.personal import NOT
+from booking_api.inventory import routes
 from booking_api.inventory.checks import CHECKS
 from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 
 CAPABILITY = Capability(
     name="inventory",
+    routes=routes.ROUTES,
     events=[SlotUpdated, SlotHoldsUnwanted],
     checks=CHECKS,
     personal={
@@ -16,6 +18,7 @@ CAPABILITY = Capability(
         ),
     },
     audited={
+        "slots.offered": None,
         "slot.changed": "slot",
         "slot.holds_released": "slot",
     },

@@ -1,9 +1,13 @@
 """The SQL that changes a slot by itself, which is locked before its quotas, as in `claim_queries`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from booking_api.core.db import Connection, execute, fetch_one
+import msgspec
+
+from booking_api.core.db import Connection, execute, fetch_all, fetch_one
+from booking_api.core.db.rows import columns_of
 from booking_api.inventory.schemas import SlotState
 
 
@@ -49,3 +53,52 @@ async def move_quota_limits(db: Connection, org_id: UUID, slot_id: UUID, before:
         before,
         after,
     )
+
+
+class OptionQuota(msgspec.Struct, frozen=True):
+    """How many places of a locked slot may be sold under an option, and how many are."""
+
+    option_id: UUID
+    capacity: int | None
+    """None: it never had a quota of its own."""
+    taken: int
+
+
+async def find_quotas(db: Connection, org_id: UUID, slot_id: UUID, option_ids: Sequence[UUID]) -> list[OptionQuota]:
+    """The quotas of these options, in no order; also of those that have none."""
+    return await fetch_all(
+        db,
+        OptionQuota,
+        """
+        select o.option_id, q.capacity, coalesce(q.taken, (
+          select sum(c.quota_places) from claim c where c.org_id = $1 and c.slot_id = $2 and c.option_id = o.option_id
+        ), 0)::int as taken
+        from unnest($3::uuid[]) as o (option_id)
+        left join quota q on q.org_id = $1 and q.slot_id = $2 and q.option_id = o.option_id
+        """,
+        org_id,
+        slot_id,
+        option_ids,
+    )
+
+
+class WrittenQuota(msgspec.Struct, frozen=True):
+    """A quota to be written; `taken` is for one that is new."""
+
+    option_id: UUID
+    capacity: int
+    taken: int
+
+
+async def write_quotas(db: Connection, org_id: UUID, slot_id: UUID, quotas: Sequence[WrittenQuota]) -> None:
+    """Writes quotas of a locked slot."""
+    await execute(
+        db,
+        """
+        insert into quota (org_id, slot_id, option_id, capacity, taken)
+        select $1, $2, given.* from unnest($3::uuid[], $4::int[], $5::int[]) as given (option_id, capacity, taken)
+        order by given.option_id
+        on conflict (org_id, slot_id, option_id) do update set capacity = excluded.capacity
+        """,
+        org_id, slot_id, *columns_of(quotas, WrittenQuota),
+    )  # fmt: skip

@@ -8,6 +8,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from booking_api.catalog.schemas import Code
+from booking_api.catalog.write_schemas import Capacity
 from booking_api.core.clock import Moment
 from booking_api.core.text import fields
 
@@ -110,8 +112,10 @@ class SlotChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ends_at: Moment | UnsetType = UNSET
     booking_closes_at: Moment | UnsetType = UNSET
     """When sales end at the latest; a delay puts it off."""
-    capacity: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | UnsetType = UNSET
+    capacity: Capacity | UnsetType = UNSET
     """Never less than what is taken."""
+    quotas: dict[Code, Capacity | None] | UnsetType = UNSET
+    """Option (by code) → places that may be sold under it; null: all of them. Options that aren't named keep theirs."""
     gate: Sign | None | UnsetType = UNSET
     resource: Sign | None | UnsetType = UNSET
     delay: NewDelay | None | UnsetType = UNSET

@@ -8,6 +8,7 @@ import msgspec
 
 from booking_api.catalog.schemas import Code, ProductDefinition
 from booking_api.catalog.write_schemas import Capacity, CatalogueName, Duration
+from booking_api.core.errors import FieldError
 from booking_api.core.text import fields
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -34,6 +35,12 @@ class SlotInput(Room, frozen=True, kw_only=True):
     duration_minutes: Duration | None = None
     code: Annotated[str, fields.code(200)] | None = None
     status: SlotStatus | None = None
+
+
+class SlotElement(SlotInput, frozen=True, kw_only=True):
+    """A slot with its product: a line of NDJSON, an element of a file, or a line of `slots.csv`."""
+
+    product: Code
 
 
 class ScheduleInput(Room, frozen=True, kw_only=True):
@@ -118,7 +125,7 @@ class RefusedSlot(msgspec.Struct, frozen=True):
 
     position: int
     """In the list that was handed over, from 0."""
-    reason: str
+    error: FieldError
 
 
 class SavedSlots(msgspec.Struct, frozen=True):

@@ -1,38 +1,44 @@
 """The verbs that offer slots: new occurrences, and changes to those that are there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import UnsetType
+
+from booking_api.catalog.operations import load_products
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
 from booking_api.core.db.rows import row_from
-from booking_api.core.errors import Forbidden, NotFound, VersionConflict
+from booking_api.core.errors import FieldError, Forbidden, NotFound, VersionConflict, pointer_to, unprocessable
 from booking_api.core.ids import new_id
 from booking_api.core.queue.events import publish
 from booking_api.identity import audit
 from booking_api.inventory import change_queries, queries, write_queries
 from booking_api.inventory import slot_rules as rules
+from booking_api.inventory.change_queries import WrittenQuota
 from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.inventory.schemas import SlotChange, SlotState
 from booking_api.inventory.write_queries import StagedQuota, StagedSlot
 from booking_api.inventory.write_schemas import NewSlot, RefusedSlot, SavedSlots
 
-SEATED = "seats are taken on its present seat layout, so it can't get another one"
-OVER_QUOTA = "more places are taken under an option than the quota it would get"
+SEATED = FieldError("/seat_layout", "Seats are taken on its present seat layout, so it can't get another one.")
+OVER_QUOTA = FieldError("/quotas", "More places are taken under an option than the quota it would get.")
 WRITE_SCOPE = "catalogue:write"
-OTHER_PRODUCT = "its code belongs to a slot of another product"
+OTHER_PRODUCT = FieldError("/code", "Its code belongs to a slot of another product.")
 
 
 async def _lock_changing(
     db: Connection, org_id: UUID, slots: Sequence[NewSlot], positions: dict[UUID, int]
 ) -> list[RefusedSlot]:
     """Locks the slots that are there and are to change (id → position), and names those that can't."""
-    reasons: dict[int, str] = {}
+    reasons: dict[int, FieldError] = {}
     for row in await write_queries.lock_for_change(db, org_id, list(positions)):
         position = positions[row.id]
         if row.taken > slots[position].capacity:
-            reasons[position] = f"{row.taken} places are taken, more than the capacity of {slots[position].capacity}"
+            reasons[position] = FieldError(
+                "/capacity", f"{row.taken} places are taken, more than the capacity of {slots[position].capacity}."
+            )
     for obstacle in await write_queries.find_obstacles(db, org_id):
         reasons.setdefault(obstacle.position, SEATED if obstacle.seated else OVER_QUOTA)
     return [RefusedSlot(position, reason) for position, reason in reasons.items()]
@@ -93,10 +99,17 @@ async def change_slot(ctx: Context, slot_id: UUID, change: SlotChange, expected:
         raise NotFound("There is no such slot.")
     after = rules.changed_slot(before, change, ctx.now)
     changed = rules.differences(before, after)
+    quotas: list[WrittenQuota] = []
+    if not isinstance(change.quotas, UnsetType):
+        quotas = await _other_quotas(ctx, before, after.capacity, change.quotas)
+    if quotas:
+        changed.append("quotas")
     if changed:
         if expected is not None and before.version not in expected:
             raise VersionConflict
         await _write_slot(ctx, before, after)
+        if quotas:
+            await change_queries.write_quotas(ctx.db, ctx.org_id, slot_id, quotas)
         await publish(ctx.db, [SlotUpdated(changed=changed).event(ctx.org_id, slot_id, ctx.now)])
         await audit.note(ctx, "slot.changed", "slot", slot_id, changed[0] if len(changed) == 1 else "several")
     if change.release_holds:
@@ -109,6 +122,36 @@ async def _write_slot(ctx: Context, before: SlotState, after: SlotState) -> None
     await change_queries.update_slot(ctx.db, ctx.org_id, after, ctx.now)
     if before.capacity != after.capacity:
         await change_queries.move_quota_limits(ctx.db, ctx.org_id, before.id, before.capacity, after.capacity)
+
+
+async def _other_quotas(
+    ctx: Context, slot: SlotState, capacity: int, wanted: Mapping[str, int | None]
+) -> list[WrittenQuota]:
+    """Those of the wished quotas that are others than they are. Raises `Unprocessable`, pointed at what can't be.
+
+    A quota as large as the slot limits nothing, and follows it.
+    """
+    (row,) = await queries.find_slots(ctx.db, ctx.org_id, [slot.id])
+    definition = (await load_products(ctx, [row.product_id]))[row.product_id]
+    codes = {option.id: option.code for option in definition.options if option.code in wanted}
+    if unknown := wanted.keys() - set(codes.values()):
+        code = min(unknown)
+        raise unprocessable(pointer_to("quotas", code), f"Its product has no option {code!r}.")
+    others: list[WrittenQuota] = []
+    for quota in await change_queries.find_quotas(ctx.db, ctx.org_id, slot.id, list(codes)):
+        code = codes[quota.option_id]
+        places = wanted[code]
+        if places is not None and places < quota.taken:
+            raise unprocessable(
+                pointer_to("quotas", code), f"{quota.taken} places are taken under this option, more than that."
+            )
+        present = slot.capacity if quota.capacity is None else quota.capacity
+        follows = present == slot.capacity
+        if places is None and not follows:
+            others.append(WrittenQuota(quota.option_id, capacity, quota.taken))
+        elif places is not None and (places != present or (follows and places != capacity)):
+            others.append(WrittenQuota(quota.option_id, places, quota.taken))
+    return others
 
 
 async def find_overlaps(

@@ -11,8 +11,9 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from booking_api.core.web.http import Binary, Endpoint
+from booking_api.core.web.lines import NDJSON
 from booking_api.core.web.problems import Problem
-from booking_api.core.web.replies import JSON
+from booking_api.core.web.replies import JSON, encode
 from booking_api.site.json_schema import Schema, make_schemas, paragraphs, references, sample
 from booking_api.site.openapi_parts import (
     HEADERS,
@@ -163,6 +164,10 @@ class _Builder:
     def _request_body(self, endpoint: Endpoint) -> dict[str, Any]:
         schema = self.bodies[endpoint.operation_id]
         recorded = self.examples.of(endpoint).request
+        if endpoint.lines:
+            written = "\n".join(encode(line).decode() for line in recorded or [sample(schema, self.schemas)])
+            lines = {"type": "string", "description": "JSON documents, one a line.", "x-line-schema": schema}
+            return {"required": True, "content": {NDJSON: {"schema": lines, "example": written}}}
         value = recorded if recorded is not None else sample(schema, self.schemas)
         return {"required": not endpoint.body_optional, "content": {JSON: {"schema": schema, "example": value}}}
 

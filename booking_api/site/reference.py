@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from booking_api.core.web.lines import NDJSON
 from booking_api.site.markup import coloured, inline, json_text, markdown, page, sample, text
 from booking_api.site.schema_markup import body_markup, component_markup, member_markup
 
@@ -104,8 +105,10 @@ def _operation(document: Document, path: str, method: str, operation: Operation)
     parts.append(_who(operation))
     parts += _parameters([resolved(document, parameter) for parameter in operation.get("parameters", [])])
     if body := operation.get("requestBody"):
-        schema = body["content"]["application/json"]["schema"]
-        parts.append(f"<h4>Body{'' if body['required'] else ', optional'}</h4>{body_markup(schema, components)}")
+        ((_, content),) = body["content"].items()
+        lines = content["schema"].get("x-line-schema")
+        kind = ", lines of JSON, each of which is" if lines else "" if body["required"] else ", optional"
+        parts.append(f"<h4>Body{kind}</h4>{body_markup(lines or content['schema'], components)}")
     parts += _answers(document, operation)
     address = re.sub(r"\{\w+\}", lambda found: f"<b>{found[0]}</b>", text(path))
     return (
@@ -234,7 +237,9 @@ def _curl(document: Document, path: str, method: str, operation: Operation) -> s
     if any(given.get("$ref", "").endswith("/IdempotencyKey") for given in operation.get("parameters", [])):
         lines.append(text('-H "Idempotency-Key: $(uuidgen)"'))
     if body := operation.get("requestBody"):
-        lines.append(text("-H 'Content-Type: application/json'"))
-        content = json_text(body["content"]["application/json"]["example"]).replace("'", "'\\''")
+        ((kind, given),) = body["content"].items()
+        lines.append(text(f"-H 'Content-Type: {kind}'"))
+        example = given["example"]
+        content = (text(example) if kind == NDJSON else json_text(example)).replace("'", "'\\''")
         lines.append(f"-d '{coloured(content)}'")
     return " \\\n  ".join(lines)

@@ -154,10 +154,15 @@ class Call:
     query: dict[str, str] = dataclasses.field(default_factory=dict)
     body: Any = None
     headers: Headers = dataclasses.field(default_factory=dict)
+    lines: bool = False
+    """Whether the body is a list that is sent line by line."""
 
     async def send(self, api: httpx.AsyncClient, headers: Headers) -> httpx.Response:
         content = None if self.body is None else msgspec.json.encode(self.body)
         with_type = {} if content is None else {"Content-Type": "application/json"}
+        if self.lines:
+            content = b"\n".join(map(msgspec.json.encode, self.body))
+            with_type = {"Content-Type": "application/x-ndjson"}
         return await api.request(
             self.method, self.path.format(**self.parameters), params=self.query, content=content,
             headers={**with_type, **self.headers, **headers},
@@ -227,6 +232,12 @@ def _tower(s: Scene) -> Json:
     return {**written, "prices": [{**price, "amount": price["amount"] + 100} for price in written["prices"]]}
 
 
+def _more_slots(s: Scene) -> list[Json]:
+    """One that can be offered, and one that can't."""
+    slot = {"product": "tower", "starts_at": "2031-05-01T10:00", "capacity": 20, "gate": "North"}
+    return [{**slot, "code": "tower-may-day"}, {**slot, "starts_at": "2031-05-01T25:00"}]
+
+
 COACH_STATION = {
     "name": "Berlin coach station", "time_zone": "Europe/Berlin", "latitude": 52.5072, "longitude": 13.2795,
     "address": "Messedamm 8, 14057 Berlin",
@@ -244,6 +255,7 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     "putPlace": lambda s: Call("PUT", "/v1/places/{place}", {"place": "BER-ZOB"}, body=COACH_STATION),
     "putProduct": lambda s: Call("PUT", "/v1/products/{product}", {"product": str(s.world.tower.id)}, body=_tower(s)),
     "putSeatLayout": lambda s: Call("PUT", "/v1/seat-layouts/{layout}", {"layout": "minibus"}, body=MINIBUS),
+    "offerSlots": lambda s: Call("POST", "/v1/slots/bulk", body=_more_slots(s), lines=True),
     "listPlaceDocuments": lambda s: Call("GET", "/v1/catalogue/places", query={"limit": "2"}),
     "getPlaceDocument": lambda s: Call("GET", "/v1/catalogue/places/{place}", {"place": str(_venue(s).id)}),
     "listProductDocuments": lambda s: Call("GET", "/v1/catalogue/products", query={"limit": "1"}),

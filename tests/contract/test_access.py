@@ -38,6 +38,7 @@ ACCESS: dict[str, Row] = {
     "putPlace": Row(WRITE_CATALOGUE),
     "putProduct": Row(WRITE_CATALOGUE, foreign=404),
     "putSeatLayout": Row(WRITE_CATALOGUE),
+    "offerSlots": Row(WRITE_CATALOGUE),
     "listPlaceDocuments": Row(KEEP_CATALOGUE),
     "getPlaceDocument": Row(KEEP_CATALOGUE, foreign=404),
     "listProductDocuments": Row(KEEP_CATALOGUE),

@@ -8,7 +8,8 @@ from booking_api.catalog.layout_schemas import LayoutInput
 from booking_api.catalog.write_schemas import NewPlace
 from booking_api.core.text.fields import undeclared_texts
 from booking_api.importing.catalogue_files import csv_elements, json_elements, read_document
-from booking_api.importing.formats import CatalogueDocument, ProductElement, SlotElement
+from booking_api.importing.formats import CatalogueDocument, ProductElement
+from booking_api.inventory.write_schemas import SlotElement
 
 ELEMENTS = {"places": NewPlace, "seat_layouts": LayoutInput, "products": ProductElement, "slots": SlotElement}
 PLACE = {"code": "ZRH", "name": "Zürich HB", "time_zone": "Europe/Zurich"}

@@ -83,6 +83,8 @@ class Endpoint:
     access: Access
     body: Any
     body_optional: bool
+    lines: bool
+    """Whether the body is any number of lines, each of which is one of `body`."""
     query: Any
     answers: Mapping[int, Any]
     answer_descriptions: Mapping[int, str]
@@ -131,6 +133,7 @@ def endpoint(
     status: int = 200,
     body: Any = None,
     body_optional: bool = False,
+    lines: bool = False,
     query: Any = None,
     answer_descriptions: Mapping[int, str] | None = None,
     errors: tuple[type[DomainError], ...] = (),
@@ -142,8 +145,9 @@ def endpoint(
     """Declares an operation. The function's docstring is its summary (first line) and description.
 
     The function takes a context (see `core.web.handlers`): its annotations say what it reads and what it answers with
-    `status`, or nothing with 204. Where bodies may be longer than elsewhere, `max_body_bytes` says so. `answers` are for one that has several. Where that doesn't do (streams, pictures, the
+    `status`, or nothing with 204. `answers` are for one that has several. Where that doesn't do (streams, pictures, the
     hot paths, two transactions), it takes the request, and `body`, `query` and `answers` say what it does with it.
+    Bodies that may be longer than elsewhere have `max_body_bytes`; with `lines` they are any number of `body`.
 
     An unsafe operation is run again when PostgreSQL resolved a deadlock against it: its transaction was rolled back
     whole, so that nothing of the first run is left.
@@ -161,6 +165,7 @@ def endpoint(
             access=access,
             body=body or type_of(function, "body"),
             body_optional=body_optional,
+            lines=lines,
             query=query or type_of(function, "query"),
             answers=answers or answers_of(function, status),
             answer_descriptions=answer_descriptions or {},

@@ -95,6 +95,16 @@ async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional:
         content_type = given.partition(";")[0].strip().lower()
         if content_type != JSON:
             raise UnsupportedMediaType(f"Send application/json, not {content_type[:60]!r}.")
+    value = decode_json(raw, into)
+    if len(raw) > LONG_BYTES and not (raw.isascii() and b"\\u" not in raw):
+        # Whatever can be heaped upon a body of the greatest length takes a second to clean: others go on meanwhile.
+        loop, threads = asyncio.get_running_loop(), runtime_of(request).threads
+        return await loop.run_in_executor(threads, _treated, request, value, into)
+    return _treated(request, value, into)
+
+
+def decode_json(raw: bytes, into: type[T]) -> T:
+    """JSON as it came, as a Struct whose texts are untreated. Raises `Invalid` with a pointer."""
     decoder = _decoders.get(into)
     if decoder is None:
         decoder = _decoders[into] = msgspec.json.Decoder(into)
@@ -110,11 +120,16 @@ async def read_body(request: Request[Any, Any, Any], into: type[T], *, optional:
         raise invalid("", describe_malformed(str(error), raw)) from None
     if b"\\u0000" in raw and _NUL.search(raw):
         raise invalid("", "A string contains the character NUL, which no text here may.")
-    if len(raw) > LONG_BYTES and not (raw.isascii() and b"\\u" not in raw):
-        # Whatever can be heaped upon a body of the greatest length takes a second to clean: others go on meanwhile.
-        loop, threads = asyncio.get_running_loop(), runtime_of(request).threads
-        return await loop.run_in_executor(threads, _treated, request, value, into)
-    return _treated(request, value, into)
+    return value
+
+
+def read_line(raw: bytes, into: type[T], country: str | None) -> T:
+    """One JSON document of many, its texts treated as its fields say. Raises `Invalid` with a pointer."""
+    value = decode_json(raw, into)
+    try:
+        return apply_rules(value, into, country)
+    except Unfit as error:
+        raise invalid(pointer_to(*reversed(error.steps)), error.detail) from None
 
 
 def read_query(request: Request[Any, Any, Any], into: type[Query]) -> Query:
