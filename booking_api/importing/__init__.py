@@ -1,4 +1,4 @@
-"""Bringing a catalogue in from files: the documented format, JSON and CSV.
+"""Bringing a catalogue in from files, and out again: the documented format, JSON, NDJSON and CSV.
 
 Tables: none; it writes through the verbs of `catalog` and `inventory`, which also decide what is right. Events: none.
 Invariants: everything is matched by code, so that an import can be repeated without doubling anything and ids

@@ -1,4 +1,4 @@
-"""Reading a catalogue: a .json file, or a folder of .json files with places.csv and slots.csv beside them."""
+"""Reading a catalogue: a .json file, or a folder of .json files with places.csv, slots.csv and slots.ndjson beside them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import msgspec
 from booking_api.catalog.write_schemas import NewPlace
 from booking_api.core.text.fields import Unfit, apply_rules
 from booking_api.core.web.misfits import describe_misfit
-from booking_api.importing.csv_files import CsvFile, find_csv
+from booking_api.importing.csv_files import MOST_LINE_BYTES, CsvFile, find_csv
 from booking_api.importing.formats import CatalogueDocument
 from booking_api.importing.schemas import ImportFailed
 from booking_api.inventory.write_schemas import SlotElement
@@ -34,6 +34,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     files: list[CatalogueFile]
     places_csv: Path | None = None
     slots_csv: Path | None = None
+    slots_ndjson: Path | None = None
 
 
 def read_document(name: str, content: bytes) -> CatalogueFile:
@@ -70,9 +71,10 @@ def read_catalogue(path: Path) -> Catalogue:
     if not path.is_dir():
         return Catalogue(files)
     places, slots = find_csv(path, "places.csv"), find_csv(path, "slots.csv")
-    if not files and places is None and slots is None:
-        raise ImportFailed(f"{path} has no .json file, no places.csv and no slots.csv.")
-    return Catalogue(files, places, slots)
+    lines = path / "slots.ndjson"
+    if not files and places is None and slots is None and not lines.exists():
+        raise ImportFailed(f"{path} has no .json file, no places.csv, no slots.csv and no slots.ndjson.")
+    return Catalogue(files, places, slots, lines if lines.exists() else None)
 
 
 def _decode(raw: bytes, into: type[T]) -> T | str:
@@ -145,6 +147,19 @@ def csv_elements(path: Path, into: type[NewPlace] | type[SlotElement]) -> Iterat
                 yield file.name, line, _said(error, into)
 
 
+def ndjson_elements(path: Path, into: type[T]) -> Iterator[FoundElement[T]]:
+    """The lines of a file, each an element; blank ones don't count."""
+    try:
+        with path.open("rb") as file:
+            for line, raw in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES + 1), b""), 1):
+                if len(raw) > MOST_LINE_BYTES:
+                    raise ImportFailed(f"{path} has a line of more than {MOST_LINE_BYTES >> 20} MiB.")
+                if raw.strip():
+                    yield path.name, line, _decode(raw, into)
+    except OSError as error:
+        raise ImportFailed(f"{path} can't be read: {error.strerror}.") from None
+
+
 def place_elements(catalogue: Catalogue) -> Iterator[FoundElement[NewPlace]]:
     for file in catalogue.files:
         yield from json_elements(file, file.document.places, NewPlace)
@@ -157,3 +172,5 @@ def slot_elements(catalogue: Catalogue) -> Iterator[FoundElement[SlotElement]]:
         yield from json_elements(file, file.document.slots, SlotElement)
     if catalogue.slots_csv is not None:
         yield from csv_elements(catalogue.slots_csv, SlotElement)
+    if catalogue.slots_ndjson is not None:
+        yield from ndjson_elements(catalogue.slots_ndjson, SlotElement)

@@ -1,15 +1,15 @@
-"""`booking-api import`: the commands that bring a catalogue in."""
+"""`booking-api import` and `export`: the commands that bring a catalogue in, and take it out."""
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from booking_api.core.console import Command
+from booking_api.core.console import Command, note, run, session
 from booking_api.identity.console import OrgOption
 
 import_app = typer.Typer(name="import", help="Brings in a catalogue or a timetable.", no_args_is_help=True)
@@ -57,8 +57,8 @@ def _show(summary: Any) -> None:
     if summary.first_date is not None:
         sys.stdout.write(f"{'dates':14} {summary.first_date} to {summary.last_date}\n")
     sys.stdout.write(f"{'lines':14} {summary.lines:>9,} read {summary.problem_count:>8,} left out\n")
-    for note in summary.notes:
-        sys.stdout.write(f"{note}\n")
+    for assumed in summary.notes:
+        sys.stdout.write(f"{assumed}\n")
 
 
 async def _with_organisation(wanted: str, work: Callable[[Any, Any], Awaitable[Any]]) -> Any:
@@ -120,4 +120,50 @@ def catalogue_command(
     run_import(org, lambda pool, found, move: import_catalogue(pool, found, path, move), allow_left_out=allow_left_out)
 
 
-COMMANDS = [Command("import", import_app, 110)]
+export_app = typer.Typer(name="export", help="Takes a catalogue out.", no_args_is_help=True)
+
+
+@export_app.command("catalogue")
+def export_command(
+    folder: Annotated[Path, typer.Argument(help="A folder, which is made if there is none.")], org: OrgOption = ""
+) -> None:
+    """Writes catalogue.json and slots.ndjson, which `import catalogue` reads back."""
+    from booking_api.core.process import StartFailed
+
+    async def export() -> None:
+        from contextlib import asynccontextmanager
+
+        from booking_api.core.clock import utc_now
+        from booking_api.identity import audit
+        from booking_api.identity.console import choose_organisation
+        from booking_api.importing.exporting import export_catalogue, export_slots
+
+        async with session() as (db, _):
+
+            @asynccontextmanager
+            async def opened() -> AsyncIterator[Any]:
+                yield db
+
+            chosen = await choose_organisation(db, org)
+            await _write_file(folder / "catalogue.json", export_catalogue(opened, chosen))
+            await _write_file(folder / "slots.ndjson", export_slots(opened, chosen.org_id))
+            await audit.note_command(db, chosen.org_id, "catalogue.exported", None, None, utc_now())
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        run(export)
+    except OSError as error:
+        raise StartFailed(f"{folder} can't be written: {error.strerror}.") from None
+    note(f"{folder / 'catalogue.json'} and {folder / 'slots.ndjson'} were written.")
+
+
+async def _write_file(path: Path, content: AsyncIterator[bytes]) -> None:
+    """Beside what is there first, so that nobody finds half a file under the name."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    with unfinished.open("wb") as file:
+        async for piece in content:
+            file.write(piece)
+    unfinished.replace(path)
+
+
+COMMANDS = [Command("import", import_app, 110), Command("export", export_app, 115)]

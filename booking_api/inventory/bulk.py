@@ -9,8 +9,8 @@ from booking_api.catalog.writing import begin_writing, find_layouts, find_produc
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context
 from booking_api.core.errors import DomainError, FieldError, unprocessable
-from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.languages import translate
+from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.web.inputs import read_line
 from booking_api.core.web.lines import LONGEST_LINE, TOO_LONG
 from booking_api.core.web.transactions import refuse_late

@@ -54,7 +54,7 @@ def read_moment(name: str, text: str, zone: ZoneInfo) -> datetime:
 
 def make_slot(
     offered: Offered, room: Room, layouts: Layouts, starts_at: datetime, ends_at: datetime, code: str | None = None,
-    status: SlotStatus | None = None,
+    status: SlotStatus | None = None, closes_at: datetime | None = None,
 ) -> NewSlot:  # fmt: skip
     """A slot at these moments. `layouts` are those that it may name. Raises `Unprocessable`."""
     if ends_at < starts_at:
@@ -83,7 +83,7 @@ def make_slot(
         time_zone=offered.time_zone,
         end_time_zone=offered.end_time_zone,
         capacity=room.capacity,
-        booking_closes_at=starts_at - offered.closes_before,
+        booking_closes_at=closes_at or starts_at - offered.closes_before,
         status=status,
         gate=room.gate,
         resource=room.resource,
@@ -104,7 +104,10 @@ def define_slot(offered: Offered, slot: SlotInput, layouts: Layouts) -> NewSlot:
         raise unprocessable(
             "/ends_at", "It needs ends_at or duration_minutes, because its product has no duration_minutes."
         )
-    return make_slot(offered, slot, layouts, starts_at, ends_at, slot.code, slot.status)
+    closes_at = None
+    if slot.booking_closes_at is not None:
+        closes_at = read_moment("booking_closes_at", slot.booking_closes_at, ZoneInfo(offered.time_zone))
+    return make_slot(offered, slot, layouts, starts_at, ends_at, slot.code, slot.status, closes_at)
 
 
 # schedules --------------------------------------------------------------------------------------------------------

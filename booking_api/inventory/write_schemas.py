@@ -33,6 +33,8 @@ class SlotInput(Room, frozen=True, kw_only=True):
     starts_at: Annotated[str, fields.code(40)]
     ends_at: Annotated[str, fields.code(40)] | None = None
     duration_minutes: Duration | None = None
+    booking_closes_at: Annotated[str, fields.code(40)] | None = None
+    """When sales end; left out: when the last of the options ends being sold."""
     code: Annotated[str, fields.code(200)] | None = None
     status: SlotStatus | None = None
 

@@ -256,6 +256,8 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     "putProduct": lambda s: Call("PUT", "/v1/products/{product}", {"product": str(s.world.tower.id)}, body=_tower(s)),
     "putSeatLayout": lambda s: Call("PUT", "/v1/seat-layouts/{layout}", {"layout": "minibus"}, body=MINIBUS),
     "offerSlots": lambda s: Call("POST", "/v1/slots/bulk", body=_more_slots(s), lines=True),
+    "downloadCatalogue": lambda s: Call("GET", "/v1/catalogue/export"),
+    "downloadSlots": lambda s: Call("GET", "/v1/slots/bulk", query={"after": "tower"}),
     "listPlaceDocuments": lambda s: Call("GET", "/v1/catalogue/places", query={"limit": "2"}),
     "getPlaceDocument": lambda s: Call("GET", "/v1/catalogue/places/{place}", {"place": str(_venue(s).id)}),
     "listProductDocuments": lambda s: Call("GET", "/v1/catalogue/products", query={"limit": "1"}),

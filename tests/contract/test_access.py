@@ -39,6 +39,8 @@ ACCESS: dict[str, Row] = {
     "putProduct": Row(WRITE_CATALOGUE, foreign=404),
     "putSeatLayout": Row(WRITE_CATALOGUE),
     "offerSlots": Row(WRITE_CATALOGUE),
+    "downloadCatalogue": Row(KEEP_CATALOGUE),
+    "downloadSlots": Row(KEEP_CATALOGUE),
     "listPlaceDocuments": Row(KEEP_CATALOGUE),
     "getPlaceDocument": Row(KEEP_CATALOGUE, foreign=404),
     "listProductDocuments": Row(KEEP_CATALOGUE),

@@ -35,7 +35,7 @@ def example_of(info: types.Type) -> Any:
         case types.StructType():
             return {f.encode_name: example_of(f.type) for f in info.fields if f.required}
         case types.DictType():
-            return {}
+            return {example_of(info.key_type): example_of(info.value_type)} if info.min_length else {}
         case types.CollectionType():
             return [example_of(info.item_type)] if info.min_length else []
         case types.LiteralType():
@@ -51,7 +51,7 @@ def example_of(info: types.Type) -> Any:
         case types.IntType() | types.FloatType():
             return max(info.ge or 0, (info.gt or 0) + 1, 1)
         case types.StrType():
-            return "019aa5c8-5d60-7c3e-9f21-4b7d0c6e8a16"
+            return "019aa5c8-5d60-7c3e-9f21-4b7d0c6e8a16"[: info.max_length]
         case _:
             raise AssertionError(f"no example of {info}")
 
