@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.availability import calendar_queries, rules
-from booking_api.availability.schemas import Calendar, CalendarDay, SlotsQuery
+from booking_api.availability.schemas import AvailabilityCalendar, CalendarDay, SlotsQuery
 from booking_api.availability.targets import all_products, check_party, date_range, find_target, holder_of, places_of
 from booking_api.core.context import Context
 from booking_api.core.money import Money
@@ -33,7 +33,7 @@ class Summed(NamedTuple):
     """What all who asked the same share."""
 
     content: bytes
-    """A `Calendar` for a caller without a claim that matters."""
+    """A `AvailabilityCalendar` for a caller without a claim that matters."""
     days: list[CalendarDay]
     holders: dict[date, str]
     """Of those who asked, who has places on a slot of the date that has no room for the party: one's own hold never hides
@@ -41,7 +41,7 @@ class Summed(NamedTuple):
 
 
 async def calendar(runtime: Runtime, ctx: Context, query: SlotsQuery) -> bytes:
-    """A `Calendar`, encoded, of every date of the range; errors as `search`.
+    """A `AvailabilityCalendar`, encoded, of every date of the range; errors as `search`.
 
     The context needs no connection: the statement that is shared has one.
     """
@@ -50,7 +50,7 @@ async def calendar(runtime: Runtime, ctx: Context, query: SlotsQuery) -> bytes:
     own = {day for day, holders in summed.holders.items() if holder_id in holders}
     if not own:
         return summed.content
-    return encode(Calendar([_for_holder(day) if day.date in own else day for day in summed.days]))
+    return encode(AvailabilityCalendar([_for_holder(day) if day.date in own else day for day in summed.days]))
 
 
 def _for_holder(day: CalendarDay) -> CalendarDay:
@@ -78,7 +78,7 @@ async def _sum_up(runtime: Runtime, question: CalendarQuestion, asked: Sequence[
     # Amounts of several currencies have no lowest one.
     currency = currencies.pop() if len(currencies) == 1 else None
     days = [_day(day, found.get(day), currency) for day in rules.days_between(first, last)]
-    return Summed(encode(Calendar(days)), days, {row.day: row.holders for row in rows if row.holders})
+    return Summed(encode(AvailabilityCalendar(days)), days, {row.day: row.holders for row in rows if row.holders})
 
 
 def _day(day: date, row: calendar_queries.DayRow | None, currency: str | None) -> CalendarDay:

@@ -9,9 +9,9 @@ from booking_api.availability import slots
 from booking_api.availability.calendar import calendar
 from booking_api.availability.schemas import (
     Availability,
+    AvailabilityCalendar,
     AvailabilityPage,
     AvailabilityQuery,
-    Calendar,
     SeatLayoutAnswer,
     SlotQuery,
     SlotSeats,
@@ -49,7 +49,7 @@ async def search_availability(request: Request[Any, Any, Any]) -> Response[bytes
 
 
 @endpoint(
-    "GET", "/v1/availability/calendar", tag="Availability", access=READERS, query=SlotsQuery, answers={200: Calendar},
+    "GET", "/v1/availability/calendar", tag="Availability", access=READERS, query=SlotsQuery, answers={200: AvailabilityCalendar},
     errors=(Unprocessable, PartyNotAllowed),
 )  # fmt: skip
 async def get_calendar(request: Request[Any, Any, Any]) -> Response[bytes]:

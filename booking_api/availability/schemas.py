@@ -130,7 +130,7 @@ class CalendarDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The lowest total for the party; absent where it can't book."""
 
 
-class Calendar(msgspec.Struct, frozen=True):
+class AvailabilityCalendar(msgspec.Struct, frozen=True):
     """A range of dates, each of them once."""
 
     items: list[CalendarDay]

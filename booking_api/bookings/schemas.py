@@ -11,6 +11,7 @@ from booking_api.availability.schemas import SlotAnswer
 from booking_api.catalog.read_schemas import OptionBrief, ProductBrief
 from booking_api.catalog.schemas import Price
 from booking_api.core.clock import Moment
+from booking_api.core.kinds import kind_of
 from booking_api.core.money import Money
 from booking_api.core.paging import Cursor, Limit
 from booking_api.core.text import fields
@@ -284,7 +285,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     available_actions: Annotated[
         list[str],
         Meta(
-            description="x-extensible-enum: edit, choose_seat, extend, confirm, cancel, keep, resume, show_pass, and for staff settle_on_site"
+            description="`settle_on_site` is for staff. x-extensible-enum: edit, choose_seat, extend, confirm, cancel, keep, resume, show_pass, settle_on_site"
         ),
     ]
     feedback_prompt: FeedbackPrompt | None = None
@@ -337,13 +338,31 @@ class ChangedSlot(msgspec.Struct, frozen=True):
     slot: SlotAnswer
 
 
-class SyncItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SyncItem(msgspec.Struct, frozen=True, kw_only=True):
     """A thing as it is now, or the news that it is gone."""
 
-    type: Annotated[str, Meta(description="x-extensible-enum: booking")]
+    type: str
+    """What it is."""
     id: UUID
-    data: Booking | None = None
-    deleted: bool = False
+    """The thing's id: put what comes in the place of whatever you have under it."""
+
+
+@kind_of(SyncItem)
+class SyncedBooking(SyncItem, frozen=True, kw_only=True):
+    """A booking as it is now."""
+
+    type: Literal["booking"]
+    data: Booking
+    """The whole booking."""
+
+
+@kind_of(SyncItem)
+class DeletedBooking(SyncItem, frozen=True, kw_only=True):
+    """A booking that is gone: drop it."""
+
+    type: Literal["booking"]
+    deleted: bool
+    """Always true."""
 
 
 class SyncPage(msgspec.Struct, frozen=True, kw_only=True):

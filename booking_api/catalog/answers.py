@@ -14,7 +14,7 @@ from booking_api.catalog.read_schemas import (
     Position,
     ProductAnswer,
     ProductBrief,
-    QuestionAnswer,
+    ProductQuestion,
     UnitAnswer,
 )
 from booking_api.catalog.rules import base_amount
@@ -122,9 +122,9 @@ def _option_answer(definition: ProductDefinition, option: OptionDefinition, lang
     )
 
 
-def _question_answer(question: QuestionDefinition, languages: Languages) -> QuestionAnswer:
+def _question_answer(question: QuestionDefinition, languages: Languages) -> ProductQuestion:
     choices = question.choices
-    return QuestionAnswer(
+    return ProductQuestion(
         id=question.id,
         code=question.code,
         type=question.type,

@@ -130,7 +130,7 @@ class ChoiceAnswer(msgspec.Struct, frozen=True):
     label: str
 
 
-class QuestionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProductQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A product's own question; answers go to `PATCH /v1/bookings/{id}` under its code."""
 
     id: UUID
@@ -172,7 +172,7 @@ class ProductAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     opening_hours: list[dict[str, str]] | None = None
     media: Annotated[list[MediaAnswer], msgspec.Meta(description="Pictures and other media.")]
     options: list[OptionAnswer]
-    questions: list[QuestionAnswer]
+    questions: list[ProductQuestion]
     on_sale: bool
     requires_names: bool
     """Whether each item needs a name before the booking can be confirmed."""

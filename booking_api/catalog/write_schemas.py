@@ -135,7 +135,7 @@ class QuestionInput(Given, frozen=True, kw_only=True):
 class MediaInput(Given, frozen=True, kw_only=True):
     url: Annotated[
         str,
-        fields.code(2_000, pattern=r"^https://[!-~\u00a1-\U0010ffff]+$", examples=["https://example.org/tower.jpg"]),
+        fields.code(2_000, pattern="^https://[!-~\u00a1-\U0010ffff]+$", examples=["https://example.org/tower.jpg"]),
     ]
     type: Annotated[str, fields.code(100, pattern="^[a-z]+/[a-zA-Z0-9.+-]+$", examples=["image/jpeg"])]
     alt: CatalogueTexts | None = None

@@ -38,6 +38,7 @@ class ScanOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Admits against the verdict. For managers and keys with the scope `scan:override`."""
 
     reason: Annotated[str, fields.line(500, min_length=1, examples=["Delayed by our own shuttle"])]
+    """Why, in the agent's own words. It stays on record."""
 
 
 class NewScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ class FieldError(msgspec.Struct, frozen=True):
     pointer: str
     """RFC 6901 pointer into the body; `/query/<name>` for a query parameter, `/headers/<name>` for a header."""
     detail: str
+    """What is wrong with it, for people, in the reader's language."""
 
 
 def pointer_to(*steps: str | int) -> str:

@@ -135,9 +135,9 @@ class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         str,
         msgspec.Meta(
             description=(
-                "How. x-extensible-enum: order (a first order), recover (a code to the contact's address), resume (a "
-                "code of the customer's own), help (a code of the staff's), sign_in (a code to the address of a member "
-                "of staff), handed (tokens that an owner handed over)"
+                "How: by a first `order`, a code to the contact's address (`recover`), a code of the customer's own "
+                "(`resume`) or of the staff's (`help`), a code to the address of a member of staff (`sign_in`), or "
+                "tokens that an owner `handed` over. x-extensible-enum: order, recover, resume, help, sign_in, handed"
             )
         ),
     ]
@@ -153,8 +153,8 @@ class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         str,
         msgspec.Meta(
             description=(
-                "x-extensible-enum: everything, address (the bookings with one proven address as contact), booking "
-                "(a single one)"
+                "What it may see: `everything` of its customer, the bookings with one proven `address` as contact, "
+                "or a single `booking`. x-extensible-enum: everything, address, booking"
             )
         ),
     ]

@@ -45,7 +45,7 @@ async def _picture(request: Request, pass_id: UUID, image_format: ImageFormat) -
 
 @endpoint(
     "GET", "/v1/passes/{pass_id:uuid}/qr.svg", tag=TAG, access=ACCESS, query=PassImageQuery,
-    answers={200: Binary("image/svg+xml", "The QR code as SVG.", is_text=True)}, errors=(NotFound, Unauthenticated, Forbidden),
+    answers={200: Binary("image/svg+xml", "The QR code as SVG.")}, errors=(NotFound, Unauthenticated, Forbidden),
     conditional=True,
 )  # fmt: skip
 async def get_pass_svg(request: Request, pass_id: UUID) -> Response[bytes]:

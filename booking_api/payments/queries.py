@@ -10,7 +10,7 @@ import msgspec
 from booking_api.core.db import Connection, execute, fetch_all, fetch_one
 from booking_api.core.money import Money
 from booking_api.payments.refund_schemas import RefundFact
-from booking_api.payments.schemas import Intent, NextAction
+from booking_api.payments.schemas import Intent, Redirect
 
 INTENT_COLUMNS: Final = """
   i.id, i.order_id, i.amount, i.currency, i.provider, i.status, i.provider_reference, i.next_action, i.error_code,
@@ -82,7 +82,7 @@ async def latest_intents(db: Connection, org_id: UUID, order_ids: Sequence[UUID]
 
 
 async def update_intent(
-    db: Connection, org_id: UUID, intent: Intent, next_action: NextAction | None, *, settled: bool
+    db: Connection, org_id: UUID, intent: Intent, next_action: Redirect | None, *, settled: bool
 ) -> None:
     """Stores an outcome. What the app gave along is of no use any more once it is settled: the token, and the link back
     into the app, which says whatever the app put there."""

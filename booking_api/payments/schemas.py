@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from booking_api.core.errors import Conflict
+from booking_api.core.kinds import kind_of
 from booking_api.core.money import Money
 from booking_api.core.text import fields
 from booking_api.payments.refund_schemas import RefundPart
@@ -58,11 +59,21 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class NextAction(msgspec.Struct, frozen=True, kw_only=True):
-    """What the customer has to do next: open `url`, which leads back to the payment's `return_url`."""
+    """What the customer has to do next."""
 
-    type: Annotated[str, msgspec.Meta(description="x-extensible-enum: redirect", examples=["redirect"])]
-    url: Annotated[str, msgspec.Meta(examples=["https://pay.example.org/redirect/ch_1"])]
+    type: str
+    """What it is."""
     expires_at: datetime
+    """Until when it can be done."""
+
+
+@kind_of(NextAction)
+class Redirect(NextAction, frozen=True, kw_only=True):
+    """Open `url`, which leads back to the payment's `return_url`."""
+
+    type: Literal["redirect"]
+    url: Annotated[str, msgspec.Meta(examples=["https://pay.example.org/redirect/ch_1"])]
+    """The page to open, in the browser rather than in a view of the app."""
 
 
 class PaymentFailure(msgspec.Struct, frozen=True):
@@ -124,7 +135,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     status: IntentStatus
     provider_reference: str | None
-    next_action: NextAction | None
+    next_action: Redirect | None
     error_code: str | None
     attempts: int
     next_check_at: datetime | None
@@ -159,7 +170,7 @@ class IntentCharge(msgspec.Struct, frozen=True, kw_only=True):
     status: IntentStatus
     token: str | None
     return_url: str | None
-    next_action: NextAction | None
+    next_action: Redirect | None
     provider_reference: str | None
     error_code: str | None
     give_up_at: datetime
@@ -172,7 +183,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     status: OutcomeStatus
     provider_reference: str | None = None
-    next_action: NextAction | None = None
+    next_action: Redirect | None = None
     error_code: str | None = None
     charged: Money | None = None
     """What the provider says it charged; compared with the intent before it is believed."""

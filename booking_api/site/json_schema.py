@@ -16,9 +16,12 @@ from typing import Any
 import msgspec
 from msgspec import inspect as types
 
+from booking_api.core.kinds import kinds_of
+from booking_api.site.glossary import describe
+
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
-_OPEN = re.compile(r"\s*x-extensible-enum:\s*(?P<values>[\w:.\-]+(?:,\s*[\w:.\-]+)*)\.?")
+_OPEN = re.compile(r"\s*x-extensible-enum:\s*(?P<values>[\w:\-]+(?:,\s*[\w:\-]+)*)\.?")
 
 
 def make_schemas(
@@ -54,13 +57,40 @@ def _refuse_ambiguous(given: Sequence[Any]) -> None:
 
 
 def _direction(given: Sequence[Any], *, is_answer: bool) -> tuple[list[Schema], dict[str, Schema]]:
-    schemas, components = msgspec.json.schema_components(given, ref_template=REF + "{name}")
-    infos = types.multi_type_info(given)
-    for schema, info in zip(schemas, infos, strict=True):
+    structs = list(find_structs(types.multi_type_info(given)))
+    complete_given = [*given, *(kind for info in structs for kind in kinds_of(info.cls))]
+    schemas, components = msgspec.json.schema_components(complete_given, ref_template=REF + "{name}")
+    for schema, info in zip(schemas, types.multi_type_info(complete_given), strict=True):
         complete(schema, info)
-    for info in find_structs(infos):
+    for info in structs:
         complete_struct(components[info.cls.__name__], info, is_answer=is_answer)
-    return list(schemas), components
+    for info in structs:
+        if kinds := kinds_of(info.cls):
+            components |= open_union(info.cls.__name__, components[info.cls.__name__], kinds, components)
+    return list(schemas[: len(given)]), components
+
+
+def open_union(name: str, base: Schema, kinds: Sequence[type], components: dict[str, Schema]) -> dict[str, Schema]:
+    """The union of a Struct's kinds, which ends in the form that all of them have, under the name `Other…`.
+
+    That branch refuses the types of the others, so that exactly one fits, whether a generator takes the first one that
+    fits or insists that there is no second.
+    """
+    values = [value for kind in kinds for value in components[kind.__name__]["properties"]["type"]["enum"]]
+    other = {
+        "type": "string",
+        "pattern": f"^(?!(?:{'|'.join(map(re.escape, dict.fromkeys(values)))})$)",
+        "description": "A kind that isn't described here: pass over it.",
+    }
+    branches = [*(kind.__name__ for kind in kinds), f"Other{name}"]
+    return {
+        f"Other{name}": {
+            **base,
+            "description": f"A kind of `{name}` that came later. It has at least what all kinds have.",
+            "properties": {**base["properties"], "type": other},
+        },
+        name: {"description": base["description"], "oneOf": [{"$ref": REF + branch} for branch in branches]},
+    }
 
 
 def references(part: Any) -> Iterator[str]:
@@ -97,6 +127,7 @@ def find_structs(infos: Iterable[types.Type]) -> Iterator[types.StructType]:
                 seen.add(info.cls)
                 yield info
                 waiting.extend(field.type for field in info.fields)
+                waiting.extend(types.multi_type_info(kinds_of(info.cls)))
         else:
             waiting.extend(_parts(info))
 
@@ -143,6 +174,10 @@ def complete_struct(schema: Schema, info: types.StructType, *, is_answer: bool) 
         if "description" not in part and field.name in described:
             part["description"] = described[field.name]
         open_enumeration(part)
+        if "description" not in part and (
+            text := describe([base.__name__ for base in info.cls.__mro__], field.encode_name)
+        ):
+            part["description"] = text
 
 
 def complete(schema: Schema, info: types.Type) -> None:

@@ -20,11 +20,14 @@ from booking_api.site.openapi_parts import (
     PARAMETERS,
     PATH_PARAMETER,
     SECURITY_SCHEMES,
+    SERVERS,
     callers,
     header_refs,
     security,
 )
 from booking_api.site.openapi_problems import Refusals
+from booking_api.site.presence import say_defaults, without_null
+from booking_api.site.steps import LINKS
 
 PATH_TYPES: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
@@ -100,7 +103,7 @@ def build_document(handlers: Iterable[HTTPRouteHandler], prose: Prose, examples:
             "contact": {"name": "Whoever runs this server"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/", "description": "This server"}],
+        "servers": SERVERS,
         "tags": [{"name": name, "description": text} for name, text in prose.tags.items() if name in used],
         "paths": paths,
         "components": builder.components(paths),
@@ -140,6 +143,7 @@ class _Builder:
         }
         for query in {query.__name__ for query in queries.values()}:
             self.schemas.pop(query)
+        say_defaults(self.schemas.values())
 
     def operation(self, endpoint: Endpoint) -> dict[str, Any]:
         name, access = endpoint.operation_id, endpoint.access
@@ -150,10 +154,6 @@ class _Builder:
             "description": "\n\n".join(filter(None, [paragraphs(endpoint.description), callers(access)])),
             "security": security(access),
         }
-        if access.scope is not None:
-            made["x-required-scope"] = access.scope
-        if access.staff is not None and not access.is_public:
-            made["x-required-role"] = access.staff
         if parameters := self._parameters(endpoint):
             made["parameters"] = parameters
         if endpoint.body is not None:
@@ -193,7 +193,7 @@ class _Builder:
         query = self.queries[endpoint.operation_id]
         made: list[dict[str, Any]] = []
         for name, found in query["properties"].items():
-            schema = _without_null(found)
+            schema = without_null(found)
             text = schema.pop("description", None) or f"The {name.replace('_', ' ')}."
             parameter = {
                 "name": name,
@@ -231,11 +231,14 @@ class _Builder:
                 "headers": header_refs(self._success_headers(endpoint, status)),
             }
             if isinstance(answer, Binary):
-                response["content"] = {answer.media_type: {"schema": {"type": "string"}} if answer.is_text else {}}
+                schema = {"type": "string"} if answer.is_text else {"type": "string", "format": "binary"}
+                response["content"] = {answer.media_type: {"schema": schema}}
             elif schema is not None:
                 recorded = self._recorded(endpoint, status)
                 value = recorded if recorded is not None else sample(schema, self.schemas)
                 response["content"] = {JSON: {"schema": schema, "example": value}}
+            if links := LINKS.get(key):
+                response["links"] = links
             made[str(status)] = response
         if endpoint.conditional and endpoint.method == "GET":
             made["304"] = {
@@ -271,7 +274,9 @@ class _Builder:
 
     def components(self, paths: dict[str, Any]) -> dict[str, Any]:
         made = {
-            "schemas": dict(sorted({**self.schemas, **self.refusals.schemas(self.members)}.items())),
+            "schemas": dict(
+                sorted({**self.schemas, **self.refusals.schemas(self.members, self.schemas["Problem"])}.items())
+            ),
             "responses": dict(sorted(self.refusals.responses.items())),
             "parameters": PARAMETERS,
             "examples": self.refusals.examples(self.members, self.schemas, self.examples.problems),
@@ -288,18 +293,3 @@ def _of_path(thing: str, name: str) -> str:
     if name in BY_ID_OR_CODE:
         return f"The {thing}'s id or its code, percent-encoded."
     return f"The {thing}'s id." if name.endswith("_id") else f"The {thing}."
-
-
-def _without_null(schema: Schema) -> Schema:
-    """A query parameter is absent rather than null."""
-    made = dict(schema)
-    if isinstance(made.get("type"), list):
-        kinds = [kind for kind in made["type"] if kind != "null"]
-        made["type"] = kinds[0] if len(kinds) == 1 else kinds
-    if "anyOf" in made:
-        made["anyOf"] = [part for part in made["anyOf"] if part != {"type": "null"}]
-        if len(made["anyOf"]) == 1:
-            made.update(made.pop("anyOf")[0])
-    if "enum" in made:
-        made["enum"] = [value for value in made["enum"] if value is not None]
-    return made

@@ -8,6 +8,26 @@ from booking_api.core.web.http import Access
 
 PATH_PARAMETER = re.compile(r"\{(?P<name>\w+):(?P<type>\w+)\}")
 
+SERVERS: list[dict[str, Any]] = [
+    {
+        "url": "/",
+        "description": "This server, for live and for test alike: a key or token of a test organisation (`pk_test_…`, "
+        "`sk_test_…`) never sees live things or real money.",
+    },
+    {
+        "url": "https://{host}",
+        "description": "Live: the server of the organisation whose things you sell.",
+        "variables": {
+            "host": {"default": "api.example.org", "description": "Its host, as the organisation tells you."}
+        },
+    },
+    {
+        "url": "http://127.0.0.1:{port}",
+        "description": "Test: `booking-api demo` on your own machine, with the keys that it prints.",
+        "variables": {"port": {"default": "8000", "description": "As given to it with `--port`."}},
+    },
+]
+
 PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -142,8 +162,7 @@ def header_refs(names: Iterable[str]) -> dict[str, Any]:
 
 
 def security(access: Access) -> list[dict[str, list[str]]]:
-    """Who is let in, one alternative per kind of credential. The role and scope stand in extensions, because linters
-    know only those of OAuth here."""
+    """Who is let in, one alternative per kind of credential, with the least role of staff and the scope of a key."""
     if access.is_public:
         return [{}]
     made: list[dict[str, list[str]]] = [{}] if access.anonymous else []
@@ -152,9 +171,9 @@ def security(access: Access) -> list[dict[str, list[str]]]:
     if access.customer:
         made.append({"customerToken": []})
     if access.staff is not None:
-        made.append({"staffToken": []})
+        made.append({"staffToken": [access.staff]})
     if access.scope is not None:
-        made.append({"secretKey": []})
+        made.append({"secretKey": [access.scope]})
     return made
 
 

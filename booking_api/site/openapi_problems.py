@@ -8,8 +8,10 @@ from booking_api.core import errors as problems
 from booking_api.core.errors import DomainError
 from booking_api.core.web.http import Endpoint
 from booking_api.core.web.replies import PROBLEM
-from booking_api.site.json_schema import Schema, sample
+from booking_api.site.glossary import describe
+from booking_api.site.json_schema import REF, Schema, sample
 from booking_api.site.openapi_parts import PATH_PARAMETER, header_refs
+from booking_api.site.presence import without_null
 
 EXAMPLE_REQUEST_ID = "019aa5c85d607c3e9f214b7d0c6e8a16"
 SHARED: dict[frozenset[type[DomainError]], str] = {
@@ -67,6 +69,8 @@ class Refusals:
         }
         self.responses: dict[str, dict[str, Any]] = {}
         """Those that operations share, by name, once `responses_of` was asked for them."""
+        self.unions: dict[str, Schema] = {}
+        """What a refused operation answers with a status, by name, once `responses_of` was asked for it."""
 
     def responses_of(self, endpoint: Endpoint) -> dict[str, Any]:
         """The refusals of an operation by status."""
@@ -75,16 +79,22 @@ class Refusals:
             by_status.setdefault(cls.status, []).append(cls)
         made: dict[str, Any] = {}
         for status, classes in by_status.items():
-            response = _response(classes)
-            if name := SHARED.get(frozenset(classes)):
-                self.responses[name] = response
-                response = {"$ref": f"#/components/responses/{name}"}
+            shared = SHARED.get(frozenset(classes))
+            name = f"{shared or f'{_capitalised(endpoint.operation_id)}{status}'}Refusal"
+            self.unions[name] = _union(classes)
+            response = _response(classes, name)
+            if shared:
+                self.responses[shared] = response
+                response = {"$ref": f"#/components/responses/{shared}"}
             made[str(status)] = response
         return made
 
-    def schemas(self, members: Mapping[tuple[type[DomainError], str], Schema]) -> dict[str, Schema]:
-        """A schema per class, given those of its members."""
-        return {f"{name}Problem": _schema(cls, members) for name, cls in self.classes.items()}
+    def schemas(self, members: Mapping[tuple[type[DomainError], str], Schema], problem: Schema) -> dict[str, Schema]:
+        """A schema per class, given those of its members and that of any problem; and the unions of them."""
+        made = {f"{name}Problem": _schema(cls, members, problem) for name, cls in self.classes.items()}
+        if twice := sorted(set(made) & set(self.unions)):
+            raise ValueError(f"Refusals that share a name: {', '.join(twice)}")
+        return made | self.unions
 
     def examples(
         self,
@@ -97,21 +107,29 @@ class Refusals:
         for name, cls in self.classes.items():
             value = recorded.get(cls.code, {})
             if value.get("status") != cls.status:
-                value = _sample(cls) | {member: sample(members[cls, member], schemas) for member in cls.member_types}
+                value = _sample(cls) | {
+                    member: sample(without_null(members[cls, member]), schemas) for member in cls.member_types
+                }
             made[name] = {"summary": cls.title, "value": value}
         return made
 
 
-def _response(classes: Sequence[type[DomainError]]) -> dict[str, Any]:
-    refs = {cls.code: f"#/components/schemas/{cls.__name__}Problem" for cls in classes}
-    schema: Schema
-    if len(refs) == 1:
-        schema = {"$ref": next(iter(refs.values()))}
-    else:
-        schema = {
-            "oneOf": [{"$ref": ref} for ref in refs.values()],
-            "discriminator": {"propertyName": "code", "mapping": refs},
-        }
+def _capitalised(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _union(classes: Sequence[type[DomainError]]) -> Schema:
+    """The refusals of one status. The last branch fits every problem, because more codes may come; it has no
+    discriminator, by which a client would refuse those."""
+    codes = ", ".join(f"`{cls.code}`" for cls in classes)
+    branches = [*(f"{cls.__name__}Problem" for cls in classes), "Problem"]
+    return {
+        "description": f"Told apart by `code`: {codes}, or one that came later and has what every problem has.",
+        "anyOf": [{"$ref": f"{REF}{branch}"} for branch in branches],
+    }
+
+
+def _response(classes: Sequence[type[DomainError]], union: str) -> dict[str, Any]:
     headers = ["X-Request-Id"]
     if any(cls.retryable for cls in classes) and classes[0].status != HTTPStatus.INTERNAL_SERVER_ERROR:
         headers.append("Retry-After")
@@ -123,29 +141,35 @@ def _response(classes: Sequence[type[DomainError]]) -> dict[str, Any]:
         "headers": header_refs(headers),
         "content": {
             PROBLEM: {
-                "schema": schema,
+                "schema": {"$ref": f"{REF}{union}"},
                 "examples": {cls.code: {"$ref": f"#/components/examples/{cls.__name__}"} for cls in classes},
             }
         },
     }
 
 
-def _schema(cls: type[DomainError], known: Mapping[tuple[type[DomainError], str], Schema]) -> Schema:
-    members = {name: known[cls, name] for name in cls.member_types}
-    required = [name for name, schema in members.items() if "null" not in str(schema)]
-    own: Schema = {
-        "type": "object",
-        "properties": {
-            "status": {"const": cls.status},
-            "code": {"const": cls.code},
-            "retryable": {"const": cls.retryable},
-            **members,
-        },
+def _schema(cls: type[DomainError], known: Mapping[tuple[type[DomainError], str], Schema], problem: Schema) -> Schema:
+    """All members in one object, because generators lose those that are put together from parts. Its `code` is an
+    enumeration of one, by which a union of refusals is narrowed."""
+    own = {name: _described(cls, name, known[cls, name]) for name in cls.member_types}
+    told_by: Schema = {
+        "status": {**problem["properties"]["status"], "examples": [cls.status]},
+        "code": {"type": "string", "enum": [cls.code], "description": "What apps branch on."},
     }
-    if required:
-        own["required"] = required
-    text = "\n\n".join(filter(None, [f"{cls.title}.", cls.explanation]))
-    return {"description": text, "allOf": [{"$ref": "#/components/schemas/Problem"}, own]}
+    required = [*problem["required"], *(name for name in own if "null" not in str(known[cls, name]))]
+    return {
+        "description": "\n\n".join(filter(None, [f"{cls.title}.", cls.explanation])),
+        "type": "object",
+        "properties": {**problem["properties"], **told_by, **own},
+        "required": required,
+    }
+
+
+def _described(cls: type[DomainError], member: str, schema: Schema) -> Schema:
+    made = without_null(schema)
+    if text := schema.get("description") or describe([base.__name__ for base in cls.__mro__], member):
+        made["description"] = text
+    return made
 
 
 def _sample(cls: type[DomainError]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def render_problem(document: Document, classes: Sequence[type[DomainError]]) -> 
     """What a code means, what to do about it, what it carries, and which operations know it."""
     cls = classes[0]
     schemas, examples = document["components"]["schemas"], document["components"]["examples"]
-    own = schemas.get(f"{cls.__name__}Problem", {}).get("allOf", [{}, {}])[1]
+    own = schemas.get(f"{cls.__name__}Problem", {})
     members = {name: part for name, part in own.get("properties", {}).items() if name in cls.member_types}
     carried = members_markup({"properties": members, "required": own.get("required", [])}).replace(
         'href="#', 'href="/docs#'

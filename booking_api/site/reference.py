@@ -150,10 +150,9 @@ def _parameters(parameters: list[dict[str, Any]]) -> list[str]:
 
 def _who(operation: Operation) -> str:
     made: list[str] = []
-    needed = {"staffToken": operation.get("x-required-role"), "secretKey": operation.get("x-required-scope")}
     for alternative in operation["security"]:
-        for scheme in alternative:
-            made.append(CALLERS[scheme] + (f" · {text(needed[scheme])}" if needed.get(scheme) else ""))
+        for scheme, needed in alternative.items():
+            made.append(" · ".join([CALLERS[scheme], *map(text, needed)]))
         if not alternative:
             made.append("anybody" if len(operation["security"]) == 1 else "a signed URL")
     return f'<ul class="who" aria-label="Who may call">{"".join(f"<li>{who}</li>" for who in made)}</ul>'
@@ -198,8 +197,9 @@ def _answers(document: Document, operation: Operation) -> list[str]:
 def _problem(document: Document, status: str, ref: dict[str, Any]) -> str:
     example = resolved(document, ref)
     code = example["value"]["code"]
-    schema = document["components"]["schemas"][f"{ref['$ref'].rsplit('/', 1)[-1]}Problem"]["allOf"][1]
-    members = [name for name in schema["properties"] if name not in {"status", "code", "retryable"}]
+    schemas = document["components"]["schemas"]
+    known = schemas["Problem"]["properties"]
+    members = [name for name in schemas[f"{ref['$ref'].rsplit('/', 1)[-1]}Problem"]["properties"] if name not in known]
     with_members = f" With {', '.join(f'<code>{text(name)}</code>' for name in members)}." if members else ""
     return (
         f'<li><span class="status bad">{status}</span><a href="/problems/{text(code)}"><code>{text(code)}</code></a> '

@@ -125,5 +125,6 @@ def component_markup(name: str, schema: Schema) -> str:
     return (
         f'<article class="operation" id="schema-{text(name)}"><h3>{text(name)}</h3>'
         + (f"<p>{description}</p>" if description else "")
+        + (f'<p class="type">{type_markup(schema)}</p>' if {"anyOf", "oneOf"} & set(schema) else "")
         + f"{members_markup(schema)}</article>"
     )

@@ -6,7 +6,13 @@ from typing import Any, cast
 import msgspec
 
 from booking_api.availability.calendar import calendar
-from booking_api.availability.schemas import Availability, AvailabilityPage, AvailabilityQuery, Calendar, SlotsQuery
+from booking_api.availability.schemas import (
+    Availability,
+    AvailabilityCalendar,
+    AvailabilityPage,
+    AvailabilityQuery,
+    SlotsQuery,
+)
 from booking_api.availability.search import search
 from booking_api.core.context import Caller, Context
 from tests.world import World
@@ -24,10 +30,12 @@ async def search_at(world: World, now: datetime, query: AvailabilityQuery) -> Av
     return await search_page(world, world.context(cast("Any", None), now=now), query)
 
 
-async def calendar_at(world: World, now: datetime, query: SlotsQuery, caller: Caller | None = None) -> Calendar:
+async def calendar_at(
+    world: World, now: datetime, query: SlotsQuery, caller: Caller | None = None
+) -> AvailabilityCalendar:
     """A calendar at another moment than the present one."""
     ctx = world.context(cast("Any", None), now=now, caller=caller)
-    return msgspec.json.decode(await calendar(world.runtime, ctx, query), type=Calendar)
+    return msgspec.json.decode(await calendar(world.runtime, ctx, query), type=AvailabilityCalendar)
 
 
 async def all_pages(world: World, now: datetime, query: AvailabilityQuery) -> list[Availability]:

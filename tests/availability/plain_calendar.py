@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from booking_api.availability import rules
-from booking_api.availability.schemas import Calendar, CalendarDay, OfferRow
+from booking_api.availability.schemas import AvailabilityCalendar, CalendarDay, OfferRow
 from booking_api.availability.targets import check_party
 from booking_api.catalog.operations import load_definitions
 from booking_api.catalog.rules import PartyNotAllowed
@@ -86,7 +86,7 @@ def offer_columns(
 async def plain_calendar(
     world: World, db: asyncpg.Connection, now: datetime, target: UUID | tuple[UUID, UUID], first: date, last: date,
     units: str | None, holder: UUID | None,
-) -> Calendar | None:  # fmt: skip
+) -> AvailabilityCalendar | None:  # fmt: skip
     """None where no product allows the party."""
     org_id, wanted = world.org.org_id, rules.parse_units(units)
     route = (None, None) if isinstance(target, UUID) else target
@@ -117,4 +117,4 @@ async def plain_calendar(
         row = by_day.get(day, DayRow(day, 1, 0, None))
         price = None if row.from_price is None or currency is None else Money(row.from_price, currency)
         days.append(CalendarDay(date=day, status=rules.STATUSES[row.rank], vacancies=row.vacancies, from_price=price))
-    return Calendar(days)
+    return AvailabilityCalendar(days)

@@ -11,7 +11,7 @@ import pytest
 
 from booking_api.availability import calendar_queries
 from booking_api.availability.calendar import calendar
-from booking_api.availability.schemas import Calendar, SlotsQuery
+from booking_api.availability.schemas import AvailabilityCalendar, SlotsQuery
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.core.context import Caller
 from booking_api.core.ids import new_id
@@ -31,11 +31,11 @@ STEPS = 60
 
 async def ask(
     runtime: Runtime, world: World, now: datetime, query: SlotsQuery, caller: Caller | None = None
-) -> Calendar | None:
+) -> AvailabilityCalendar | None:
     """As a process answers; None for a party that no product allows."""
     ctx = world.context(cast("Any", None), now=now, caller=caller)
     try:
-        return msgspec.json.decode(await calendar(runtime, ctx, query), type=Calendar)
+        return msgspec.json.decode(await calendar(runtime, ctx, query), type=AvailabilityCalendar)
     except PartyNotAllowed:
         return None
 
@@ -166,7 +166,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
     return Statements(monkeypatch)
 
 
-def total(found: Calendar) -> int:
+def total(found: AvailabilityCalendar) -> int:
     return sum(day.vacancies for day in found.items)
 
 

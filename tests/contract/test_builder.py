@@ -4,13 +4,17 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+import jsonschema_rs
 import msgspec
 import pytest
 from msgspec import Meta
 
+from booking_api.core.kinds import kind_of
 from booking_api.core.web.http import Access, endpoint
+from booking_api.site.glossary import MEMBERS
 from booking_api.site.json_schema import make_schemas, paragraphs, sample
 from booking_api.site.openapi import Examples, Prose, build_document
+from booking_api.site.presence import say_defaults
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -50,7 +54,7 @@ def test_an_answer_leaves_out_rather_than_saying_null():
     assert outer["required"] == ["id", "status", "actions"]
     assert outer["properties"]["at"] == {"type": "string", "format": "date-time", "description": "When it was."}
     assert outer["properties"]["inner"] == {"$ref": "#/components/schemas/Inner"}
-    assert outer["properties"]["kind"] == {"type": "string", "enum": ["a", "b"]}
+    assert outer["properties"]["kind"] == {"type": "string", "enum": ["a", "b"], "description": MEMBERS["kind"]}
 
 
 def test_enumerations_of_answers_are_open():
@@ -76,9 +80,9 @@ def test_what_reads_differently_in_both_directions_has_two_components():
     _, _, components = make_schemas([Wish], [Outer])
     assert components["Wish"]["properties"]["inner"] == {"$ref": "#/components/schemas/InnerInput"}
     assert components["InnerInput"]["additionalProperties"] is False
-    assert components["InnerInput"]["properties"]["phone"] == {"type": ["string", "null"]}
+    assert components["InnerInput"]["properties"]["phone"]["type"] == ["string", "null"]
     assert "additionalProperties" not in components["Inner"]
-    assert components["Inner"]["properties"]["phone"] == {"type": "string"}
+    assert components["Inner"]["properties"]["phone"]["type"] == "string"
 
 
 def test_two_structs_of_one_name_are_refused():
@@ -129,3 +133,66 @@ def test_an_operation_says_who_may_call_it():
     assert (operation["summary"], operation["security"]) == ("Do it", [{"customerToken": []}])
     assert operation["description"] == "Really.\n\n**Who may call:** a customer."
     assert set(operation["responses"]) == {"200", "401", "403", "429", "500", "503"}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened."""
+
+    type: str
+    id: UUID
+
+
+@kind_of(Event)
+class Arrival(Event, frozen=True, kw_only=True):
+    """Somebody came."""
+
+    type: Literal["arrival"]
+    name: str
+
+
+@kind_of(Event)
+class Departure(Event, frozen=True, kw_only=True):
+    """Somebody left."""
+
+    type: Literal["departure", "no_show"]
+
+
+EVENTS = make_schemas([], [list[Event]])
+
+
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        ({"type": "arrival", "id": str(UUID(int=1)), "name": "Ada"}, "Arrival"),
+        ({"type": "no_show", "id": str(UUID(int=1))}, "Departure"),
+        ({"type": "departures", "id": str(UUID(int=1)), "more": 1}, "OtherEvent"),
+        ({"type": "arrival", "id": str(UUID(int=1))}, None),
+        ({"type": "delay"}, None),
+    ],
+)
+def test_a_union_is_open_and_exactly_one_branch_fits(given, fits):
+    _, [schema], components = EVENTS
+    assert schema["items"] == {"$ref": "#/components/schemas/Event"}
+    document = {"components": {"schemas": components}}
+    fitting = [
+        branch["$ref"].rpartition("/")[2]
+        for branch in components["Event"]["oneOf"]
+        if jsonschema_rs.is_valid({**branch, **document}, given)
+    ]
+    assert fitting == ([fits] if fits else [])
+    assert jsonschema_rs.is_valid({**schema, **document}, [given]) is bool(fits)
+
+
+class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
+    days: int = 3
+    names: list[str] = []
+
+
+def test_a_default_is_a_sentence():
+    """As a keyword it makes generators promise a member that may be absent."""
+    _, _, components = make_schemas([Settings], [])
+    say_defaults(components.values())
+    assert components["Settings"]["properties"]["days"] == {
+        "type": "integer", "description": "Absent means `3`.",
+    }  # fmt: skip
+    assert "default" not in str(components)

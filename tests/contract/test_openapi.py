@@ -122,6 +122,55 @@ def test_there_is_a_recorded_example_for_every_operation():
     )
 
 
+SCHEMAS = DOCUMENT["components"]["schemas"]
+
+
+def problems_of(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a refusal of an operation may be, for each status."""
+    for response in map(resolved, operation["responses"].values()):
+        if content := response.get("content", {}).get("application/problem+json"):
+            yield content
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation["operationId"])
+def test_refusals_are_told_apart_by_their_code_and_open(operation: dict[str, Any]):
+    """A named union for each status: branches with a `code` of their own, then any problem. None is put together from
+    parts, or has a discriminator, by which generated clients would refuse a code that they don't know."""
+    for content in problems_of(operation):
+        assert content["schema"]["$ref"].endswith("Refusal")
+        union = resolved(content["schema"])
+        assert set(union) == {"description", "anyOf"}
+        *branches, last = [branch["$ref"].rpartition("/")[2] for branch in union["anyOf"]]
+        assert last == "Problem"
+        codes = [SCHEMAS[branch]["properties"]["code"]["enum"] for branch in branches]
+        assert codes == [[code] for code in content["examples"]]
+        for branch in branches:
+            assert set(SCHEMAS["Problem"]["required"]) <= set(SCHEMAS[branch]["required"])
+            assert set(SCHEMAS[branch]) == {"description", "type", "properties", "required"}
+
+
+def test_a_refusal_with_an_unknown_code_fits():
+    unknown = {
+        "type": "https://api.example.org/problems/brand_new", "title": "T", "status": 409, "detail": "D",
+        "code": "brand_new", "request_id": "r", "retryable": False, "new_member": 1,
+    }  # fmt: skip
+    unions = {name for name in SCHEMAS if name.endswith("Refusal")}
+    assert len(unions) > 40
+    assert all(validator(SCHEMAS[name]).is_valid(unknown) for name in unions)
+
+
+def test_nothing_has_a_default_but_parameters():
+    assert [name for name, schema in SCHEMAS.items() if "default" in str(schema.get("properties", {}))] == []
+
+
+def test_every_answer_with_a_body_has_a_schema():
+    for operation in OPERATIONS:
+        for status, response in operation["responses"].items():
+            assert all(content.get("schema") for content in resolved(response).get("content", {}).values()), (
+                operation["operationId"], status,
+            )  # fmt: skip
+
+
 def test_every_schema_is_valid_and_used():
     text = encode(DOCUMENT).decode()
     for name, schema in DOCUMENT["components"]["schemas"].items():

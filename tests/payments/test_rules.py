@@ -10,7 +10,7 @@ from booking_api.core.ids import new_id
 from booking_api.core.money import Money
 from booking_api.payments import rules
 from booking_api.payments.refund_schemas import RefundFact, RefundOutcome, RefundStatus
-from booking_api.payments.schemas import Intent, IntentStatus, NextAction, Outcome, OutcomeStatus
+from booking_api.payments.schemas import Intent, IntentStatus, Outcome, OutcomeStatus, Redirect
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 STATUSES = get_args(IntentStatus)
@@ -108,7 +108,7 @@ def back(amount: int, status: RefundStatus, intent: UUID | None = PAID.id) -> Re
     )  # fmt: skip
 
 
-ACTION = NextAction(type="redirect", url="https://bank.example/1", expires_at=NOW)
+ACTION = Redirect(type="redirect", url="https://bank.example/1", expires_at=NOW)
 
 
 @pytest.mark.parametrize(

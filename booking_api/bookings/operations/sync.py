@@ -18,7 +18,7 @@ from booking_api.bookings import queries, sync_queries
 from booking_api.bookings.operations.facts import hide_unseen, load
 from booking_api.bookings.operations.show import show_booking
 from booking_api.bookings.refusals import SyncExpired
-from booking_api.bookings.schemas import Booking, SyncItem, SyncPage, SyncQuery
+from booking_api.bookings.schemas import Booking, DeletedBooking, SyncedBooking, SyncItem, SyncPage, SyncQuery
 from booking_api.core.clock import CLOCKS_APART, LONGEST_TRANSACTION
 from booking_api.core.context import Context
 from booking_api.core.errors import Invalid
@@ -73,10 +73,10 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
     )
     page = changes[: query.limit]
     shown = await _show(ctx, [change for change in page if change.type == "booking"])
-    items = [
-        SyncItem(type="booking", id=change.id, data=shown[change.id])
+    items: list[SyncItem] = [
+        SyncedBooking(type="booking", id=change.id, data=shown[change.id])
         if change.id in shown
-        else SyncItem(type=change.type, id=change.id, deleted=True)
+        else DeletedBooking(type="booking", id=change.id, deleted=True)
         for change in page
         # A restricted session isn't told of what it doesn't see, not even that it is gone.
         if ctx.caller.restriction is None or change.id in shown

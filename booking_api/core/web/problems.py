@@ -1,7 +1,7 @@
 """The one place where what was raised becomes an answer: RFC 9457 problem details."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import asyncpg
@@ -34,14 +34,22 @@ from booking_api.core.web.transactions import language_of, make_context
 class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
     """RFC 9457 problem details. Apps branch on `code`; `detail` is for people."""
 
-    type: str
+    type: Annotated[str, msgspec.Meta(examples=["https://api.example.org/problems/sold_out"])]
+    """A page of this server that explains the code and what to do about it."""
     title: str
-    status: int
+    """The code in a few words, in the reader's language; the same for each such problem."""
+    status: Annotated[int, msgspec.Meta(examples=[409])]
+    """The answer's HTTP status once more."""
     detail: str
-    code: str
+    """What was wrong this time, for people, in the reader's language."""
+    code: Annotated[str, msgspec.Meta(examples=["sold_out"])]
+    """What apps branch on. More codes may come: treat an unknown one as its status says, and show `detail`."""
     request_id: str
-    retryable: bool | msgspec.UnsetType = msgspec.UNSET
+    """The request in the server's log, as in the header `X-Request-Id`: tell it to us when something went wrong."""
+    retryable: bool
+    """Whether the very same request can succeed later."""
     errors: list[FieldError] | None = None
+    """The fields that are wrong. Absent unless the input is at fault."""
 
 
 CONSTRAINTS: dict[str, Callable[[], DomainError]] = {}

@@ -13,7 +13,7 @@ from booking_api.core.outbound.failures import CallFailed
 from booking_api.core.runtime import Runtime
 from booking_api.core.settings import Settings
 from booking_api.payments.refund_schemas import RefundOutcome, RefundTry, RefundUpdate
-from booking_api.payments.schemas import UNANSWERED, IntentCharge, IntentUpdate, NextAction, Outcome, OutcomeStatus
+from booking_api.payments.schemas import UNANSWERED, IntentCharge, IntentUpdate, Outcome, OutcomeStatus, Redirect
 from booking_api.payments.webhooks import check_signature, webhook_secrets
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class ChargeDocument(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     metadata: dict[str, str]
-    next_action: NextAction | None = None
+    next_action: Redirect | None = None
     error: str | None = None
 
 
