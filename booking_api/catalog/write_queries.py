@@ -41,10 +41,8 @@ class WrittenPlace(msgspec.Struct, frozen=True):
     code: str
 
 
-async def upsert_places(
-    db: Connection, org_id: UUID, places: Sequence[PlaceLine], now: datetime, *, whole: bool
-) -> list[WrittenPlace]:
-    """Writes the places that are new or differ, and returns those. What is None stays as it is, unless they are `whole`."""
+async def upsert_places(db: Connection, org_id: UUID, places: Sequence[PlaceLine], now: datetime) -> list[WrittenPlace]:
+    """Writes the places that are new or differ, and returns those."""
     return await fetch_all(
         db,
         WrittenPlace,
@@ -59,23 +57,16 @@ async def upsert_places(
         ) as given (code, name, time_zone, latitude, longitude, address, id, name_folded, words)
         order by given.code
         on conflict (org_id, code) do update
-        set name = excluded.name, time_zone = excluded.time_zone,
-            latitude = coalesce(excluded.latitude, case when not $12 then place.latitude end),
-            longitude = coalesce(excluded.longitude, case when not $12 then place.longitude end),
-            address = coalesce(excluded.address, case when not $12 then place.address end),
-            updated_at = excluded.updated_at, name_folded = excluded.name_folded, words = excluded.words,
-            revision = place.revision + 1
-        where (place.name, place.time_zone) is distinct from (excluded.name, excluded.time_zone)
-           or (place.latitude, place.longitude, place.address) is distinct from
-              (coalesce(excluded.latitude, case when not $12 then place.latitude end),
-               coalesce(excluded.longitude, case when not $12 then place.longitude end),
-               coalesce(excluded.address, case when not $12 then place.address end))
+        set name = excluded.name, time_zone = excluded.time_zone, latitude = excluded.latitude,
+            longitude = excluded.longitude, address = excluded.address, updated_at = excluded.updated_at,
+            name_folded = excluded.name_folded, words = excluded.words, revision = place.revision + 1
+        where (place.name, place.time_zone, place.latitude, place.longitude, place.address) is distinct from
+              (excluded.name, excluded.time_zone, excluded.latitude, excluded.longitude, excluded.address)
         returning place.id, place.code
         """,
         org_id,
         *columns_of(places, PlaceLine),
         now,
-        whole,
     )
 
 

@@ -41,6 +41,14 @@ async def begin_writing(db: Connection, org_id: UUID) -> None:
     await queries.wait_for_other_writers(db, org_id)
 
 
+def _with_what_is_known(place: NewPlace, present: Place | None) -> NewPlace:
+    """What isn't said of a place stays as it is."""
+    if present is None:
+        return place
+    known = {name: getattr(present, name) for name in ("latitude", "longitude", "address")}
+    return msgspec.structs.replace(place, **{n: value for n, value in known.items() if getattr(place, n) is None})
+
+
 async def save_places(
     db: Connection, org_id: UUID, places: Sequence[NewPlace], now: datetime, *, whole: bool = False
 ) -> tuple[dict[str, Place], int, int]:
@@ -49,10 +57,10 @@ async def save_places(
     What is None stays as it is, unless they are described `whole`. Publishes `place.changed` for those that were there.
     """
     codes = [place.code for place in places]
-    before = {place.code for place in await queries.find_places_by_code(db, org_id, codes)}
+    before = {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}
     lines = [
         row_from(
-            place,
+            place if whole else _with_what_is_known(place, before.get(place.code)),
             PlaceLine,
             id=new_id(),
             name_folded=fold_beginning(place.name),
@@ -60,7 +68,7 @@ async def save_places(
         )
         for place in places
     ]
-    touched = await queries.upsert_places(db, org_id, lines, now, whole=whole)
+    touched = await queries.upsert_places(db, org_id, lines, now)
     changed = [place for place in touched if place.code in before]
     await publish(db, [PlaceUpdated().event(org_id, place.id, now) for place in changed])
     after = {place.code: place for place in await queries.find_places_by_code(db, org_id, codes)}

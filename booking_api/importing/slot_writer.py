@@ -83,7 +83,8 @@ class SlotWriter:
         self.summary.slots.add(saved.created, saved.changed, saved.unchanged)
         for row in saved.refused:
             file, line, slot = waiting[row.position]
-            self.summary.report(file, line, f"slot {slot.code} stays as it is: {say_error(row.error)}")
+            refusal = f"slot {slot.code} stays as it is: {say_error(row.error)}"
+            self.summary.report(file, line, f"the database refused it: {row.said}" if row.said else refusal)
         refused = {row.position for row in saved.refused}
         for position, slot in enumerate(slots):
             if position not in refused:

@@ -33,9 +33,9 @@ async def offer(
     """
     try:
         return await _save(turn, org_id, slots, now, also)
-    except REFUSED_BY_DATABASE:
+    except REFUSED_BY_DATABASE as error:
         if len(slots) == 1:
-            return SavedSlots(0, 0, 0, [RefusedSlot(0, UNSTORABLE)])
+            return SavedSlots(0, 0, 0, [RefusedSlot(0, UNSTORABLE, str(error))])
     middle = len(slots) // 2
     first = await offer(turn, org_id, slots[:middle], now, also)
     second = await offer(turn, org_id, slots[middle:], now, also)
@@ -43,7 +43,7 @@ async def offer(
         first.created + second.created,
         first.changed + second.changed,
         first.unchanged + second.unchanged,
-        [*first.refused, *(RefusedSlot(row.position + middle, row.error) for row in second.refused)],
+        [*first.refused, *(RefusedSlot(row.position + middle, row.error, row.said) for row in second.refused)],
     )
 
 

@@ -128,6 +128,8 @@ class RefusedSlot(msgspec.Struct, frozen=True):
     position: int
     """In the list that was handed over, from 0."""
     error: FieldError
+    said: str = ""
+    """By the database that refused it, for whoever runs the installation."""
 
 
 class SavedSlots(msgspec.Struct, frozen=True):
