@@ -71,20 +71,25 @@ def _direction(given: Sequence[Any], *, is_answer: bool) -> tuple[list[Schema], 
 
 
 def open_union(name: str, base: Schema, kinds: Sequence[type], components: dict[str, Schema]) -> dict[str, Schema]:
-    """The union of a Struct's kinds, which ends in the form that all of them have, under the name `Other…`.
+    """The union of a Struct's kinds, which ends in the form that all of them have, under the name `Unknown…`.
 
     That branch refuses the types of the others, so that exactly one fits, whether a generator takes the first one that
-    fits or insists that there is no second.
+    fits or insists that there is no second. It is the last one in the alphabet too, because some that take the first one
+    (typescript-fetch, swift6) don't look at types and try branches in that order. Raises `ValueError` for a kind that
+    would come after it.
     """
+    unknown = f"Unknown{name}"
+    if late := sorted(kind.__name__ for kind in kinds if kind.__name__ > unknown):
+        raise ValueError(f"Some clients would take {', '.join(late)} for {unknown}: give it a name from before that")
     values = [value for kind in kinds for value in components[kind.__name__]["properties"]["type"]["enum"]]
     other = {
         "type": "string",
         "pattern": f"^(?!(?:{'|'.join(map(re.escape, dict.fromkeys(values)))})$)",
         "description": "A kind that isn't described here: pass over it.",
     }
-    branches = [*(kind.__name__ for kind in kinds), f"Other{name}"]
+    branches = [*(kind.__name__ for kind in kinds), unknown]
     return {
-        f"Other{name}": {
+        unknown: {
             **base,
             "description": f"A kind of `{name}` that came later. It has at least what all kinds have.",
             "properties": {**base["properties"], "type": other},

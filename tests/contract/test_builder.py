@@ -165,7 +165,7 @@ EVENTS = make_schemas([], [list[Event]])
     [
         ({"type": "arrival", "id": str(UUID(int=1)), "name": "Ada"}, "Arrival"),
         ({"type": "no_show", "id": str(UUID(int=1))}, "Departure"),
-        ({"type": "departures", "id": str(UUID(int=1)), "more": 1}, "OtherEvent"),
+        ({"type": "departures", "id": str(UUID(int=1)), "more": 1}, "UnknownEvent"),
         ({"type": "arrival", "id": str(UUID(int=1))}, None),
         ({"type": "delay"}, None),
     ],
@@ -181,6 +181,24 @@ def test_a_union_is_open_and_exactly_one_branch_fits(given, fits):
     ]
     assert fitting == ([fits] if fits else [])
     assert jsonschema_rs.is_valid({**schema, **document}, [given]) is bool(fits)
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """What came by post."""
+
+    type: str
+
+
+@kind_of(Letter)
+class Valentine(Letter, frozen=True, kw_only=True):
+    """Who knows from whom."""
+
+    type: Literal["valentine"]
+
+
+def test_a_kind_that_some_clients_would_take_for_an_unknown_one_is_refused():
+    with pytest.raises(ValueError, match="take Valentine for UnknownLetter"):
+        make_schemas([], [Letter])
 
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
