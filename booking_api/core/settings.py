@@ -13,6 +13,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What an installation may decide. Organisations decide the rest in their own row."""
 
     database_url: str = ""
+    """Where PostgreSQL is: `postgresql://user:password@host/name`. It must be set, but for `demo`, which has its own."""
     secret_key: str = ""
     """Master secret: 32 characters or more that nobody can guess, such as `openssl rand -hex 32` makes."""
     previous_secret_keys: str = ""
@@ -21,8 +22,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = ""
     """Public URL without a trailing slash. Empty: taken from each request's Host header."""
     host: str = "127.0.0.1"
+    """The address that the server listens on; `0.0.0.0` is every one."""
     port: int = 8000
+    """The port that the server listens on."""
     workers: int = 1
+    """How many processes serve."""
     metrics_port: int = 0
     """A port of its own for `/metrics`, on the same address; the public one then has no such page. 0: the public one."""
     idle_seconds: float = 30.0
@@ -45,13 +49,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_queue: int = 2_000
     """How many requests of one process may wait for a connection; any more are told so at once (503)."""
     statement_timeout_seconds: float = 10.0
+    """How long one statement may run in the database."""
     shutdown_seconds: int = 20
+    """How long running requests may take once the server was told to stop."""
     log_format: str = "auto"
     """`json`, `console`, or `auto`: readable in a terminal, JSON elsewhere."""
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`. Requests are `info`."""
     log_messages: bool = False
     """Whether messages to customers, codes included, are logged in clear. For a demo, never for real customers."""
     hold_seconds: int = 600
+    """How long a hold keeps its places."""
     hold_limit_seconds: int = 1800
     """How long a hold may live in all, its extensions included."""
     pending_seconds: int = 1800
@@ -69,9 +77,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Places to be paid on site that a contact may have without having proven its mail address with a code. 0 sets no
     bound, and without a way to send mail there is none."""
     access_token_seconds: int = 900
+    """How long a customer's access token is good."""
     staff_token_seconds: int = 43_200
+    """How long an access token of staff is good."""
     refresh_token_days: int = 180
+    """How long somebody who doesn't use the app stays signed in."""
     code_seconds: int = 600
+    """How long a single-use code is good."""
     smtp_url: str = ""
     """The server that mail goes to: `smtps://user:password@host`, `smtp+starttls://…` or `smtp://…`, with `?timeout=`
     (seconds) and `&ca_file=`. Empty: messages wait in a table, see `booking-api mailbox`."""
@@ -103,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_per_minute: int = 300
     """For one token subject."""
     key_rate_limit_per_minute: int = 60_000
+    """For one publishable key that has no rate of its own."""
     address_rate_limit_per_minute: int = 6_000
     """For one address under a publishable key. High, because an airport's Wi-Fi shares one address."""
     anonymous_rate_limit_per_minute: int = 6_000
@@ -120,11 +133,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `X-Forwarded-For`. 0: it is the peer's."""
 
 
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return "DATABASE_URL" if name == "database_url" else f"BOOKING_{name.upper()}"
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Reads the environment. Raises `msgspec.ValidationError` naming the variable that doesn't fit."""
     given: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
-        variable = "DATABASE_URL" if field.name == "database_url" else f"BOOKING_{field.name.upper()}"
+        variable = variable_of(field.name)
         if (value := os.environ.get(variable)) is not None:
             try:
                 given[field.name] = msgspec.convert(value, field.type, strict=False)

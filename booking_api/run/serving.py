@@ -138,7 +138,7 @@ def serve(settings: Settings) -> None:
     if settings.metrics_port:
         if settings.metrics_port == settings.port:
             raise StartFailed("BOOKING_METRICS_PORT and BOOKING_PORT are the same; one of them has to be another one.")
-        check_address(settings.host, settings.metrics_port)
+        check_address(settings.host, settings.metrics_port, "BOOKING_METRICS_PORT")
     # What was said on the command line holds for the processes that are forked, too.
     os.environ |= {"BOOKING_HOST": settings.host, "BOOKING_PORT": str(settings.port)}
     asyncio.run(check_database(settings))

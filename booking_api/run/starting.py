@@ -42,8 +42,9 @@ def check_mail(settings: Settings) -> None:
         raise StartFailed(f"{error}.") from None
 
 
-def check_address(host: str, port: int) -> None:
-    """Raises `StartFailed` if nothing could listen there. Granian itself would silently share a taken port."""
+def check_address(host: str, port: int, chosen_by: str = "--port") -> None:
+    """Raises `StartFailed` if nothing could listen there, naming what chooses another port. Granian itself would
+    silently share a taken port."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -52,7 +53,9 @@ def check_address(host: str, port: int) -> None:
             probe.listen(1)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise StartFailed(f"Port {port} on {host} is taken by another program.") from None
+            raise StartFailed(
+                f"Port {port} on {host} is taken by another program; choose another one with {chosen_by}."
+            ) from None
         if error.errno == errno.EACCES:
             raise StartFailed(f"Listening on port {port} needs more rights than this user has.") from None
         raise StartFailed(f"Listening on {host}, port {port}, is not possible: {error.strerror}.") from None

@@ -1,7 +1,7 @@
 """The reference at /docs, made from the OpenAPI document."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -10,11 +10,12 @@ from booking_api.site.markup import coloured, inline, json_text, markdown, page,
 from booking_api.site.schema_markup import body_markup, component_markup, member_markup
 
 TOKENS = {
-    "publishableKey": "$PUBLISHABLE_KEY",
-    "customerToken": "$ACCESS_TOKEN",
-    "staffToken": "$STAFF_TOKEN",
-    "secretKey": "$SECRET_KEY",
+    "publishableKey": "$PK",
+    "customerToken": "$ME",
+    "staffToken": "$STAFF",
+    "secretKey": "$SK",
 }
+"""The variables of a shell: as the demo prints them, and `ME` for a customer's access token, as in the README."""
 CALLERS = {
     "publishableKey": "app",
     "customerToken": "customer",
@@ -62,7 +63,7 @@ def render_reference(document: Document) -> bytes:
     body = (
         '<a class="skip" href="#main">Skip to the content</a><div class="frame">'
         f'<details class="bar"><summary>{text(info["title"])} <span class="version">{text(info["version"])}</span></summary>'
-        f'{_contents(by_tag)}</details><main id="main"><div class="intro"><h1>{text(info["title"])}</h1>'
+        f'{_contents(by_tag, document["components"]["schemas"])}</details><main id="main"><div class="intro"><h1>{text(info["title"])}</h1>'
         f'<p class="lead">{text(info["summary"])}</p>{_download()}{markdown(info["description"])}</div>{sections}'
         f'<section class="tag" id="schemas"><h2>Schemas</h2><p>What bodies and answers are made of.</p>{schemas}</section></main></div>'
     )
@@ -76,7 +77,13 @@ def _download() -> str:
     )
 
 
-def _contents(by_tag: dict[str, list[tuple[str, str, Operation]]]) -> str:
+def _contents(by_tag: dict[str, list[tuple[str, str, Operation]]], schemas: Mapping[str, Any]) -> str:
+    """The list on the left. Its search also looks into what operations and schemas say, members and codes included."""
+    kinds = "".join(
+        f'<li data-find="{text(name.lower())}"><a href="#schema-{text(name)}">{text(name)}</a></li>'
+        for name, schema in schemas.items()
+        if "allOf" not in schema
+    )
     groups = [
         f'<div data-group><a class="group" href="#tag-{text(tag)}">{text(tag)}</a><ul>'
         + "".join(
@@ -89,8 +96,8 @@ def _contents(by_tag: dict[str, list[tuple[str, str, Operation]]]) -> str:
         for tag, found in by_tag.items()
     ]
     return (
-        '<nav aria-label="Operations"><input type="search" placeholder="Find an operation" aria-label="Find an operation" hidden>'
-        f'{"".join(groups)}<a class="group" href="#schemas">Schemas</a><a class="group" href="/problems">Problem codes</a></nav>'
+        '<nav aria-label="Operations"><input type="search" placeholder="Find calls, members, codes" aria-label="Find calls, members and codes" hidden>'
+        f'{"".join(groups)}<div data-group><a class="group" href="#schemas">Schemas</a><ul data-found hidden>{kinds}</ul></div><a class="group" href="/problems">Problem codes</a></nav>'
     )
 
 
@@ -229,7 +236,7 @@ def _curl(document: Document, path: str, method: str, operation: Operation) -> s
             path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
         elif parameter["in"] == "query" and "example" in parameter:
             query.append(f"{parameter['name']}={quote(str(parameter['example']), safe=':,')}")
-    address = f'"<span class="api">$API</span>{text(path)}{text("?" + "&".join(query)) if query else ""}"'
+    address = f'"$URL{text(path)}{text("?" + "&".join(query)) if query else ""}"'
     lines = [f"curl {address}" if method == "get" else f"curl -X {method.upper()} {address}"]
     schemes = [scheme for alternative in operation["security"] for scheme in alternative]
     if schemes and {} not in operation["security"]:

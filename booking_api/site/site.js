@@ -1,4 +1,3 @@
-for (const place of document.querySelectorAll(".api")) place.textContent = location.origin;
 for (const button of document.querySelectorAll("button.copy")) {
   if (!navigator.clipboard) continue;
   button.hidden = false;
@@ -24,16 +23,27 @@ if (bar) {
   fit();
   bar.addEventListener("click", (event) => { if (event.target.closest("a") && !wide.matches) bar.open = false; });
   const filter = bar.querySelector("input");
+  const said = new Map();
+  const textOf = (item) => {
+    if (!said.has(item)) {
+      const place = document.getElementById(item.querySelector("a").hash.slice(1));
+      const about = place && (place.querySelector(".columns > div") || place);
+      said.set(item, `${item.dataset.find} ${about ? about.textContent.toLowerCase() : ""}`);
+    }
+    return said.get(item);
+  };
   filter.hidden = false;
   filter.addEventListener("input", () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const group of bar.querySelectorAll("[data-group]")) {
       let shown = 0;
       for (const item of group.querySelectorAll("li")) {
-        const match = words.every((word) => item.dataset.find.includes(word));
+        const match = words.every((word) => textOf(item).includes(word));
         item.hidden = !match;
         shown += match;
       }
+      const whole = group.querySelector("ul[data-found]");
+      if (whole) whole.hidden = words.length === 0;
       group.hidden = !shown && words.length > 0;
     }
   });

@@ -1,4 +1,5 @@
-"""A page of another origin completes a booking in a real browser, which holds it to all that CORS demands."""
+"""A page of another origin completes a booking in a real browser, which holds it to all that CORS demands; and the search
+of the reference."""
 
 import datetime as dt
 import functools
@@ -8,10 +9,11 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from booking_api.run.starting import free_port
 from tests.processes import running, wait_for
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called there
         """Says nothing."""
 
 
@@ -37,19 +39,28 @@ def shop() -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_page_of_another_origin_completes_a_booking(shop: str):
-    with running("demo", "--ephemeral", "--json", "--port", str(free_port())) as demo, sync_playwright() as browsers:
-        assert demo.stdout is not None
-        started = json.loads(wait_for(demo.stdout.readline))
-        day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)
+@pytest.fixture(scope="module")
+def demo() -> Iterator[dict[str, Any]]:
+    """What a running demo says of itself."""
+    with running("demo", "--ephemeral", "--json", "--port", str(free_port())) as process:
+        assert process.stdout is not None
+        yield json.loads(wait_for(process.stdout.readline))
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM)
-        page = browser.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.goto(f"{shop}?{urlencode({'url': started['url'], 'key': started['publishable_key'], 'day': day})}")
-        seen = page.evaluate("window.done")
+        yield browser.new_page()
         browser.close()
-    assert seen == {
+
+
+def test_a_page_of_another_origin_completes_a_booking(shop: str, demo: dict[str, Any], page: Page):
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(f"{shop}?{urlencode({'url': demo['url'], 'key': demo['publishable_key'], 'day': day})}")
+    assert page.evaluate("window.done") == {
         "limits": True,
         "held": [201, "on_hold"],
         "replayed": "true",
@@ -64,3 +75,26 @@ def test_a_page_of_another_origin_completes_a_booking(shop: str):
         "staff": "TypeError",
     }, complaints
     assert sum("CORS" in complaint for complaint in complaints) == 1
+
+
+@pytest.mark.parametrize(
+    ("sought", "found"),
+    [
+        ("sold_out", "Hold one booking, the short way"),
+        ("refund", "CancellationTerms"),
+        ("Expected_Slots", "Confirm an order"),
+        ("hold one", "Hold one booking, the short way"),
+    ],
+)
+def test_the_reference_is_searched_for_members_and_codes(demo: dict[str, Any], page: Page, sought: str, found: str):
+    page.goto(f"{demo['url']}/docs")
+    items = page.locator("nav [data-group] li")
+    shown = page.locator("nav [data-group] li:visible")
+    everything = shown.count()
+    page.locator("nav input").fill(sought)
+    assert any(text.endswith(found) for text in shown.all_inner_texts())
+    assert 0 < shown.count() < items.count()
+    page.locator("nav input").fill("no such word anywhere")
+    assert shown.count() == 0
+    page.locator("nav input").fill("")
+    assert shown.count() == everything

@@ -1,6 +1,6 @@
 """`python -m tests.contract.describe` makes what is made from the declarations of the capabilities.
 
-The pages of events, of personal data and of the doctor's checks, the list and the layers in docs/architecture.md, and
+The pages of events, of personal data, of settings and of the doctor's checks, the list and the layers in docs/architecture.md, and
 the places in the import rules.
 """
 
@@ -10,7 +10,7 @@ from importlib import import_module
 
 import booking_api
 from booking_api.capabilities import NAMES
-from tests.contract import describe_checks, describe_events, describe_personal, import_rules
+from tests.contract import describe_checks, describe_events, describe_personal, describe_settings, import_rules
 
 ARCHITECTURE = describe_events.PAGE.with_name("architecture.md")
 LIST = re.compile(r"(?<=\| capability \| what it is about \|\n\|---\|---\|\n)(\|.*\n)+")
@@ -37,6 +37,7 @@ MADE = {
     import_rules.RULES: import_rules.with_capabilities,
     describe_events.PAGE: lambda _: describe_events.describe_events(),
     describe_checks.PAGE: lambda _: describe_checks.describe_checks(),
+    describe_settings.PAGE: lambda _: describe_settings.describe_settings(),
     describe_personal.PAGE: lambda _: describe_personal.describe_personal(),
     ARCHITECTURE: with_list,
 }

@@ -130,7 +130,7 @@ def test_what_can_be_done_next():
     def member(*, last: bool, revoked_at: datetime | None = None) -> list[str]:
         return rules.staff_actions(StaffRow(MADE, "A", "a@example.org", "owner", NOW, None, revoked_at, last))
 
-    assert rules.key_actions(key()) == ["revoke"]
+    assert rules.key_actions(key()) == ["change", "revoke"]
     assert rules.key_actions(key(revoked_at=NOW)) == []
     assert member(last=True) == ["rename"]
     assert member(last=False) == ["rename", "change_role", "revoke"]

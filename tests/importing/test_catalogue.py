@@ -59,15 +59,15 @@ async def test_the_documented_example_goes_in_whole(world: World, tmp_path: Path
     assert len(coach) == 9 + 1
     assert len(clocks) == 27 * 15
     assert {row["resource"] for row in repair.values()} == {"Clara Unrest", "Paul Spring"}
-    closed = clocks["clocks@2026-10-03T08:00Z"]
+    closed = clocks["clocks@2037-10-03T08:00Z"]
     assert (closed["status"], closed["capacity"]) == ("closed", 0)
     extra = (await slots_by_code(world, "extra-minibus"))["extra-minibus"]
-    assert extra["starts_at"].astimezone(BERLIN).isoformat() == "2026-11-08T20:30:00+01:00"
-    assert extra["ends_at"].astimezone(LONDON).isoformat() == "2026-11-09T13:30:00+00:00"
+    assert extra["starts_at"].astimezone(BERLIN).isoformat() == "2037-11-08T20:30:00+01:00"
+    assert extra["ends_at"].astimezone(LONDON).isoformat() == "2037-11-09T13:30:00+00:00"
     assert extra["booking_closes_at"] == extra["starts_at"] - timedelta(minutes=15)
     quotas = await rows(world, "select capacity from quota where org_id = $1 and slot_id = $2", extra["id"])
     assert [row["capacity"] for row in quotas] == [0]
-    scheduled = coach["night-coach@2026-10-02T18:30Z"]
+    scheduled = coach["night-coach@2037-10-02T18:30Z"]
     assert scheduled["gate"] == "7"
     assert scheduled["ends_at"] - scheduled["starts_at"] == timedelta(hours=18)
     quotas = await rows(world, "select capacity from quota where org_id = $1 and slot_id = $2", scheduled["id"])

@@ -28,7 +28,7 @@ async def test_a_catalogue(world: World, tmp_path: Path) -> None:
     result = await invoke("catalogue", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert "products               3 new         0 changed         0 the same" in result.stdout
-    assert "2026-10-01 to 2026-11-08" in result.stdout
+    assert "2037-10-01 to 2037-11-08" in result.stdout
     assert len(await slots_by_code(world, "night-coach@%")) == 10
 
 

@@ -18,6 +18,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import State
+from litestar.params import FromPath
 
 from booking_api.core.clock import utc_now
 from booking_api.core.log import log
@@ -136,7 +137,7 @@ async def list_charges(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/charges/{key:str}")
-async def get_charge(request: Request[Any, Any, Any], key: str) -> Response[bytes]:
+async def get_charge(request: Request[Any, Any, Any], key: FromPath[str]) -> Response[bytes]:
     charge = bank_of(request).books.find(key)
     if charge is None:
         return answer({"error": "There is no charge with this key."}, 404)
@@ -144,7 +145,7 @@ async def get_charge(request: Request[Any, Any, Any], key: str) -> Response[byte
 
 
 @post("/charges/{key:str}/cancel", status_code=200)
-async def cancel_charge(request: Request[Any, Any, Any], key: str) -> Response[bytes]:
+async def cancel_charge(request: Request[Any, Any, Any], key: FromPath[str]) -> Response[bytes]:
     return answer(describe(bank_of(request).books.cancel(key), base_url_of(request)))
 
 
@@ -161,7 +162,7 @@ async def list_refunds(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/refunds/{key:str}")
-async def get_refund(request: Request[Any, Any, Any], key: str) -> Response[bytes]:
+async def get_refund(request: Request[Any, Any, Any], key: FromPath[str]) -> Response[bytes]:
     refund = bank_of(request).books.find_refund(key)
     if refund is None:
         return answer({"error": "There is no refund with this key."}, 404)
@@ -197,13 +198,13 @@ def page_about(charge: ChargeRecord) -> Response[str]:
 
 
 @get("/redirect/{charge_id:str}")
-async def show_second_step(request: Request[Any, Any, Any], charge_id: str) -> Response[str]:
+async def show_second_step(request: Request[Any, Any, Any], charge_id: FromPath[str]) -> Response[str]:
     charge = bank_of(request).books.find_by_id(charge_id)
     return page("<p>There is no such payment.</p>", 404) if charge is None else page_about(charge)
 
 
 @post("/redirect/{charge_id:str}", status_code=200)
-async def decide_second_step(request: Request[Any, Any, Any], charge_id: str) -> Response[Any]:
+async def decide_second_step(request: Request[Any, Any, Any], charge_id: FromPath[str]) -> Response[Any]:
     books = bank_of(request).books
     charge = books.find_by_id(charge_id)
     if charge is None:

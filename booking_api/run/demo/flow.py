@@ -5,6 +5,7 @@ import dataclasses
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
@@ -47,6 +48,24 @@ class Announcement(msgspec.Struct, frozen=True):
     secret_key: str
     staff_token: str
     docs: str
+
+
+class HeldLines:
+    """What the children write on its way to the terminal: held back while the bar is drawn there, which it would tear."""
+
+    def __init__(self) -> None:
+        reader, self.writer = os.pipe()
+        self._may_pass = threading.Event()
+        threading.Thread(target=self._pass_on, args=(reader,), daemon=True).start()
+
+    def let_through(self) -> None:
+        self._may_pass.set()
+
+    def _pass_on(self, reader: int) -> None:
+        while chunk := os.read(reader, 65_536):
+            self._may_pass.wait()
+            sys.stderr.buffer.write(chunk)
+            sys.stderr.buffer.flush()
 
 
 def run_demo(options: DemoOptions) -> None:
@@ -99,13 +118,18 @@ async def _demo(settings: Settings, folder: Path, options: DemoOptions, hurry: a
         )  # fmt: skip
         check_secret(settings)
         await asyncio.to_thread(migrate, settings.database_url)
-        children = make_children(settings, folder)
+        lines = HeldLines() if sys.stderr.isatty() else None
+        children = make_children(settings, folder, lines)
         for child in children:
             stack.push_async_callback(child.stop, hurry)
         # The children load their code while the content is made.
         await asyncio.gather(*(child.begin() for child in children))
-        with show_progress() as progress:
-            staff_token = await prepare_content(settings, remembered, state, progress)
+        try:
+            with show_progress() as progress:
+                staff_token = await prepare_content(settings, remembered, state, progress)
+        finally:
+            if lines is not None:
+                lines.let_through()
         await wait_until_ready(settings, children)
         for child in children:
             child.keep()
@@ -119,7 +143,7 @@ async def _demo(settings: Settings, folder: Path, options: DemoOptions, hurry: a
             log.info("demo.stopping")
 
 
-def make_children(settings: Settings, folder: Path) -> list[Child]:
+def make_children(settings: Settings, folder: Path, lines: HeldLines | None) -> list[Child]:
     """Those that are stopped last come first."""
     provider_port = settings.test_provider_url.rpartition(":")[2]
     webhook_url = f"{local_url(settings)}/v1/payments/webhooks/test"
@@ -142,11 +166,14 @@ def make_children(settings: Settings, folder: Path) -> list[Child]:
         "--books",
         str(folder / "test-provider.jsonl"),
     )
+    if lines is not None and settings.log_format == "auto":
+        environment["BOOKING_LOG_FORMAT"] = "console"  # What they write to isn't the terminal itself.
+    streams: dict[str, Any] = {} if lines is None else {"stdout": lines.writer, "stderr": lines.writer}
     patience = settings.shutdown_seconds + 5.0
     return [
-        Child("test provider", provider, environment, stop_seconds=patience),
-        Child("worker", our_command("worker"), environment, stop_seconds=patience),
-        Child("server", our_command("serve"), environment, stop_seconds=patience),
+        Child("test provider", provider, environment, stop_seconds=patience, **streams),
+        Child("worker", our_command("worker"), environment, stop_seconds=patience, **streams),
+        Child("server", our_command("serve"), environment, stop_seconds=patience, **streams),
     ]
 
 
@@ -195,9 +222,11 @@ def announce(settings: Settings, what: Announcement, folder: Path, options: Demo
     ):  # fmt: skip
         console.print(f"  [bold]{name:16}[/] {value}", markup=True)
     console.print()
-    console.print("  To follow the README's tour, paste this into another terminal:")
+    console.print(
+        "  To follow the README's tour, or the samples of the documentation, paste this into another terminal:"
+    )
     console.print()
-    console.print(f"export URL={what.url} PK={what.publishable_key} STAFF={what.staff_token}")
+    console.print(f"export URL={what.url} PK={what.publishable_key} SK={what.secret_key} STAFF={what.staff_token}")
     console.print()
     sys.stdout.flush()
 
@@ -229,9 +258,23 @@ async def _demo_port(host: str, port: int) -> int:
         try:
             check_address(host, port)
         except StartFailed:
+            if not await _may_be_ours(host, port):
+                raise
             # The processes of a demo that was just killed may need a moment to end.
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.1)
         else:
             return port
+
+
+async def _may_be_ours(host: str, port: int) -> bool:
+    """Whether what listens there may be the server of a demo that is ending: it answers as ours do, or it is going."""
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz"
+    try:
+        async with httpx.AsyncClient(timeout=0.5, trust_env=False) as client:
+            return (await client.get(address)).headers.get("x-request-id") is not None
+    except httpx.ConnectError:
+        return True
+    except httpx.HTTPError:
+        return False
