@@ -158,6 +158,8 @@ CREATE TABLE public.booking (
     offered_starts_at timestamp with time zone,
     name_words tsvector,
     holds_sensitive boolean DEFAULT false NOT NULL,
+    external_reference text,
+    metadata jsonb,
     CONSTRAINT booking_slot_change_is_known CHECK ((slot_change = ANY (ARRAY['cancelled'::text, 'moved'::text, 'kept'::text]))),
     CONSTRAINT booking_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text]))),
     CONSTRAINT booking_words_are_of_a_contact CHECK (((name_words IS NULL) OR (contact IS NOT NULL)))
@@ -183,6 +185,8 @@ CREATE TABLE public.booking_order (
     unpaid_places integer DEFAULT 0 NOT NULL,
     address_digest bytea,
     contact_digest bytea,
+    external_reference text,
+    metadata jsonb,
     CONSTRAINT booking_order_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
@@ -928,9 +932,15 @@ CREATE INDEX audit_rest_org_id_action_id_idx ON public.audit_rest USING btree (o
 
 CREATE INDEX audit_rest_org_id_actor_id_id_idx ON public.audit_rest USING btree (org_id, actor_id, id);
 
+CREATE INDEX booking_changed ON public.booking USING brin (updated_at) WITH (pages_per_range='16', autosummarize='on');
+
 CREATE INDEX booking_customer ON public.booking USING btree (org_id, customer_id, id);
 
 CREATE INDEX booking_decide_by ON public.booking USING btree (decide_by) WHERE (decide_by IS NOT NULL);
+
+CREATE INDEX booking_external_reference ON public.booking USING btree (org_id, external_reference) WHERE (external_reference IS NOT NULL);
+
+CREATE INDEX booking_metadata ON public.booking USING gin (metadata) WHERE (metadata IS NOT NULL);
 
 CREATE INDEX booking_of_order ON public.booking USING btree (org_id, order_id);
 

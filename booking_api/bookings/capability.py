@@ -1,6 +1,6 @@
 """What bookings declares."""
 
-from booking_api.bookings import change_routes, customer_routes, events, jobs, routes, slot_routes
+from booking_api.bookings import change_routes, customer_routes, events, integrator_routes, jobs, routes, slot_routes
 from booking_api.bookings.checks import CHECKS
 from booking_api.bookings.operations import names
 from booking_api.core.capability import Capability, Tag
@@ -9,6 +9,7 @@ from booking_api.identity.events import RecoveryRequested
 from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.payments.events import PaymentSettled, RefundFailed, RefundRetried, RefundSettled
 
+PARTS = (routes, change_routes, customer_routes, integrator_routes, slot_routes)
 CAPABILITY = Capability(
     name="bookings",
     tags=[
@@ -19,7 +20,7 @@ CAPABILITY = Capability(
             30,
         ),
     ],
-    routes=[*routes.ROUTES, *change_routes.ROUTES, *customer_routes.ROUTES, *slot_routes.ROUTES],
+    routes=[one for part in PARTS for one in part.ROUTES],
     events=[
         events.BookingHeld,
         events.BookingConfirmed,
@@ -50,12 +51,13 @@ CAPABILITY = Capability(
     personal={
         "booking": {
             **dict.fromkeys(("reference", "status", "status_reason", "channel", "slot_change"), NOT),
-            **dict.fromkeys(("contact", "answers", "cancel_reason", "name_words"), VISIT),
+            "external_reference": NOT,
+            **dict.fromkeys(("contact", "answers", "cancel_reason", "name_words", "metadata"), VISIT),
             "price": MONEY,
         },
         "booking_order": {
-            **dict.fromkeys(("status", "status_reason", "channel"), NOT),
-            **dict.fromkeys(("address_digest", "contact_digest"), VISIT),
+            **dict.fromkeys(("status", "status_reason", "channel", "external_reference"), NOT),
+            **dict.fromkeys(("address_digest", "contact_digest", "metadata"), VISIT),
         },
         "item": {
             **dict.fromkeys(("after_admission", "seat", "status"), NOT),

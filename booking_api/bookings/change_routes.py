@@ -7,6 +7,7 @@ from litestar import Response
 
 from booking_api.bookings.operations import cancellation, editing
 from booking_api.bookings.operations.facts import load_order, load_order_of, lock_whole
+from booking_api.bookings.operations.labelling import has_details, relabel_booking
 from booking_api.bookings.operations.show import THE_ORDER, Show
 from booking_api.bookings.refusals import (
     AlreadyUsed,
@@ -109,11 +110,15 @@ async def edit_booking(
     """Change details of a booking.
 
     Absent means untouched, null clears. Items match by id. Save piece by piece, so that an interrupted customer
-    resumes anywhere. With `If-Match`, only if nothing changed meanwhile.
+    resumes anywhere. With `If-Match`, only if nothing changed meanwhile. `external_reference` and `metadata` are for keys
+    and staff, whatever the booking's state.
     """
     facts = await load_order_of(ctx, booking_id, lock=True)
     booking = facts.booking(booking_id)
-    await editing.edit(ctx, facts, booking, body, expected_versions)
+    if has_details(body):
+        await editing.edit(ctx, facts, booking, body, expected_versions)
+        expected_versions = None  # It was as expected, and what changed since is this request's own doing.
+    await relabel_booking(ctx, facts, booking, body, expected_versions)
     return versioned(await Show(booking_id=booking_id)(ctx, facts))
 
 

@@ -99,7 +99,7 @@ async def lock_orders_and_count(
         LockedOrder,
         """
         select o.id, o.customer_id, o.status, o.expires_at, o.hold_limit_at, o.pending_until, o.intent_id, o.channel,
-          o.created_at, o.updated_at, o.version, o.status_reason, o.session_id,
+          o.created_at, o.updated_at, o.version, o.status_reason, o.session_id, o.external_reference, o.metadata,
           coalesce((
             select sum(u.unpaid_places) from booking_order u
             where u.org_id = $1 and u.unpaid_until > $4 and u.id <> o.id and u.contact_digest

@@ -22,13 +22,13 @@ from booking_api.core.db.rows import columns_of
 
 ORDER_COLUMNS: Final = """
   id, customer_id, status, expires_at, hold_limit_at, pending_until, intent_id, channel, created_at, updated_at, version,
-  status_reason, session_id
+  status_reason, session_id, external_reference, metadata
 """
 BOOKING_COLUMNS: Final = """
   id, order_id, position, customer_id, reference, slot_id, product_id, product_version, option_id, status, version,
   contact, answers, price, total, cancel_reason, refund_amount, channel, visit_ends_at, created_at, updated_at,
   confirmed_at, erased_at, agreed_starts_at, agreed_ends_at, agreed_origin_id, agreed_destination_id, moved_while_paying,
-  slot_change, decide_by, offered_starts_at, status_reason
+  slot_change, decide_by, offered_starts_at, status_reason, external_reference, metadata
 """
 
 # orders -----------------------------------------------------------------------------------------------------------

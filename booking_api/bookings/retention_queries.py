@@ -168,12 +168,12 @@ async def erase_bookings(db: Connection, org_id: UUID, booking_ids: Sequence[UUI
         db,
         Erased,
         """
-        update booking set contact = null, name_words = null, answers = null, cancel_reason = null,
+        update booking set contact = null, name_words = null, answers = null, cancel_reason = null, metadata = null,
           erased_at = coalesce(erased_at, $3), holds_sensitive = false,
           version = booking.version + 1, updated_at = $3
         where org_id = $1 and id = any($2::uuid[]) and (
           erased_at is null or contact is not null or name_words is not null or answers is not null
-          or cancel_reason is not null
+          or cancel_reason is not null or metadata is not null
         )
         returning id, order_id, customer_id
         """,
@@ -189,7 +189,8 @@ async def raise_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID]) 
     return await execute(
         db,
         """
-        update booking_order set version = version + 1, contact_digest = null, address_digest = null
+        update booking_order set version = version + 1, contact_digest = null, address_digest = null,
+          metadata = null
         where org_id = $1 and id = any($2::uuid[])
         """,
         org_id,

@@ -12,6 +12,7 @@ from booking_api.bookings.operations import confirmation, settlement
 from booking_api.bookings.operations.expire import end_holds_on
 from booking_api.bookings.operations.facts import Facts, load_order, lock_whole
 from booking_api.bookings.operations.holding import NoRoom, Wish, place_hold, sold_out
+from booking_api.bookings.operations.labelling import label_new, require_labeller
 from booking_api.bookings.operations.refusing import Seen, refunded_instead, with_alternatives
 from booking_api.bookings.operations.repeat import find_earlier, remember_id, without_secrets
 from booking_api.bookings.operations.show import THE_ORDER, Show
@@ -119,8 +120,9 @@ async def create_booking(request: AnyRequest) -> Response[bytes]:
     """
     wish = await read_body(request, NewBooking)
     booking = NewBookingOfOrder(
-        id=wish.id, slot_id=wish.slot_id, option_id=wish.option_id, items=wish.items, answers=wish.answers
-    )
+        id=wish.id, slot_id=wish.slot_id, option_id=wish.option_id, items=wish.items, answers=wish.answers,
+        external_reference=wish.external_reference, metadata=wish.metadata,
+    )  # fmt: skip
     order = NewOrder(
         bookings=[booking],
         contact=wish.contact,
@@ -138,7 +140,7 @@ async def _place(
     """Places once, and once more when ended holds stood in the way or somebody else has an id or the references."""
 
     def place() -> Awaitable[Response[bytes]]:
-        if is_short and _needs_no_provider(wanted) and all(item.seat is None for item in wanted.bookings[0].items):
+        if is_short and _needs_no_provider(wanted) and not _is_unusual(wanted):
             return _place_together(request, wanted, show)
         return _place_once(request, wanted, show, booking_id, is_short=is_short)
 
@@ -157,6 +159,16 @@ async def _place(
         return await place()
     except NoRoom as error:
         raise sold_out(error) from None
+
+
+def _is_labelled(wanted: NewOrder) -> bool:
+    """Whether an order, or a booking of it, is to have a reference or notes of an integrator."""
+    return any(one.external_reference or one.metadata for one in (wanted, *wanted.bookings))
+
+
+def _is_unusual(wanted: NewOrder) -> bool:
+    """Whether more than the statements that a batch shares are needed: for chosen seats, and for labels."""
+    return _is_labelled(wanted) or any(item.seat is not None for item in wanted.bookings[0].items)
 
 
 def _needs_no_provider(wish: NewOrder | Confirmation) -> bool:
@@ -197,7 +209,11 @@ async def _place_once(
         else:
             customer_id = ctx.caller.subject_id if ctx.caller.is_customer else None
             customer_id = customer_id or new_id()
+            if _is_labelled(wanted):
+                require_labeller(ctx, wanted, is_short=is_short)
             facts = await place_hold(Wish(ctx, wanted, customer_id, is_short, _address(request)))
+            if _is_labelled(wanted):
+                await label_new(ctx, wanted, facts)
             thing_id = wanted.id or booking_id
             if ctx.caller.kind == "app" and thing_id is not None:
                 await remember_id(ctx, thing_id, body, customer_id)

@@ -28,6 +28,18 @@ Answers = Annotated[
     Meta(max_length=50, description="Question code → answer. In a PATCH, null clears an answer."),
 ]
 Name = Annotated[str, fields.line(200, examples=["Ada Lovelace"])]
+ExternalReference = Annotated[str, fields.code(100, examples=["PNR-4711"])]
+Metadata = Annotated[
+    dict[
+        Annotated[str, fields.code(40, pattern=r"^[A-Za-z0-9_.\-]+$")],
+        Annotated[str, fields.line(200, examples=["4711"])],
+    ],
+    Meta(
+        max_length=20,
+        description="Up to 20 notes of your own, short key → text, for keys and staff alone. What is written replaces all "
+        "of it. It is erased with the visit's contacts.",
+    ),
+]
 ChosenSeat = Annotated[str, fields.code(8, examples=["12A"])]
 
 
@@ -62,6 +74,9 @@ class NewBookingOfOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     option_id: UUID
     items: Annotated[list[NewItem], Meta(min_length=1, max_length=20)]
     answers: Answers | None = None
+    external_reference: ExternalReference | None = None
+    """What you call it, for keys and staff alone; it needn't be unique."""
+    metadata: Metadata | None = None
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +91,9 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     payment: NewPayment | None = None
     expected_total: Money | None = None
     """What the app showed. A different price is refused as `price_changed`."""
+    external_reference: ExternalReference | None = None
+    """What you call it, for keys and staff alone; it needn't be unique."""
+    metadata: Metadata | None = None
 
 
 class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +111,9 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     payment: NewPayment | None = None
     expected_total: Money | None = None
     """What the app showed. A different price is refused as `price_changed`."""
+    external_reference: ExternalReference | None = None
+    """What you call it, for keys and staff alone; it needn't be unique."""
+    metadata: Metadata | None = None
 
 
 class ExpectedSlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +168,9 @@ class BookingEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     items: Annotated[list[ItemEdit], Meta(max_length=20)] | UnsetType = UNSET
     reason: Annotated[str, fields.text(500)] | None = None
     """Needed of a manager who changes an item whose person was admitted."""
+    external_reference: ExternalReference | None | UnsetType = UNSET
+    """What you call it, for keys and staff alone."""
+    metadata: Metadata | None | UnsetType = UNSET
 
 
 class OnSitePayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -289,6 +313,10 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         ),
     ]
     feedback_prompt: FeedbackPrompt | None = None
+    external_reference: str | None = None
+    """What an integrator calls it; keys and staff alone see it."""
+    metadata: dict[str, str] | None = None
+    """What an integrator notes of it; keys and staff alone see it."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -305,6 +333,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment: PaymentAnswer
     bookings: list[Booking]
     available_actions: Annotated[list[str], Meta(description="x-extensible-enum: extend, confirm, cancel")]
+    external_reference: str | None = None
+    """What an integrator calls it; keys and staff alone see it."""
+    metadata: dict[str, str] | None = None
+    """What an integrator notes of it; keys and staff alone see it."""
     access_token: str | None = None
     """With the first order under a publishable key: the tokens of the new customer."""
     access_token_expires_at: datetime | None = None
@@ -389,6 +421,8 @@ class OrderRow(msgspec.Struct):
     status_reason: StatusReasonCode | None
     session_id: UUID | None
     """The restricted session that made it, which sees it whatever its contact is."""
+    external_reference: str | None
+    metadata: dict[str, str] | None
 
 
 class BookingRow(msgspec.Struct):
@@ -428,6 +462,8 @@ class BookingRow(msgspec.Struct):
     offered_starts_at: datetime | None
     """The start that the choice was offered for."""
     status_reason: StatusReasonCode | None
+    external_reference: str | None
+    metadata: dict[str, str] | None
 
 
 AfterAdmission = Literal["kept", "given_back"]

@@ -112,6 +112,62 @@ async def list_changes(
     )
 
 
+async def combine_all_marks(
+    db: Connection, org_id: UUID, after: datetime, until: datetime, until_id: UUID, late: datetime
+) -> Sent:
+    """As `combine_marks`, of all customers."""
+    found = await fetch_one(
+        db,
+        Sent,
+        """
+        select coalesce(bit_xor(c.mark), 0) as whole, coalesce(bit_xor(c.mark) filter (where c.changed_at > $5), 0) as late
+        from (
+          select updated_at as changed_at, id, uuid_hash_extended(id, version) as mark from booking
+          where org_id = $1 and updated_at > $2
+          union all
+          select t.deleted_at, t.id, uuid_hash_extended(t.id, -1) from tombstone t
+          where t.org_id = $1 and t.deleted_at > $2
+            and not exists (select 1 from booking b where b.org_id = $1 and b.id = t.id)
+        ) c
+        where (c.changed_at, c.id) <= ($3, $4)
+        """,
+        org_id,
+        after,
+        until,
+        until_id,
+        late,
+    )
+    assert found is not None
+    return found
+
+
+async def list_all_changes(db: Connection, org_id: UUID, after: datetime, after_id: UUID, limit: int) -> list[Change]:
+    """As `list_changes`, of all customers. What only went from one to another isn't gone."""
+    return await fetch_all(
+        db,
+        Change,
+        """
+        (
+          select updated_at as changed_at, id, order_id, 'booking' as type, uuid_hash_extended(id, version) as mark
+          from booking where org_id = $1 and updated_at >= $2 and (updated_at, id) > ($2, $3)
+          order by updated_at, id limit $4
+        )
+        union all
+        (
+          select t.deleted_at, t.id, null::uuid, t.type, uuid_hash_extended(t.id, -1) as mark
+          from tombstone t where t.org_id = $1 and t.deleted_at >= $2 and (t.deleted_at, t.id) > ($2, $3)
+            and not exists (select 1 from booking b where b.org_id = $1 and b.id = t.id)
+          order by t.deleted_at, t.id limit $4
+        )
+        order by changed_at, id limit $4
+        """,
+        org_id,
+        after,
+        after_id,
+        limit,
+    )
+
+
 class WatchedVersion(msgspec.Struct, frozen=True):
     org_id: UUID
     id: UUID

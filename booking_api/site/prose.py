@@ -45,7 +45,9 @@ Each one is `application/problem+json` (RFC 9457). **Branch on `code`**; `title`
 later. For bad input `errors` has a JSON pointer for each field. Some codes carry more: `sold_out` brings
 `alternatives`, `price_changed` the new `price`.
 
-Any call may also meet 404 (no such path), 405 (no such method) or 413 (a body over 256 KiB, or over 2 MiB where the catalogue is written), in the same form.
+Any call may also meet 404 (no such path), 405 (no such method), 413 (a body over 256 KiB, or over 2 MiB where the
+catalogue is written), 414 (an address over 8 KiB) or 431 (over 64 headers, or 32 KiB of them), in the same form. What
+isn't HTTP, or is far larger still, doesn't get that far: it is refused with 400, 414 or 431 and no body.
 
 ## Growing
 

@@ -290,6 +290,12 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
         body={"bookings": [party(s.world, "adult", slot=slot, option="flex") for slot in s.world.flight_slots[2:4]]},
     ),
     "createBooking": lambda s: Call("POST", "/v1/bookings", body={**_booking(s), "confirm": True, **PAID_LATER}),
+    "listBookings": lambda s: Call("GET", "/v1/bookings", query={"status": "confirmed", "limit": "2"}),
+    "exportBookings": lambda s: Call("GET", "/v1/bookings/export", query={"status": "cancelled"}),
+    "labelOrder": lambda s: Call(
+        "PATCH", "/v1/orders/{order_id}", {"order_id": s.held["order_id"]},
+        body={"external_reference": "PNR-4711", "metadata": {"agency": "4711"}},
+    ),
     "getOrder": lambda s: Call("GET", "/v1/orders/{order_id}", _held_order(s)),
     "getBooking": lambda s: Call("GET", "/v1/bookings/{booking_id}", _confirmed(s)),
     "editBooking": lambda s: Call(

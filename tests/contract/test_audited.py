@@ -35,6 +35,7 @@ NOTHING = {
     "createOrder": "the order itself says through which channel it came",
     "createBooking": "as above",
     "editBooking": "the booking's version; an override of somebody admitted is noted, see tests/bookings",
+    "labelOrder": "the order's version; it says nothing of anybody's rights",
     "confirmOrder": "the order itself",
     "confirmBooking": "as above",
     "extendOrder": "the order itself",

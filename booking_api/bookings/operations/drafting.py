@@ -110,6 +110,8 @@ def draft_order(
         version=1,
         status_reason=None,
         session_id=ctx.caller.credential_id if ctx.caller.restriction is not None else None,
+        external_reference=None,
+        metadata=None,
     )
     drafts: list[Draft] = []
     for position, wish in enumerate(wanted.bookings):
@@ -184,6 +186,8 @@ def _draft(
         decide_by=None,
         offered_starts_at=None,
         status_reason=None,
+        external_reference=None,
+        metadata=None,
     )
     items = _items(definition, wish.items, units, booking, party, at)
     return Draft(slot, definition, option, times, party, booking, items, at)

@@ -43,6 +43,8 @@ def status_reason(ctx: Context, code: StatusReasonCode | None) -> StatusReason |
     return None if code is None else StatusReason(code, pick(rules.STATUS_REASONS[code], ctx.languages))
 
 
+OUTSIDE = {"app", "customer"}
+"""Who doesn't see what integrators call things and note of them."""
 CHOICES = {"keep": "keep", "refund": "cancel"}
 """What customers may choose about a slot that was cancelled or moved, and the action by which they do."""
 
@@ -129,6 +131,8 @@ def show_booking(
         slot_change=_slot_change(ctx, facts, booking, actions) if own.undecided else None,
         available_actions=list(actions),
         feedback_prompt=prompt,
+        external_reference=booking.external_reference if ctx.caller.kind not in OUTSIDE else None,
+        metadata=booking.metadata if ctx.caller.kind not in OUTSIDE else None,
     )
 
 
@@ -208,6 +212,8 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
             for index, booking in enumerate(shown)
         ],
         available_actions=[] if facts.hidden else list(rules.order_actions(standing)),
+        external_reference=order.external_reference if ctx.caller.kind not in OUTSIDE else None,
+        metadata=order.metadata if ctx.caller.kind not in OUTSIDE else None,
     )
 
 

@@ -7,9 +7,11 @@ was sent of it. Is it still the same, the phone has it, and gets what comes afte
 after the floor again. See docs/adr/0021.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -59,18 +61,31 @@ EARLIER_POSITIONS = tuple[int, int, int, UUID, int, int], tuple[int, int, int, U
 """As they were when transactions were compared by their ids."""
 
 
+class Source(NamedTuple):
+    """Whose changes are read: what combines their marks, and what lists them."""
+
+    combine: Callable[[datetime, datetime, UUID, datetime], Awaitable[sync_queries.Sent]]
+    list_changes: Callable[[datetime, UUID, int], Awaitable[list[sync_queries.Change]]]
+
+
 async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
+    """One page of a customer's changes. Raises as `sync_of` does."""
+    source = Source(
+        partial(sync_queries.combine_marks, ctx.db, ctx.org_id, customer_id),
+        partial(sync_queries.list_changes, ctx.db, ctx.org_id, customer_id),
+    )
+    return await sync_of(ctx, query, source, reach.scope_of(ctx.caller))
+
+
+async def sync_of(ctx: Context, query: SyncQuery, source: Source, scope: int) -> SyncPage:
     """One page of changes. Raises `SyncExpired` for a position from which nothing can be said, `Invalid` for another."""
     horizon = await sync_queries.transaction_horizon(ctx.db)  # Before anything is read that it is about.
-    scope = reach.scope_of(ctx.caller)
-    start = SyncPosition("moment", horizon.system, _count(ctx.now), 0, 0, NOTHING, 0, False, scope)
+    start = SyncPosition("moment", horizon.system, count(ctx.now), 0, 0, NOTHING, 0, False, scope)
     since = start if query.since is None else _read(query.since)
-    if since.system != horizon.system or since.scope != scope or not _is_recent(since, ctx.now):
+    if since.system != horizon.system or since.scope != scope or not is_recent(since.issued, ctx.now):
         raise SyncExpired
-    since = await _look_back(ctx, customer_id, since, _floor(ctx.now, horizon.oldest))
-    changes = await sync_queries.list_changes(
-        ctx.db, ctx.org_id, customer_id, _moment(since.at), since.id, query.limit + 1
-    )
+    since = await _look_back(source, since, floor_of(ctx.now, horizon.oldest))
+    changes = await source.list_changes(_moment(since.at), since.id, query.limit + 1)
     page = changes[: query.limit]
     shown = await _show(ctx, [change for change in page if change.type == "booking"])
     items: list[SyncItem] = [
@@ -82,20 +97,18 @@ async def sync(ctx: Context, query: SyncQuery, customer_id: UUID) -> SyncPage:
         if ctx.caller.restriction is None or change.id in shown
     ]
     has_more = len(changes) > query.limit
-    following = msgspec.structs.replace(_go_on(since, page), issued=_count(ctx.now), is_paging=has_more)
+    following = msgspec.structs.replace(_go_on(since, page), issued=count(ctx.now), is_paging=has_more)
     return SyncPage(items=items, next_since=write_cursor(*msgspec.structs.astuple(following)), has_more=has_more)
 
 
-async def _look_back(ctx: Context, customer_id: UUID, since: SyncPosition, floor: int) -> SyncPosition:
+async def _look_back(source: Source, since: SyncPosition, floor: int) -> SyncPosition:
     """From where to go on. While paging, from the same place; what came late meanwhile is found when that is over."""
     if since.is_paging:
         return since
     floor = max(since.floor, floor)
     if since.at <= since.floor:
         return msgspec.structs.replace(since, floor=floor, sent=0)
-    now = await sync_queries.combine_marks(
-        ctx.db, ctx.org_id, customer_id, _moment(since.floor), _moment(since.at), since.id, _moment(floor)
-    )
+    now = await source.combine(_moment(since.floor), _moment(since.at), since.id, _moment(floor))
     if now.whole == since.sent:
         return msgspec.structs.replace(since, floor=floor, sent=now.late)
     return msgspec.structs.replace(since, floor=floor, at=since.floor, id=EVERYTHING, sent=0)
@@ -106,23 +119,23 @@ def _go_on(since: SyncPosition, page: list[sync_queries.Change]) -> SyncPosition
         return since
     sent = since.sent
     for change in page:
-        if _count(change.changed_at) > since.floor:
+        if count(change.changed_at) > since.floor:
             sent ^= change.mark
-    return msgspec.structs.replace(since, at=_count(page[-1].changed_at), id=page[-1].id, sent=sent)
+    return msgspec.structs.replace(since, at=count(page[-1].changed_at), id=page[-1].id, sent=sent)
 
 
-def _floor(now: datetime, oldest: datetime | None) -> int:
+def floor_of(now: datetime, oldest: datetime | None) -> int:
     """The moment before which nothing can appear any more."""
     earliest = now - OVERLAP
-    return _count(earliest if oldest is None else min(earliest, oldest - CLOCKS_APART))
+    return count(earliest if oldest is None else min(earliest, oldest - CLOCKS_APART))
 
 
-def _is_recent(position: SyncPosition, now: datetime) -> bool:
+def is_recent(issued: int, now: datetime) -> bool:
     """Whether all tombstones since are still there, and no clock went wrong by more than is allowed for."""
-    return now - timedelta(days=TOMBSTONE_DAYS) <= _moment(position.issued) <= now + CLOCKS_APART
+    return now - timedelta(days=TOMBSTONE_DAYS) <= _moment(issued) <= now + CLOCKS_APART
 
 
-def _count(moment: datetime) -> int:
+def count(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 

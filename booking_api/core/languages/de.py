@@ -142,6 +142,7 @@ SENTENCES: Final = {
     "Each of the unit {} needs one {} with it.": "Zu jedem der Kategorie {} gehört ein {}.",
     "Every {} of the unit {} need one {} with them.": "Zu je {} der Kategorie {} gehört ein {}.",
     "Give either `unit_id` or `unit`.": "Geben Sie entweder `unit_id` oder `unit` an.",
+    "Only keys and staff may set this.": "Nur Schlüssel und Mitarbeitende dürfen das setzen.",
     "Nothing is due on site.": "Vor Ort ist nichts offen.",
     "One seat is wished twice.": "Ein Sitz ist zweimal gewünscht.",
     "An order of several bookings needs `expected_slots`.": "Ein Auftrag aus mehreren Buchungen braucht `expected_slots`.",
