@@ -63,7 +63,7 @@ def measure(
     """Measures the hot paths against PostgreSQL's own limit, in a database and with a server of its own.
 
     Operations: hold, hold_hot, hold_hot_slow_disk, confirm, scan, express, search, calendar, calendar_line,
-    flash_sale, picture, memory, workers, growth. `--quick` leaves out the last two.
+    discover, flash_sale, picture, memory, workers, growth. `--quick` leaves out the last two.
     """
     configure_logging(Settings(log_level="error"))
     names = choose(operations or [], quick=quick)

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks import queries
 from benchmarks.loads.base import MeasuredOperation, Remark
 from benchmarks.loads.confirm import Confirm
+from benchmarks.loads.discover import Discover
 from benchmarks.loads.growth import measure_growth
 from benchmarks.loads.hold import Express, Hold, HotHold, SlowHotHold
 from benchmarks.loads.process import measure_memory, measure_picture, measure_workers
@@ -36,7 +37,7 @@ RATES: dict[str, type[MeasuredOperation]] = {
     operation.name: operation for operation in (Hold, HotHold, SlowHotHold, Confirm, Scan, Express)
 }
 READING: dict[str, type[Reading]] = {
-    operation.name: operation for operation in (Search, CategoryCalendar, LineCalendar)
+    operation.name: operation for operation in (Search, CategoryCalendar, LineCalendar, Discover)
 }
 OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory", "workers", "growth")
 QUICK_OPERATIONS = (*RATES, *READING, "flash_sale", "picture", "memory")
@@ -149,7 +150,7 @@ async def _measure_together(
     note("Making products and slots")
     world = await build_world(stage)
     timetable = Timetable(world, plan.slots)
-    if set(names) & set(READING):
+    if set(names) & (set(READING) - {Discover.name}):  # It brings its own.
         task = progress.add_task("Loading slots to search", total=timetable.slots)
         await timetable.load(lambda count: progress.advance(task, count))
     async with acquire(stage.runtime) as db:

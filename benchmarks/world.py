@@ -100,7 +100,8 @@ TAX = Charge(code="vat", type="tax", label={"en": "VAT", "de": "MwSt."}, rate_ba
 FEE = Charge(code="service", type="fee", label={"en": "Service", "de": "Service"}, amount=150)
 
 
-def _entry(code: str, venue: Place) -> ProductDefinition:
+def entry(code: str, venue: Place) -> ProductDefinition:
+    """What is visited, at one price."""
     return ProductDefinition(
         id=new_id(), code=code, kind="entry", title={"en": code.title(), "de": code.title()}, venue=venue,
         duration_minutes=60, currency="EUR", options=[_option("standard")], units=_units(), charges=[TAX, FEE],
@@ -177,7 +178,7 @@ async def build_world(stage: Stage) -> World:
         org = context.org
         made, _, _ = await save_places(db, org.org_id, [NewPlace(code="HALL", name="Hall", time_zone=ZONE)], now)
         venue = made["HALL"]
-        hall, gate = _entry("hall", venue), _entry("gate", venue)
+        hall, gate = entry("hall", venue), entry("gate", venue)
         await save_products(db, org.org_id, [NewProduct(hall), NewProduct(gate)], now)
         await identity.rotate_signing_key(db, stage.runtime.vault, org.org_id, now)
     world = World(stage, org, keys.publishable_key, keys.secret_key, hall, gate, venue)
@@ -197,7 +198,7 @@ async def build_world(stage: Stage) -> World:
 async def open_sale(world: World, number: int, capacity: int = SALE_SEATS) -> tuple[ProductDefinition, UUID]:
     """A product with one slot of few seats, and its slot."""
     now = utc_now()
-    product = _entry(f"sale-{number}", world.venue)
+    product = entry(f"sale-{number}", world.venue)
     async with acquire(world.stage.runtime) as db, db.transaction():
         await save_products(db, world.org_id, [NewProduct(product)], now)
     slot = slot_of(product, f"sale-{number}", _midnight(now, 7) + timedelta(hours=20), minutes=120, capacity=capacity)

@@ -37,7 +37,7 @@ async def search_slots(
 ) -> list[SearchedSlot]:
     """What each of several searches finds of slots that start from now on, by local date, start and id.
 
-    Each goes through one of two indexes from its position on, and stops when it has enough: what is null finds nothing.
+    Each goes through one of four indexes from its position on, and stops when it has enough: what is null finds nothing.
     `offset 0` keeps the planner, which can't guess how many rows there are, on the products' key.
     """
     if not searches:
@@ -67,6 +67,26 @@ async def search_slots(
           (
             select s.* from slot s
             where s.org_id = $1 and s.origin_id = a.origin_id and s.destination_id = a.destination_id
+              and s.local_date between a.first_day and a.last_day
+              and coalesce(s.estimated_starts_at, s.starts_at) >= $12
+              and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)
+            order by s.local_date, s.starts_at, s.id
+            limit a.most
+          )
+          union all
+          (
+            select s.* from slot s
+            where s.org_id = $1 and s.origin_id = a.origin_id and a.destination_id is null
+              and s.local_date between a.first_day and a.last_day
+              and coalesce(s.estimated_starts_at, s.starts_at) >= $12
+              and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)
+            order by s.local_date, s.starts_at, s.id
+            limit a.most
+          )
+          union all
+          (
+            select s.* from slot s
+            where s.org_id = $1 and s.destination_id = a.destination_id and a.origin_id is null
               and s.local_date between a.first_day and a.last_day
               and coalesce(s.estimated_starts_at, s.starts_at) >= $12
               and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from litestar import Request, Response
 
+from booking_api.availability import discover as discovering
 from booking_api.availability import slots
 from booking_api.availability.calendar import calendar
+from booking_api.availability.discover_schemas import DiscoverQuery, Discovery
 from booking_api.availability.schemas import (
     Availability,
     AvailabilityCalendar,
@@ -32,13 +34,27 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @endpoint(
+    "GET", "/v1/discover", tag="Availability", access=READERS, answers={200: Discovery}, errors=(PartyNotAllowed,)
+)
+async def discover(ctx: Context, query: DiscoverQuery) -> Reply:
+    """Discover what can be booked soonest.
+
+    The home screen in one call: across all products, those that the party in `units` can book now, each with its next
+    slots, its lowest price and its pictures; by the start of the next slot, then by distance. `limit` counts products.
+    Exact like a search: nothing is shown that this party can't book at this moment. A product of which the next 500
+    slots with any room have too little for the party is left out.
+    """
+    return Reply(await discovering.discover(ctx, query))
+
+
+@endpoint(
     "GET", "/v1/availability", tag="Availability", access=READERS, query=AvailabilityQuery,
     answers={200: AvailabilityPage}, errors=(Unprocessable, PartyNotAllowed),
 )  # fmt: skip
 async def search_availability(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Search for slots.
 
-    By product, or by origin and destination, for up to 31 local dates at the origin or venue. Places and prices are
+    By product, or by origin, destination or both, for up to 31 local dates at the origin or venue. Places and prices are
     those of this very moment and of the party in `units`. Slots that are sold out, closed or cancelled are listed
     with that status; past ones are not. Your own hold counts as taken but never hides its slot from you.
     """
@@ -102,4 +118,4 @@ async def get_seat_layout(ctx: Context, layout: str) -> Reply:
     return body_etag(Reply(await slots.get_layout(ctx, named), headers=kept))
 
 
-ROUTES = [search_availability, get_calendar, get_slot, get_slot_seats, get_seat_layout]
+ROUTES = [discover, search_availability, get_calendar, get_slot, get_slot_seats, get_seat_layout]

@@ -205,13 +205,23 @@ LastDay = Annotated[date, msgspec.Meta(description="Last local date, inclusive; 
 
 
 class SlotsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which slots: those of a product, or those of a route."""
+    """Which slots: those of a product, or those of a route, of which one end is enough."""
 
-    product_id: Annotated[UUID | None, msgspec.Meta(description="The product; or else `origin` and `destination`.")] = (
-        None
-    )
-    origin: Annotated[PlaceReference | None, msgspec.Meta(description="Id or code of the origin.")] = None
-    destination: Annotated[PlaceReference | None, msgspec.Meta(description="Id or code of the destination.")] = None
+    product_id: Annotated[
+        UUID | None, msgspec.Meta(description="The product; or else `origin`, `destination` or both.")
+    ] = None
+    origin: Annotated[
+        PlaceReference | None,
+        msgspec.Meta(
+            description="Id or code of the origin. Alone: from there to anywhere, and what takes place there."
+        ),
+    ] = None
+    destination: Annotated[
+        PlaceReference | None,
+        msgspec.Meta(
+            description="Id or code of the destination. Alone: from anywhere to there, today being its date there."
+        ),
+    ] = None
     first: FirstDay | None = msgspec.field(name="from", default=None)
     last: LastDay | None = msgspec.field(name="to", default=None)
     units: Units | None = None
@@ -265,7 +275,7 @@ class FoundSlot(msgspec.Struct, frozen=True, gc=False):
 
 
 class SlotSearch(msgspec.Struct, frozen=True):
-    """The slots of a product, or those between two places, after a position: `most` of them at most."""
+    """The slots of a product, or those from a place, to one or between two, after a position: `most` of them at most."""
 
     product_id: UUID | None
     origin_id: UUID | None

@@ -58,6 +58,30 @@ async def find_route_products(
     )
 
 
+async def find_products_at(
+    db: Connection, org_id: UUID, origin_id: UUID | None, destination_id: UUID | None, first: date, last: date
+) -> list[ProductVersion]:
+    """The products of a place, which begin or take place there or go there, with slots on these local dates."""
+    return await fetch_all(
+        db,
+        ProductVersion,
+        """
+        select p.id as product_id, p.version
+        from product p
+        where p.org_id = $1 and (coalesce(p.origin_id, p.venue_id) = $2 or p.destination_id = $3)
+          and exists (
+            select from slot s where s.org_id = $1 and s.product_id = p.id and s.local_date between $4 and $5
+          )
+        order by p.code
+        """,
+        org_id,
+        origin_id,
+        destination_id,
+        first,
+        last,
+    )
+
+
 async def rank_by_price(
     db: Connection,
     org_id: UUID,

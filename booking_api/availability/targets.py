@@ -13,14 +13,14 @@ from booking_api.catalog.operations import find_places, load_definitions, load_p
 from booking_api.catalog.rules import PartyNotAllowed
 from booking_api.catalog.schemas import Place, ProductDefinition
 from booking_api.core.context import Context
-from booking_api.core.errors import FieldError, Invalid, invalid, unprocessable
+from booking_api.core.errors import FieldError, invalid, unprocessable
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A search for everything between two places."""
+    """A search for everything between two places, from one to anywhere, or from anywhere to one."""
 
-    origin: Place
-    destination: Place
+    origin: Place | None
+    destination: Place | None
 
 
 Target = ProductDefinition | Route
@@ -29,12 +29,14 @@ Target = ProductDefinition | Route
 
 def places_of(target: Target) -> tuple[UUID | None, UUID | None]:
     """The origin and destination that statements filter by; none for a product, whose slots have its own."""
-    return (target.origin.id, target.destination.id) if isinstance(target, Route) else (None, None)
+    if not isinstance(target, Route):
+        return None, None
+    return target.origin and target.origin.id, target.destination and target.destination.id
 
 
 def zone_of(ctx: Context, target: Target) -> str:
-    """The zone of the origin or venue, whose dates a search counts in."""
-    place = target.origin if isinstance(target, Route) else target.origin or target.venue
+    """The zone of the origin or venue, whose dates a search counts in; of the destination where only that is named."""
+    place = target.origin or (target.destination if isinstance(target, Route) else target.venue)
     return place.time_zone if place else ctx.org.time_zone
 
 
@@ -54,19 +56,17 @@ async def find_target(
     if query.product_id is not None:
         if query.origin is not None or query.destination is not None:
             name = "origin" if query.origin is not None else "destination"
-            raise invalid(f"/query/{name}", "Give either a product_id or an origin and a destination.")
+            raise invalid(f"/query/{name}", "Give either a product_id, or an origin or a destination or both.")
         known = await load_products(ctx, [query.product_id]) if products is None else products
         product = known.get(query.product_id)
         if product is None:
             raise unprocessable("/query/product_id", "There is no such product.")
         return product
-    if query.origin is None or query.destination is None:
-        missing = [name for name in ("origin", "destination") if getattr(query, name) is None]
-        detail = "Give either a product_id or an origin and a destination."
-        names = missing if len(missing) == 1 else ["product_id"]
-        raise Invalid(detail, errors=[FieldError(f"/query/{name}", detail) for name in names])
-    origin, destination = await find_places(ctx, origin=query.origin, destination=query.destination)
-    return Route(origin, destination)
+    named = {name: given for name in ("origin", "destination") if (given := getattr(query, name)) is not None}
+    if not named:
+        raise invalid("/query/product_id", "Give either a product_id, or an origin or a destination or both.")
+    places = dict(zip(named, await find_places(ctx, **named), strict=True))
+    return Route(places.get("origin"), places.get("destination"))
 
 
 def date_range(ctx: Context, target: Target, query: SlotsQuery, most_days: int) -> tuple[date, date]:
@@ -94,9 +94,11 @@ async def all_products(ctx: Context, target: Target, first: date, last: date) ->
     """Every product that the search may meet."""
     if not isinstance(target, Route):
         return [target]
-    found = await search_queries.find_route_products(
-        ctx.db, ctx.org_id, target.origin.id, target.destination.id, first, last
-    )
+    origin_id, destination_id = places_of(target)
+    if origin_id is None or destination_id is None:
+        found = await search_queries.find_products_at(ctx.db, ctx.org_id, origin_id, destination_id, first, last)
+    else:
+        found = await search_queries.find_route_products(ctx.db, ctx.org_id, origin_id, destination_id, first, last)
     definitions = await load_definitions(
         ctx.db, ctx.caches, ctx.org_id, [(row.product_id, row.version) for row in found]
     )

@@ -20,6 +20,7 @@ from booking_api.catalog.read_schemas import (
 from booking_api.catalog.rules import base_amount
 from booking_api.catalog.schemas import (
     Conditions,
+    Media,
     OptionDefinition,
     Place,
     ProductDefinition,
@@ -82,6 +83,10 @@ def place_answer(place: Place) -> PlaceAnswer:
         position=Position(place.latitude or 0.0, place.longitude or 0.0) if located else None,
         address=place.address,
     )
+
+
+def media_answer(media: Media, languages: Languages) -> MediaAnswer:
+    return MediaAnswer(url=media.url, type=media.type, alt=pick(media.alt, languages) if media.alt else None)
 
 
 def _unit_answer(unit: UnitDefinition, price: Money, languages: Languages) -> UnitAnswer:
@@ -149,10 +154,7 @@ def product_answer(definition: ProductDefinition, languages: Languages, *, on_sa
         venue=place_answer(definition.venue) if definition.venue else None,
         duration_minutes=definition.duration_minutes,
         opening_hours=definition.opening_hours,
-        media=[
-            MediaAnswer(url=media.url, type=media.type, alt=pick(media.alt, languages) if media.alt else None)
-            for media in definition.media
-        ],
+        media=[media_answer(media, languages) for media in definition.media],
         options=[_option_answer(definition, option, languages) for option in definition.options],
         questions=[_question_answer(question, languages) for question in definition.questions],
         on_sale=on_sale,

@@ -30,7 +30,7 @@ BIG = {
 }  # fmt: skip
 HOT = (
     "inventory.queries", "inventory.claim_queries", "inventory.seat_queries", "availability.queries", "availability.search_queries",
-    "availability.calendar_queries",
+    "availability.calendar_queries", "availability.discover_queries",
     "bookings.queries", "bookings.sync_queries", "checkin.queries", "core.db.queries", "core.db.event_queries", "passes.queries", "passes.attendance_queries",
     "identity.session_queries", "identity.code_queries", "identity.contact_queries", "identity.staff_queries", "identity.queries", "catalog.queries",
 )  # fmt: skip
@@ -193,6 +193,8 @@ async def test_a_search_with_values_reads_none_either(large: asyncpg.Connection,
     named: tuple[dict[str, Any], ...] = (
         {"product_id": world.flight.id},
         {"origin": world.flight.origin.code, "destination": world.flight.destination.code},
+        {"origin": world.flight.origin.code},
+        {"destination": world.flight.destination.code},
     )
     me = Caller(kind="customer", credential_id=new_id(), subject_id=new_id())
     now = datetime(2027, 1, 1, tzinfo=UTC)

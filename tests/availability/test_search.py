@@ -344,3 +344,44 @@ async def test_a_slot_is_an_item_of_the_search(api: httpx.AsyncClient, world: Wo
         assert answer.headers["cache-control"] == "no-store"
     answer = await api.get(f"/v1/slots/{world.flight_slots[0]}?units=infant:1", headers=world.app)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/units")
+
+
+async def test_from_here_to_anywhere_and_from_anywhere_to_there(api: httpx.AsyncClient, world: World):
+    """One end of a route is enough, in searches by start and by price and in the calendar, page by page."""
+    flight = world.flight
+    assert flight.origin is not None
+    assert flight.destination is not None
+    back = msgspec.structs.replace(
+        flight, id=new_id(), code="back", origin=flight.destination, destination=flight.origin
+    )
+    onwards = msgspec.structs.replace(flight, id=new_id(), code="onwards", destination=world.tower.venue)
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+    async with world.runtime.pool.acquire() as db:
+        for product in (back, onwards):
+            await add_product(db, world.org.org_id, product)
+        home = await add_slot(db, world.org.org_id, back, start)
+        further = await add_slot(db, world.org.org_id, onwards, start)
+    out = [str(slot) for slot in world.flight_slots]
+    for sort in ("start", "price"):
+        for query, expected in (
+            ({"origin": "JFK"}, {*out, str(further)}),
+            ({"destination": "LAX"}, {*out}),
+            ({"destination": "JFK"}, {str(home)}),
+            ({"origin": "LAX", "destination": "JFK"}, {str(home)}),
+            ({"destination": "TOWER"}, {str(further)}),
+            ({"origin": "TOWER"}, {str(slot) for slot in (*world.tower_slots, *world.consultant_slots)}),
+        ):
+            seen: list[str] = []
+            cursor: dict[str, object] = {}
+            while True:
+                found = await find(api, world.app, **query, sort=sort, limit=3, **cursor, **days(world))
+                seen += [item["slot_id"] for item in found["items"]]
+                assert set(found["products"]) == {item["product_id"] for item in found["items"]}
+                if "next_cursor" not in found:
+                    break
+                cursor = {"cursor": found["next_cursor"]}
+            assert len(seen) == len(set(seen))
+            assert set(seen) == expected, (sort, query)
+    params = {name.rstrip("_"): value for name, value in days(world).items()}
+    answer = await api.get("/v1/availability/calendar", params={"origin": "JFK", **params}, headers=world.app)
+    assert sum(day["vacancies"] for day in answer.json()["items"]) == 110

@@ -9,8 +9,8 @@ from tests.world import World
 
 BAD = [
     ({}, 400, "/query/product_id"),
-    ({"origin": "JFK"}, 400, "/query/destination"),
-    ({"destination": "LAX"}, 400, "/query/origin"),
+    ({"origin": "XXX"}, 422, "/query/origin"),
+    ({"destination": "XXX"}, 422, "/query/destination"),
     ({"product_id": "nonsense"}, 400, "/query/product_id"),
     ({"product_id": "00000000-0000-7000-8000-000000000000"}, 422, "/query/product_id"),
     ({"product_id": "{flight}", "origin": "JFK"}, 400, "/query/origin"),

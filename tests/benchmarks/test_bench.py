@@ -11,7 +11,9 @@ import pytest
 from benchmarks.run import OPERATIONS
 from tests.processes import run_benchmarks
 
-RATES = ("hold", "hold_hot", "hold_hot_slow_disk", "confirm", "scan", "express", "search", "calendar", "calendar_line")
+RATES = (
+    "hold", "hold_hot", "hold_hot_slow_disk", "confirm", "scan", "express", "search", "calendar", "calendar_line", "discover",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -266,6 +266,9 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     "getSeatLayoutDocument": lambda s: Call(
         "GET", "/v1/catalogue/seat-layouts/{layout}", {"layout": str(s.world.layout_id)}
     ),
+    "discover": lambda s: Call(
+        "GET", "/v1/discover", query={"near": "40.64,-73.78", "units": "adult:2,child:1", "limit": "1"}
+    ),
     "searchAvailability": lambda s: Call(
         "GET",
         "/v1/availability",

@@ -47,6 +47,7 @@ ACCESS: dict[str, Row] = {
     "getProductDocument": Row(KEEP_CATALOGUE, foreign=404),
     "listSeatLayoutDocuments": Row(KEEP_CATALOGUE),
     "getSeatLayoutDocument": Row(KEEP_CATALOGUE, foreign=404),
+    "discover": Row(READ_CATALOGUE),
     "searchAvailability": Row(READ_CATALOGUE),
     "getCalendar": Row(READ_CATALOGUE, foreign=422),
     "getSlot": Row(READ_CATALOGUE, foreign=404),
