@@ -1,6 +1,16 @@
 """What bookings declares."""
 
-from booking_api.bookings import change_routes, customer_routes, events, integrator_routes, jobs, routes, slot_routes
+from booking_api.bookings import (
+    change_routes,
+    customer_routes,
+    events,
+    handover_routes,
+    integrator_routes,
+    jobs,
+    me_routes,
+    routes,
+    slot_routes,
+)
 from booking_api.bookings.checks import CHECKS
 from booking_api.bookings.operations import names
 from booking_api.core.capability import Capability, Tag
@@ -9,7 +19,7 @@ from booking_api.identity.events import RecoveryRequested
 from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.payments.events import PaymentSettled, RefundFailed, RefundRetried, RefundSettled
 
-PARTS = (routes, change_routes, customer_routes, integrator_routes, slot_routes)
+PARTS = (routes, change_routes, customer_routes, me_routes, handover_routes, integrator_routes, slot_routes)
 CAPABILITY = Capability(
     name="bookings",
     tags=[

@@ -272,26 +272,6 @@ async def list_bookings_of_orders(db: Connection, org_id: UUID, order_ids: Seque
     )
 
 
-async def list_customer_bookings(
-    db: Connection, org_id: UUID, customer_id: UUID, status: str | None, before: UUID | None, limit: int
-) -> list[BookingRow]:
-    """A customer's bookings, newest first: the id is time-ordered."""
-    return await fetch_all(
-        db,
-        BookingRow,
-        f"""
-        select {BOOKING_COLUMNS} from booking
-        where org_id = $1 and customer_id = $2 and ($3::text is null or status = $3) and ($4::uuid is null or id < $4)
-        order by id desc limit $5
-        """,
-        org_id,
-        customer_id,
-        status,
-        before,
-        limit,
-    )
-
-
 class OrderOnSlot(msgspec.Struct, frozen=True):
     order_id: UUID
 

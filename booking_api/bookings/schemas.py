@@ -181,6 +181,13 @@ class OnSitePayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class BookingsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    when: Annotated[
+        Literal["upcoming", "past"] | None,
+        Meta(
+            description="`upcoming`: those whose visit isn't over and that stand, the next one first. `past`: all others, "
+            "the latest first. Absent: all, the one made last first."
+        ),
+    ] = None
     status: Status | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -356,11 +363,30 @@ class BookingList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     next_cursor: str | None = None
 
 
-class ResumeCode(msgspec.Struct, frozen=True):
+class OrdersQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class OrderList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A page of orders."""
+
+    items: list[Order]
+    """The one made last first."""
+    next_cursor: str | None = None
+
+
+class ResumeCode(msgspec.Struct, frozen=True, kw_only=True):
     """A single-use code with which another device goes on as the same customer: `POST /v1/tokens {grant: code}`."""
 
     code: str
+    """To be read aloud or typed; upper and lower case and hyphens don't matter."""
     expires_at: datetime
+    """From when it is worth nothing."""
+    svg_url: str
+    """The code as a QR code for the other device's camera. It needs no header, and ends with the code."""
+    png_url: str
+    """The same as PNG."""
 
 
 class ChangedSlot(msgspec.Struct, frozen=True):

@@ -2,10 +2,11 @@
 
 from booking_api.core.capability import Capability, Tag
 from booking_api.core.personal import DEVICE, NOT, STAFF, TWO_DAYS, VISIT
-from booking_api.identity import audit_routes, jobs, letter_jobs, routes, session_routes, token_routes
+from booking_api.identity import audit_routes, jobs, letter_jobs, me_routes, routes, session_routes, token_routes
 from booking_api.identity.checks import CHECKS
 from booking_api.identity.events import (
     ContactCodeRequested,
+    ContactReplaced,
     RecoveryRequested,
     SessionOpened,
     SessionReused,
@@ -20,13 +21,14 @@ CAPABILITY = Capability(
         Tag("Keys", "API keys of apps and integrations.", 100),
         Tag("Audit", "Who did what, for owners.", 110),
     ],
-    routes=[*token_routes.ROUTES, *routes.ROUTES, *audit_routes.ROUTES, *session_routes.ROUTES],
-    events=[RecoveryRequested, SignInRequested, ContactCodeRequested, SessionOpened, SessionReused],
+    routes=[*token_routes.ROUTES, *routes.ROUTES, *audit_routes.ROUTES, *session_routes.ROUTES, *me_routes.ROUTES],
+    events=[RecoveryRequested, SignInRequested, ContactCodeRequested, ContactReplaced, SessionOpened, SessionReused],
     subscribers={
         SessionOpened: (letter_jobs.tell_of_opening,),
         SessionReused: (letter_jobs.tell_of_reuse,),
         SignInRequested: (letter_jobs.send_sign_in_code,),
         ContactCodeRequested: (letter_jobs.send_contact_code,),
+        ContactReplaced: (letter_jobs.tell_of_replacement,),
     },
     schedules=[(60, jobs.sweep_credentials), (600, jobs.keep_audit_partitions)],
     checks=CHECKS,

@@ -47,6 +47,11 @@ async def find_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUI
     )
 
 
+async def lock_contact(db: Connection, org_id: UUID, customer_id: UUID) -> None:
+    """Keeps others from changing what is known of a customer until the transaction ends."""
+    await execute(db, "select from customer where org_id = $1 and id = $2 for update", org_id, customer_id)
+
+
 async def erase_contacts(db: Connection, org_id: UUID, customer_ids: Sequence[UUID], now: datetime) -> int:
     return await execute(
         db,

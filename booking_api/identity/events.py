@@ -36,6 +36,13 @@ class ContactCodeRequested(_CodeAsked, frozen=True, kw_only=True):
     customer_id: UUID
 
 
+class ContactReplaced(_CodeAsked, frozen=True, kw_only=True):
+    """A customer, or a booking of theirs, can't be reached any more by an address that it had."""
+
+    type: ClassVar[str] = "contact.replaced"
+    about: ClassVar[str] = "customer"
+
+
 class _OfSession(Fact, frozen=True, kw_only=True):
     about: ClassVar[str] = "session"
 

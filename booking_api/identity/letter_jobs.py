@@ -20,7 +20,13 @@ from booking_api.identity import (
     session_life_queries,
     staff_queries,
 )
-from booking_api.identity.events import ContactCodeRequested, SessionOpened, SessionReused, SignInRequested
+from booking_api.identity.events import (
+    ContactCodeRequested,
+    ContactReplaced,
+    SessionOpened,
+    SessionReused,
+    SignInRequested,
+)
 
 
 async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
@@ -66,6 +72,21 @@ async def send_contact_code(runtime: Runtime, event: StoredEvent) -> None:
         )
     letter = letters.contact_letter(asked.language, org.name, code)
     await _write_to(runtime, event, contact.email, letter)
+
+
+async def tell_of_replacement(runtime: Runtime, event: StoredEvent) -> None:
+    """Tells an address that it was replaced as a contact, so that whoever didn't do that hears of it."""
+    replaced = ContactReplaced.of(event)
+    try:
+        contact = codes.open_contact(runtime.vault, replaced.contact)
+    except InvalidToken:
+        log.warning("contact_replaced.unreadable", event_id=event.id.hex)
+        return
+    async with acquire(runtime) as db:
+        org = await queries.find_organisation(db, event.org_id)
+    recipient = contact.email or contact.phone
+    if org is not None and recipient is not None:
+        await _write_to(runtime, event, recipient, letters.replaced_letter(replaced.language, org.name))
 
 
 async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:

@@ -30,6 +30,21 @@ def contact_letter(language: str, organisation: str, code: str) -> tuple[str, st
     )
 
 
+def replaced_letter(language: str, organisation: str) -> tuple[str, str]:
+    """Subject and body of the message that an address is no contact any more."""
+    if language == "de":
+        return (
+            f"Ihre Kontaktdaten bei {organisation} wurden geändert",
+            "Diese Adresse wurde bei Ihren Kontaktdaten durch eine andere ersetzt. Wenn Sie das nicht waren, melden Sie "
+            f"sich bei {organisation}. Sonst ist nichts zu tun.",
+        )
+    return (
+        f"Your contact details at {organisation} were changed",
+        "This address was replaced by another one in your contact details. If that wasn't you, get in touch with "
+        f"{organisation}. Otherwise there is nothing to do.",
+    )
+
+
 def opened_letter(language: str, organisation: str, *, by_staff: bool) -> tuple[str, str]:
     """Subject and body of the message that a booking was opened on another device."""
     if language == "de":

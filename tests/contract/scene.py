@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from booking_api.bookings.handover import seal_code
 from booking_api.catalog.description_rules import describe_product
 from booking_api.catalog.schemas import Place
 from booking_api.core.clock import utc_now
@@ -245,6 +246,12 @@ COACH_STATION = {
 MINIBUS = {
     "decks": [{"columns": ["A", "B"], "rows": [{"number": 1, "seats": [{"code": "1A"}, {"code": "1B"}]}]}],
 }  # fmt: skip
+
+
+def _sealed_code(s: Scene) -> str:
+    return seal_code(s.world.runtime.vault, "7K4QM-2X9VB", utc_now() + timedelta(minutes=10))
+
+
 PAID_LATER = {"contact": CONTACT, "payment": {"method": "on_site"}}
 CALLS: dict[str, Callable[[Scene], Call]] = {
     # catalogue and availability
@@ -321,6 +328,11 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
     "listMyBookings": lambda s: Call("GET", "/v1/me/bookings", query={"status": "confirmed", "limit": "1"}),
     "syncChanges": lambda s: Call("GET", "/v1/sync", query={"limit": "1"}),
     "createResumeCode": lambda s: Call("POST", "/v1/bookings/{booking_id}/resume-code", _held_booking(s)),
+    "getResumeCodeSvg": lambda s: Call("GET", "/v1/resume-codes/qr.svg", query={"s": _sealed_code(s)}),
+    "getResumeCodePng": lambda s: Call("GET", "/v1/resume-codes/qr.png", query={"s": _sealed_code(s)}),
+    "listMyOrders": lambda s: Call("GET", "/v1/me/orders", query={"limit": "1"}),
+    "getMe": lambda s: Call("GET", "/v1/me"),
+    "editMe": lambda s: Call("PATCH", "/v1/me", body={"contact": {"name": "Ada Lovelace"}, "language": "de"}),
     # A stream ends by itself only where nothing can change any more.
     "streamBooking": lambda s: Call("GET", "/v1/bookings/{booking_id}/stream", {"booking_id": s.cancelled["id"]}),
     "receivePaymentWebhook": _webhook,

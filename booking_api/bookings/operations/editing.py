@@ -13,7 +13,7 @@ from booking_api.bookings.events import BookingChanged
 from booking_api.bookings.operations.admitted import lock_admissions
 from booking_api.bookings.operations.bounding import contact_digest
 from booking_api.bookings.operations.drafting import check_answers
-from booking_api.bookings.operations.facts import Facts
+from booking_api.bookings.operations.facts import Facts, addresses_of
 from booking_api.bookings.operations.holding import take_seats
 from booking_api.bookings.operations.refusing import Seen, already_used, require_booking, require_order, require_version
 from booking_api.bookings.operations.standing import ends_at, order_standing, standing_of
@@ -24,6 +24,7 @@ from booking_api.bookings.schemas import BookingEdit, BookingRow, Contact, ItemE
 from booking_api.core.context import Context
 from booking_api.core.errors import unprocessable
 from booking_api.identity import audit
+from booking_api.identity.me import tell_replaced
 from booking_api.inventory import operations as inventory
 from booking_api.inventory.schemas import SeatWish
 from booking_api.payments import operations as payments
@@ -68,6 +69,7 @@ async def edit(
         await audit.note(ctx, "booking.overridden", "booking", booking.id, "already_used")
     await save(ctx, facts, [booking])
     if status == "confirmed":
+        await tell_replaced(ctx, booking.customer_id, addresses_of(before.contact), addresses_of(booking.contact))
         await announce(ctx, BookingChanged, [booking])
 
 

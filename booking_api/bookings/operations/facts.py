@@ -99,7 +99,7 @@ class Facts:
 
     def set_contact(self, booking: BookingRow, contact: Contact | None) -> None:
         """Gives a booking another contact."""
-        if booking.contact is not None and not reach.same_addresses(_addresses(booking), _addresses_of(contact)):
+        if booking.contact is not None and not reach.same_addresses(_addresses(booking), addresses_of(contact)):
             self.leaves_sessions = True
         booking.contact = contact
 
@@ -197,12 +197,12 @@ def may_see(ctx: Context, order: OrderRow) -> bool:
     return not ctx.caller.is_customer or order.customer_id == ctx.caller.subject_id
 
 
-def _addresses_of(contact: Contact | None) -> tuple[str | None, str | None]:
+def addresses_of(contact: Contact | None) -> tuple[str | None, str | None]:
     return (None, None) if contact is None else (contact.email, contact.phone)
 
 
 def _addresses(booking: BookingRow) -> tuple[str | None, str | None]:
-    return _addresses_of(booking.contact)
+    return addresses_of(booking.contact)
 
 
 def hide_unseen(ctx: Context, facts: Facts) -> Facts:

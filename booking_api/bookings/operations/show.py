@@ -177,8 +177,9 @@ def _shown_intent(facts: Facts) -> Intent | None:
     return msgspec.structs.replace(facts.intent, next_action=None)
 
 
-def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None) -> Order:
-    """An order as its reader sees it. A due prompt rides in its first booking."""
+def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None, *, sensitive: bool = True) -> Order:
+    """An order as its reader sees it. A due prompt rides in its first booking. `sensitive` as in `show_booking`: lists
+    don't show these answers."""
     order = facts.order
     status: Status = rules.shown_status(order, order.status, ctx.now)
     shown = facts.shown
@@ -208,7 +209,7 @@ def show_order(ctx: Context, facts: Facts, prompt: FeedbackPrompt | None = None)
             methods=methods_for(ctx, facts, standing),
         ),
         bookings=[
-            show_booking(ctx, facts, booking, prompt if index == 0 else None, standing, sensitive=True)
+            show_booking(ctx, facts, booking, prompt if index == 0 else None, standing, sensitive=sensitive)
             for index, booking in enumerate(shown)
         ],
         available_actions=[] if facts.hidden else list(rules.order_actions(standing)),

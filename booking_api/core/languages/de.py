@@ -203,6 +203,7 @@ SENTENCES: Final = {
     "A range has at most {} days.": "Ein Zeitraum hat höchstens {} Tage.",
     "Give either a product_id, or an origin or a destination or both.": "Geben Sie entweder eine product_id an oder Start, Ziel oder beides.",
     "A latitude is from -90 to 90 degrees, a longitude from -180 to 180.": "Eine Breite liegt zwischen -90 und 90 Grad, eine Länge zwischen -180 und 180.",
+    "This session sees only some bookings. Change your details where you made them.": "Diese Sitzung sieht nur einige Buchungen. Ändern Sie Ihre Angaben dort, wo Sie sie gemacht haben.",
     "A radius needs near, the point that it is around.": "Ein Umkreis braucht near, den Punkt in seiner Mitte.",
     "{} is in the past.": "{} liegt in der Vergangenheit.",
     "The unit {} is named twice.": "Die Kategorie {} ist zweimal genannt.",
