@@ -18,6 +18,7 @@ from booking_api.catalog.answers import conditions_answer, place_brief
 from booking_api.catalog.schemas import ProductDefinition
 from booking_api.core.texts import pick
 
+BOOKABLE = ('"available_actions":[],', '"available_actions":["book"],')
 zone_of = lru_cache(maxsize=256)(ZoneInfo)
 
 
@@ -69,6 +70,7 @@ def write_slot(slot: FoundSlot, terms: rules.Terms, now: float) -> str:
         more += f'"resource":{quoted(slot.resource)},'
     if slot.seat_layout_id is not None:
         more += f'"seat_layout_id":"{slot.seat_layout_id}",'
+    more += BOOKABLE[any(why is None for _, _, why in options)]
     return (
         f'{{"slot_id":"{slot.id!s}","product_id":"{slot.product_id!s}",{scheduled},"status":"{status}",'
         f'"vacancies":{slot.capacity - slot.taken},{open_for},{more}"options":[{offers}]}}'

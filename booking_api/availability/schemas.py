@@ -86,6 +86,8 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     resource: str | None = None
     seat_layout_id: UUID | None = None
     """Where seats can be chosen."""
+    available_actions: Annotated[list[str], msgspec.Meta(description="x-extensible-enum: book")]
+    """`book` where the party can book one of the options now: one without a `status`."""
     options: list[OptionAvailability]
 
 

@@ -159,4 +159,5 @@ def product_answer(definition: ProductDefinition, languages: Languages, *, on_sa
         questions=[_question_answer(question, languages) for question in definition.questions],
         on_sale=on_sale,
         requires_names=definition.requires_names,
+        available_actions=["find_slots"] if on_sale else [],
     )

@@ -176,6 +176,8 @@ class ProductAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     on_sale: bool
     requires_names: bool
     """Whether each item needs a name before the booking can be confirmed."""
+    available_actions: Annotated[list[str], msgspec.Meta(description="x-extensible-enum: find_slots")]
+    """`find_slots` where it is on sale: `GET /v1/availability` says when it can be booked."""
 
 
 class ProductPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -49,6 +49,21 @@ Any call may also meet 404 (no such path), 405 (no such method), 413 (a body ove
 catalogue is written), 414 (an address over 8 KiB) or 431 (over 64 headers, or 32 KiB of them), in the same form. What
 isn't HTTP, or is far larger still, doesn't get that far: it is refused with 400, 414 or 431 and no body.
 
+## Trying payments
+
+In a test organisation the method `test` pays at a provider that is part of the server. The token says what becomes of it:
+
+| token | happens |
+|---|---|
+| `tok_ok` | pays |
+| `tok_decline`, `tok_insufficient` | is declined |
+| `tok_redirect` | asks the customer on a page of its own: `payment.next_action` |
+| `tok_late`, `tok_late_decline` | is `pending`, and pays or declines a few seconds later |
+| `tok_timeout` | charges and doesn't answer; the server finds out by itself |
+| `tok_error` | fails once before it charges, and pays at the next try |
+| `tok_stuck` | never decides, and can't be cancelled there |
+| `tok_refund_fails`, `tok_refund_late`, `tok_refund_late_fails`, `tok_refund_returned` | pays; what is given back later fails once, takes a few seconds, takes them and fails, or comes back from the bank |
+
 ## Growing
 
 `/v1` only ever grows: new members, new operations, new values. Ignore members you don't know. **Enumerations in answers
@@ -88,8 +103,8 @@ back.
 refusals and event streams included. A publishable key can be bound to origins, or to apps that name themselves in the
 header `App-Id`: then others are refused. What only staff and secret keys may call is closed to pages.
 
-**What next?** `available_actions` of an order or booking says what may be done with it now. Show these; don't
-re-implement the rules.
+**What next?** `available_actions` of an order, booking, slot, product and most other things says what may be done with
+it now. Show these; don't re-implement the rules.
 """
 
 

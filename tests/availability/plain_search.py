@@ -132,5 +132,6 @@ def plain_slot(
         admit_from=min((opens for opens, _ in windows), default=starts_at).astimezone(here),
         admit_until=max((closes for _, closes in windows), default=ends).astimezone(here),
         delay=rules.delay_answer(estimate, slot.time_zone, slot.end_time_zone), held_by_you=slot.held or None,
-        gate=slot.gate, resource=slot.resource, seat_layout_id=slot.seat_layout_id, options=found,
+        gate=slot.gate, resource=slot.resource, seat_layout_id=slot.seat_layout_id,
+        available_actions=["book"] if bookable else [], options=found,
     )  # fmt: skip

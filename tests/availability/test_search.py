@@ -385,3 +385,28 @@ async def test_from_here_to_anywhere_and_from_anywhere_to_there(api: httpx.Async
     params = {name.rstrip("_"): value for name, value in days(world).items()}
     answer = await api.get("/v1/availability/calendar", params={"origin": "JFK", **params}, headers=world.app)
     assert sum(day["vacancies"] for day in answer.json()["items"]) == 110
+
+
+async def test_what_can_be_done_is_said_of_slots_and_products(api: httpx.AsyncClient, world: World):
+    """`book` is listed exactly where a booking of this party succeeds."""
+    (first, second, third), option = world.consultant_slots, world.consultant.options[0].id
+    await take(world, first, option, 1)
+    await change_slot(world, second, status="closed")
+    for slot, actions in ((first, []), (second, []), (third, ["book"])):
+        shown = await api.get(f"/v1/slots/{slot}", headers=world.app)
+        assert shown.json()["available_actions"] == actions
+        answer = await api.post(
+            "/v1/bookings",
+            json={"slot_id": str(slot), "option_id": str(option), "items": [{"unit": "adult"}]},
+            headers=world.key,
+        )
+        assert (answer.status_code == 201) == (actions == ["book"]), answer.text
+    none_fit = await api.get(f"/v1/slots/{world.tower_slots[0]}?units=adult:1", headers=world.app)
+    assert none_fit.json()["available_actions"] == ["book"]
+    path = f"/v1/products/{world.tower.id}"
+    assert (await api.get(path, headers=world.app)).json()["available_actions"] == ["find_slots"]
+    async with world.runtime.pool.acquire() as db:
+        await db.execute("update product set on_sale = false where id = $1", world.tower.id)
+    assert (await api.get(path, headers=world.app)).json()["available_actions"] == []
+    withdrawn = await api.get(f"/v1/slots/{world.tower_slots[0]}", headers=world.app)
+    assert withdrawn.json()["available_actions"] == []

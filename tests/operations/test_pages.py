@@ -1,13 +1,16 @@
 """Pages that never change in the life of a process are compressed once."""
 
 import gzip
+import re
 
 import brotli
 import httpx
 import pytest
 
 from booking_api.core.web.headers import choose_encoding
+from booking_api.payments.test_provider import books
 from booking_api.site import routes
+from booking_api.site.prose import prose
 
 PATHS = ["/docs", "/openapi.json", "/problems", "/problems/sold_out"]
 
@@ -87,3 +90,8 @@ async def test_the_servers_own_address_leads_people_and_machines_on(api):
         assert len(urls) == 4
         for url in urls:
             assert (await api.get(url)).status_code == 200
+
+
+def test_the_reference_names_every_token_that_payments_can_be_tried_with():
+    named = set(re.findall(r"`(tok_[a-z_]+)`", prose().description))
+    assert named == {*books.PAYS, *books.DECLINES, *books.LATE, books.STUCK, "tok_redirect"}
