@@ -32,6 +32,14 @@ FOUND_COLUMNS: Final = """
 """Of a `FoundSlot`, from `slot s`, `product p` and `mine`, the places of the caller's own live claims by slot."""
 
 
+FROM_A_POSITION: Final = """
+  and s.local_date between a.first_day and a.last_day and coalesce(s.estimated_starts_at, s.starts_at) >= $12
+  and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)
+  order by s.local_date, s.starts_at, s.id limit a.most
+"""
+"""Slots `s` of a search `a` that begin from now on, at most as many as it wants."""
+
+
 async def search_slots(
     db: Connection, org_id: UUID, searches: Sequence[SlotSearch], now: datetime
 ) -> list[SearchedSlot]:
@@ -67,41 +75,25 @@ async def search_slots(
           (
             select s.* from slot s
             where s.org_id = $1 and s.origin_id = a.origin_id and s.destination_id = a.destination_id
-              and s.local_date between a.first_day and a.last_day
-              and coalesce(s.estimated_starts_at, s.starts_at) >= $12
-              and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)
-            order by s.local_date, s.starts_at, s.id
-            limit a.most
+              {FROM_A_POSITION}
           )
           union all
           (
             select s.* from slot s
             where s.org_id = $1 and s.origin_id = a.origin_id and a.destination_id is null
-              and s.local_date between a.first_day and a.last_day
-              and coalesce(s.estimated_starts_at, s.starts_at) >= $12
-              and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)
-            order by s.local_date, s.starts_at, s.id
-            limit a.most
+              {FROM_A_POSITION}
           )
           union all
           (
             select s.* from slot s
             where s.org_id = $1 and s.destination_id = a.destination_id and a.origin_id is null
-              and s.local_date between a.first_day and a.last_day
-              and coalesce(s.estimated_starts_at, s.starts_at) >= $12
-              and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)
-            order by s.local_date, s.starts_at, s.id
-            limit a.most
+              {FROM_A_POSITION}
           )
           union all
           (
             select s.* from slot s
             where s.org_id = $1 and s.product_id = a.product_id
-              and s.local_date between a.first_day and a.last_day
-              and coalesce(s.estimated_starts_at, s.starts_at) >= $12
-              and (s.local_date, s.starts_at, s.id) > (a.after_day, a.after_start, a.after_id)
-            order by s.local_date, s.starts_at, s.id
-            limit a.most
+              {FROM_A_POSITION}
           )
         ) s
         cross join lateral (

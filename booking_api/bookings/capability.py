@@ -4,7 +4,6 @@ from booking_api.bookings import (
     change_routes,
     customer_routes,
     events,
-    handover_routes,
     integrator_routes,
     jobs,
     me_routes,
@@ -19,7 +18,7 @@ from booking_api.identity.events import RecoveryRequested
 from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.payments.events import PaymentSettled, RefundFailed, RefundRetried, RefundSettled
 
-PARTS = (routes, change_routes, customer_routes, me_routes, handover_routes, integrator_routes, slot_routes)
+PARTS = (routes, change_routes, customer_routes, me_routes, integrator_routes, slot_routes)
 CAPABILITY = Capability(
     name="bookings",
     tags=[
@@ -81,6 +80,8 @@ CAPABILITY = Capability(
         "booking.overridden": "booking",
         "booking.settled": "booking",
         "code.issued": "booking",
+        "order.claim_undone": "order",
+        "order.claimed": "order",
         "order.refunded": "order",
         "pass.reissued": "booking",
     },

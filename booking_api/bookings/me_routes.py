@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from booking_api.bookings import me_queries, queries
+from booking_api.bookings import claiming_routes, handover_routes, me_queries, queries
 from booking_api.bookings.operations.facts import hide_unseen, load
 from booking_api.bookings.operations.show import show_booking, show_order
 from booking_api.bookings.routes import TAG
@@ -120,4 +120,4 @@ def _customer(ctx: Context) -> UUID:
     return ctx.caller.subject_id
 
 
-ROUTES = [list_my_bookings, list_my_orders]
+ROUTES = [list_my_bookings, list_my_orders, *handover_routes.ROUTES, *claiming_routes.ROUTES]

@@ -2,16 +2,18 @@
 
 from booking_api.core.capability import Capability, Tag
 from booking_api.core.personal import DEVICE, NOT, STAFF, TWO_DAYS, VISIT
-from booking_api.identity import audit_routes, jobs, letter_jobs, me_routes, routes, session_routes, token_routes
-from booking_api.identity.checks import CHECKS
-from booking_api.identity.events import (
-    ContactCodeRequested,
-    ContactReplaced,
-    RecoveryRequested,
-    SessionOpened,
-    SessionReused,
-    SignInRequested,
+from booking_api.identity import (
+    audit_routes,
+    events,
+    jobs,
+    letter_jobs,
+    me_routes,
+    news_jobs,
+    routes,
+    session_routes,
+    token_routes,
 )
+from booking_api.identity.checks import CHECKS
 
 CAPABILITY = Capability(
     name="identity",
@@ -22,13 +24,22 @@ CAPABILITY = Capability(
         Tag("Audit", "Who did what, for owners.", 110),
     ],
     routes=[*token_routes.ROUTES, *routes.ROUTES, *audit_routes.ROUTES, *session_routes.ROUTES, *me_routes.ROUTES],
-    events=[RecoveryRequested, SignInRequested, ContactCodeRequested, ContactReplaced, SessionOpened, SessionReused],
+    events=[
+        events.RecoveryRequested,
+        events.SignInRequested,
+        events.ContactCodeRequested,
+        events.ContactReplaced,
+        events.BookingsClaimed,
+        events.SessionOpened,
+        events.SessionReused,
+    ],
     subscribers={
-        SessionOpened: (letter_jobs.tell_of_opening,),
-        SessionReused: (letter_jobs.tell_of_reuse,),
-        SignInRequested: (letter_jobs.send_sign_in_code,),
-        ContactCodeRequested: (letter_jobs.send_contact_code,),
-        ContactReplaced: (letter_jobs.tell_of_replacement,),
+        events.SessionOpened: (letter_jobs.tell_of_opening,),
+        events.SessionReused: (letter_jobs.tell_of_reuse,),
+        events.SignInRequested: (letter_jobs.send_sign_in_code,),
+        events.ContactCodeRequested: (letter_jobs.send_contact_code,),
+        events.ContactReplaced: (news_jobs.tell_of_replacement,),
+        events.BookingsClaimed: (news_jobs.tell_of_claim,),
     },
     schedules=[(60, jobs.sweep_credentials), (600, jobs.keep_audit_partitions)],
     checks=CHECKS,

@@ -43,6 +43,17 @@ class ContactReplaced(_CodeAsked, frozen=True, kw_only=True):
     about: ClassVar[str] = "customer"
 
 
+class BookingsClaimed(Fact, frozen=True, kw_only=True):
+    """Bookings of a customer were joined to those of another, who had proven the address of their contact."""
+
+    type: ClassVar[str] = "bookings.claimed"
+    about: ClassVar[str] = "customer"
+
+    undone: bool
+    """Whether that was undone, and these were the other's."""
+    language: str = "en"
+
+
 class _OfSession(Fact, frozen=True, kw_only=True):
     about: ClassVar[str] = "session"
 

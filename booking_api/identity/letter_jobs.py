@@ -19,14 +19,8 @@ from booking_api.identity import (
     reach,
     session_life_queries,
     staff_queries,
-)
-from booking_api.identity.events import (
-    ContactCodeRequested,
-    ContactReplaced,
-    SessionOpened,
-    SessionReused,
-    SignInRequested,
-)
+)  # fmt: skip
+from booking_api.identity.events import ContactCodeRequested, SessionOpened, SessionReused, SignInRequested
 
 
 async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
@@ -47,7 +41,7 @@ async def send_sign_in_code(runtime: Runtime, event: StoredEvent) -> None:
             return
         code = await codes.make_code(db, event.org_id, "sign_in", member.id, None, now, seconds)
     letter = letters.sign_in_letter(asked.language, org.name, code)
-    await _write_to(runtime, event, member.email, letter)
+    await write_to(runtime, event, member.email, letter)
 
 
 async def send_contact_code(runtime: Runtime, event: StoredEvent) -> None:
@@ -71,22 +65,7 @@ async def send_contact_code(runtime: Runtime, event: StoredEvent) -> None:
             db, event.org_id, "recover", customer_id, None, now, seconds, address_digest=digest
         )
     letter = letters.contact_letter(asked.language, org.name, code)
-    await _write_to(runtime, event, contact.email, letter)
-
-
-async def tell_of_replacement(runtime: Runtime, event: StoredEvent) -> None:
-    """Tells an address that it was replaced as a contact, so that whoever didn't do that hears of it."""
-    replaced = ContactReplaced.of(event)
-    try:
-        contact = codes.open_contact(runtime.vault, replaced.contact)
-    except InvalidToken:
-        log.warning("contact_replaced.unreadable", event_id=event.id.hex)
-        return
-    async with acquire(runtime) as db:
-        org = await queries.find_organisation(db, event.org_id)
-    recipient = contact.email or contact.phone
-    if org is not None and recipient is not None:
-        await _write_to(runtime, event, recipient, letters.replaced_letter(replaced.language, org.name))
+    await write_to(runtime, event, contact.email, letter)
 
 
 async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:
@@ -97,7 +76,7 @@ async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:
         return
     async with acquire(runtime) as db:
         rows = await session_life_queries.find_session_rows(db, event.org_id, [event.subject_id])
-        found = await _owner(db, event, opened.subject_id)
+        found = await owner_of(db, event, opened.subject_id)
     if not rows or found is None:
         return
     org, address, language = found
@@ -105,7 +84,7 @@ async def tell_of_opening(runtime: Runtime, event: StoredEvent) -> None:
     if digest is not None and reach.matches(runtime.vault, org, digest, address, address):
         return
     letter = letters.opened_letter(language, org.name, by_staff=opened.opened_by == "help")
-    await _write_to(runtime, event, address, letter)
+    await write_to(runtime, event, address, letter)
 
 
 async def tell_of_reuse(runtime: Runtime, event: StoredEvent) -> None:
@@ -118,13 +97,13 @@ async def tell_of_reuse(runtime: Runtime, event: StoredEvent) -> None:
             member = await staff_queries.find_staff(db, event.org_id, subject_id)
             found = None if org is None or member is None else (org, member.email, org.locale.split("-")[0].lower())
         else:
-            found = await _owner(db, event, subject_id)
+            found = await owner_of(db, event, subject_id)
     if found is not None:
         org, address, language = found
-        await _write_to(runtime, event, address, letters.reused_letter(language, org.name, staff=is_staff))
+        await write_to(runtime, event, address, letters.reused_letter(language, org.name, staff=is_staff))
 
 
-async def _owner(db: Connection, event: StoredEvent, customer_id: UUID) -> tuple[Organisation, str, str] | None:
+async def owner_of(db: Connection, event: StoredEvent, customer_id: UUID) -> tuple[Organisation, str, str] | None:
     """Where to reach a customer, and in which language; None who never said."""
     org = await queries.find_organisation(db, event.org_id)
     known = await contact_queries.find_contacts(db, event.org_id, [customer_id])
@@ -132,7 +111,7 @@ async def _owner(db: Connection, event: StoredEvent, customer_id: UUID) -> tuple
     return None if org is None or address is None else (org, address, known[0].language)
 
 
-async def _write_to(runtime: Runtime, event: StoredEvent, recipient: str, letter: tuple[str, str]) -> None:
+async def write_to(runtime: Runtime, event: StoredEvent, recipient: str, letter: tuple[str, str]) -> None:
     subject, body = letter
     message = notifier.Message(
         org_id=event.org_id, recipient=recipient, subject=subject, body=body, created_at=utc_now(), id=event.id

@@ -45,6 +45,23 @@ def replaced_letter(language: str, organisation: str) -> tuple[str, str]:
     )
 
 
+def claimed_letter(language: str, organisation: str, *, undone: bool) -> tuple[str, str]:
+    """Subject and body of the message that bookings went to another phone, or back to the one that they came from."""
+    if language == "de":
+        what = "wieder auf dem Gerät, auf dem sie gemacht wurden" if undone else "jetzt auf einem anderen Gerät"
+        return (
+            f"Ihre Buchungen bei {organisation} sind auf einem anderen Gerät",
+            f"Buchungen von Ihnen sind {what}. Pässe, die hier gespeichert waren, gelten nicht mehr. Wenn Sie das nicht "
+            "waren, können Sie es in der App dreißig Tage lang rückgängig machen.",
+        )
+    what = "back on the device on which they were made" if undone else "on another device now"
+    return (
+        f"Your bookings at {organisation} are on another device",
+        f"Bookings of yours are {what}. Passes that were saved here are no longer good. If that wasn't you, the app can "
+        "undo it for thirty days.",
+    )
+
+
 def opened_letter(language: str, organisation: str, *, by_staff: bool) -> tuple[str, str]:
     """Subject and body of the message that a booking was opened on another device."""
     if language == "de":

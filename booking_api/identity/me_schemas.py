@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from booking_api.core.text import fields
 from booking_api.identity.schemas import Email, PersonName
 
-LanguageTag = Annotated[
+OwnLanguage = Annotated[
     str,
     fields.code(
         35, pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", description="A language of RFC 5646.", examples=["de"]
@@ -64,4 +64,4 @@ class MeEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Changes of what is known of you. Absent means untouched, null clears."""
 
     contact: OwnContactEdit | None | UnsetType = UNSET
-    language: LanguageTag | UnsetType = UNSET
+    language: OwnLanguage | UnsetType = UNSET

@@ -209,3 +209,11 @@ async def set_claims_expiry(
         claim_ids,
         expires_at,
     )
+
+
+async def set_holder(db: Connection, org_id: UUID, claim_ids: Sequence[UUID], holder_id: UUID) -> int:
+    return await execute(
+        db,
+        "update claim set holder_id = $3 where org_id = $1 and id = any($2::uuid[])",
+        org_id, claim_ids, holder_id,
+    )  # fmt: skip

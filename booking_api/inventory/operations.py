@@ -107,6 +107,11 @@ async def give_back(
     return len(released)
 
 
+async def hand_over(db: Connection, org_id: UUID, claim_ids: Sequence[UUID], holder_id: UUID) -> None:
+    """Gives claims another holder; those that are gone have none."""
+    await queries.set_holder(db, org_id, claim_ids, holder_id)
+
+
 async def lock_idle(db: Connection, org_id: UUID, slot_ids: Sequence[UUID]) -> set[UUID]:
     """Those of these slots that nobody was selling at this moment; they stay locked until the transaction ends."""
     return {row.id for row in await queries.lock_idle_slots(db, org_id, slot_ids)}

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from booking_api.core.clock import utc_now
-from booking_api.identity import letter_jobs
+from booking_api.identity import news_jobs
 from tests.bookings.journey import CONTACT, confirm, end_hold, hold, owner_of, party, visit
 from tests.bookings.test_reach import BEN, book, events_of, family, recover  # noqa: F401 - a fixture
 from tests.world import Headers, World, bearer
@@ -25,7 +25,7 @@ async def me(api: httpx.AsyncClient, headers: Headers, **change: Any) -> Json:
 async def letters(world: World) -> list[tuple[str, str]]:
     for event in await events_of(world, "contact.replaced"):
         assert "example.org" not in str(event.data)
-        await letter_jobs.tell_of_replacement(world.runtime, event)
+        await news_jobs.tell_of_replacement(world.runtime, event)
     async with world.runtime.pool.acquire() as db:
         return [
             (row[0], row[1]) for row in await db.fetch("select recipient, subject from mailbox order by created_at, id")
