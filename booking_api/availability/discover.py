@@ -45,7 +45,7 @@ async def discover(ctx: Context, query: DiscoverQuery) -> bytes:
     meant = await read_meant(ctx, query)
     if meant is None:
         return write_discovery([])
-    candidates = Candidates(ctx, meant)
+    candidates = Candidates(ctx, meant, query.limit)
     await candidates.begin()
     shown = await _soonest(ctx, candidates, meant, wanted, query.limit)
     return write_discovery([await _write(ctx, candidate, wanted) for candidate in shown])

@@ -14,6 +14,7 @@ from booking_api.availability.discover_schemas import (
     SoughtProduct,
     SoughtProducts,
     WalkedSlot,
+    ZoneRow,
 )
 from booking_api.availability.queries import FOUND_COLUMNS
 from booking_api.core.db import Connection, fetch_all
@@ -65,6 +66,27 @@ async def find_near(db: Connection, org_id: UUID, sought: Sequence[SoughtProduct
         org_id,
         *columns_of(sought, SoughtProducts),
         limit,
+    )
+
+
+async def list_zones(db: Connection, org_id: UUID) -> list[ZoneRow]:
+    """The zones that there are places in, from one to the next in an index that has thousands of places in each."""
+    return await fetch_all(
+        db,
+        ZoneRow,
+        """
+        with recursive zone as (
+          (select l.time_zone from place l where l.org_id = $1 order by l.time_zone limit 1)
+          union all
+          select (
+            select l.time_zone from place l where l.org_id = $1 and l.time_zone > z.time_zone order by l.time_zone limit 1
+          )
+          from zone z
+          where z.time_zone is not null
+        )
+        select z.time_zone from zone z where z.time_zone is not null
+        """,
+        org_id,
     )
 
 

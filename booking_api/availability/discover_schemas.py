@@ -131,6 +131,10 @@ class SoughtProduct(msgspec.Struct, frozen=True):
     longitude: float | None
 
 
+class ZoneRow(msgspec.Struct, frozen=True):
+    time_zone: str
+
+
 class FirstStart(msgspec.Struct, frozen=True):
     """The product can't be booked for anything that starts earlier."""
 

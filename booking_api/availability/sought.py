@@ -8,6 +8,7 @@ import dataclasses
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from booking_api.availability import discover_queries as queries
 from booking_api.availability.discover_rules import Point, box_around, distance_m, read_point
@@ -18,11 +19,13 @@ from booking_api.core.context import Context
 from booking_api.core.errors import invalid
 from booking_api.core.text.folding import search_query
 
-FEW_PRODUCTS = 500
-FIRST_STEPS, MOST_STEPS = 400, 50_000
-"""Of a walk: how many slots its first stage has, each further one twice as many, and all together."""
-EASTERNMOST, WESTERNMOST = timedelta(hours=14), timedelta(hours=12)
-"""How far local dates are ahead of UTC and behind it."""
+FEW_PRODUCTS = 200
+FIRST_STEPS, MOST_STEPS = 5, 50_000
+"""Of a walk: how many slots its first stage has for each product that is wanted, each further stage having twice as many,
+and how many all have together."""
+WESTERNMOST = timedelta(hours=12)
+"""How far local dates are behind UTC."""
+LEAST_WANTED = 20
 BEFORE_ALL = UUID(int=0)
 
 
@@ -81,21 +84,28 @@ async def read_meant(ctx: Context, query: DiscoverQuery) -> Meant | None:
     box = {} if center is None else box_around(center, radius_m)._asdict()
     since = ctx.now
     if query.first is not None:
-        since = max(since, datetime.combine(query.first, time(), UTC) - EASTERNMOST)
+        since = max(since, await _midnight(ctx, query.first))
     return Meant(SoughtProducts(kind=query.kind, words=words, **box), center, radius_m, query.first or date.min, since)
+
+
+async def _midnight(ctx: Context, day: date) -> datetime:
+    """When a local date first begins in one of the zones that there are places in."""
+    zones = [row.time_zone for row in await queries.list_zones(ctx.db, ctx.org_id)]
+    begins = [datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) for zone in zones]
+    return min(begins, default=ctx.now)
 
 
 class Candidates:
     """Those that are known, by id, and until when no other begins."""
 
-    def __init__(self, ctx: Context, meant: Meant) -> None:
+    def __init__(self, ctx: Context, meant: Meant, limit: int) -> None:
         self._ctx, self._meant = ctx, meant
         self.known: dict[UUID, Candidate] = {}
         self._gone: set[UUID] = set()
         self.known_until = float("inf")
         """A product that isn't known begins no earlier, in seconds since 1970."""
         self._walked: tuple[datetime, UUID] = (meant.since, BEFORE_ALL)
-        self._steps = FIRST_STEPS
+        self._steps = FIRST_STEPS * max(limit, LEAST_WANTED)
         self._steps_left = MOST_STEPS
 
     def drop(self, candidate: Candidate) -> None:

@@ -16,11 +16,13 @@ create index slot_destination on slot (org_id, destination_id, local_date, start
 
 -- What is near, and what is sold there.
 create index place_position on place (org_id, latitude, longitude) where latitude is not null;
+create index place_zone on place (org_id, time_zone);
 create index product_place on product (org_id, (coalesce(origin_id, venue_id))) where on_sale;
 
 -- migrate:down
 
 drop index product_place;
+drop index place_zone;
 drop index place_position;
 drop index slot_destination;
 drop index slot_origin;

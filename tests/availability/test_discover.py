@@ -148,7 +148,8 @@ async def test_it_is_what_a_look_at_everything_finds(
 ):
     if wide:
         monkeypatch.setattr(sought, "FEW_PRODUCTS", 0)
-        monkeypatch.setattr(sought, "FIRST_STEPS", 3)
+        monkeypatch.setattr(sought, "FIRST_STEPS", 1)
+        monkeypatch.setattr(sought, "LEAST_WANTED", 1)
         monkeypatch.setattr(discover, "LEAST_LOOKED_AT", 1)
         monkeypatch.setattr(discover, "MOST_LOOKS", 1_000)
     await fill(world, random.Random(seed))
