@@ -11,10 +11,10 @@ from booking_api.availability.discover_schemas import (
     FirstStart,
     LookAhead,
     NextSlot,
+    PlaceZone,
     SoughtProduct,
     SoughtProducts,
     WalkedSlot,
-    ZoneRow,
 )
 from booking_api.availability.queries import FOUND_COLUMNS
 from booking_api.core.db import Connection, fetch_all
@@ -69,11 +69,11 @@ async def find_near(db: Connection, org_id: UUID, sought: Sequence[SoughtProduct
     )
 
 
-async def list_zones(db: Connection, org_id: UUID) -> list[ZoneRow]:
+async def list_zones(db: Connection, org_id: UUID) -> list[PlaceZone]:
     """The zones that there are places in, from one to the next in an index that has thousands of places in each."""
     return await fetch_all(
         db,
-        ZoneRow,
+        PlaceZone,
         """
         with recursive zone as (
           (select l.time_zone from place l where l.org_id = $1 order by l.time_zone limit 1)

@@ -131,7 +131,7 @@ class SoughtProduct(msgspec.Struct, frozen=True):
     longitude: float | None
 
 
-class ZoneRow(msgspec.Struct, frozen=True):
+class PlaceZone(msgspec.Struct, frozen=True):
     time_zone: str
 
 

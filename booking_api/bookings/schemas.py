@@ -206,8 +206,8 @@ class Missing(msgspec.Struct, frozen=True):
     """Something that must be given before the booking can be confirmed."""
 
     pointer: str
-    """JSON pointer into the booking, to be filled by PATCH or, for `/contact`, `/payment`, `/expected_starts_at` and, in an
-    order of several, `/expected_slots`, by confirm."""
+    """JSON pointer into the booking, or into the order where one of several is confirmed. To be filled by PATCH or, for
+    `/contact`, `/payment`, `/expected_starts_at` and, in an order of several, `/expected_slots`, by confirm."""
     code: Annotated[
         str,
         Meta(

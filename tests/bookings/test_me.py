@@ -191,3 +191,22 @@ async def test_a_language_that_nobody_chose_is_the_organisations(api: httpx.Asyn
     )
     assert found is not None
     assert (await me(api, bearer(found["access_token"])))["contact"]["email"] == CONTACT["email"]
+
+
+async def test_an_order_of_several_asks_for_its_contact_once_and_says_whose_names_are_missing(
+    api: httpx.AsyncClient, world: World
+):
+    """Pointers are into what was sent: the contact is the order's, a name is that of one of its bookings."""
+    ada, nameless = world.customer(), party(world, "adult", slot=world.flight_slots[1])
+    del nameless["items"][0]["name"]
+    order = (await api.post("/v1/orders", json={"bookings": [party(world, "adult"), nameless]}, headers=ada)).json()
+    path, payment = f"/v1/orders/{order['id']}/confirm", {"payment": {"method": "on_site"}}
+    answer = await api.post(path, json=payment, headers=ada)
+    assert [(one["pointer"], one["code"]) for one in answer.json()["missing"]] == [
+        ("/contact", "contact_required"), ("/bookings/1/items/0/name", "name_required"),
+    ]  # fmt: skip
+    answer = await api.post(path, json={**payment, "contact": {"name": "Ada"}}, headers=ada)
+    assert [one["pointer"] for one in answer.json()["missing"]] == ["/contact/email", "/bookings/1/items/0/name"]
+    single = await hold(api, ada, nameless)
+    answer = await api.post(f"/v1/bookings/{single['id']}/confirm", json=payment, headers=ada)
+    assert [one["pointer"] for one in answer.json()["missing"]] == ["/contact", "/items/0/name"]

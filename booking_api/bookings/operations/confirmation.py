@@ -219,7 +219,12 @@ def _require_details(facts: Facts, wish: Confirmation, total: Money) -> None:
     for position, booking in enumerate(facts.bookings):
         at = f"/bookings/{position}" if facts.of_several else ""
         found = missing_details(booking, facts.items[booking.id], facts.definition(booking))
-        missing += [Missing(at + one.pointer, one.code) for one in found]
+        for one in found:
+            # A contact is asked for once: confirming takes it for all of the order's bookings.
+            of_order = one.pointer.startswith("/contact")
+            pointed = Missing(one.pointer if of_order else at + one.pointer, one.code)
+            if pointed not in missing:
+                missing.append(pointed)
     if total.amount > 0 and wish.payment is None:
         missing.append(Missing("/payment", "payment_required"))
     if missing:
