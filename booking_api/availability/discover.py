@@ -56,7 +56,7 @@ async def _soonest(
 ) -> list[Candidate]:
     """The first of them that can be booked, in order."""
     broken: list[str] = []
-    looks, looked_at = 0, 0
+    is_allowed, looks, looked_at = False, 0, 0
     while looks < MOST_LOOKS and looked_at < MOST_PRODUCTS:
         first = heapq.nsmallest(limit, candidates.known.values(), key=attrgetter("rank"))
         if all(candidate.settled for candidate in first):
@@ -78,13 +78,14 @@ async def _soonest(
             else:
                 asked.append((candidate, party))
         if asked:
+            is_allowed = True
             looks += 1
             await _look(ctx, meant, asked, wanted)
             for candidate, _ in asked:
                 if candidate.settled and not candidate.slots:
                     candidates.drop(candidate)
     found = [candidate for candidate in candidates.known.values() if candidate.slots]
-    if broken and not found and not candidates.known:
+    if broken and not is_allowed:
         raise refuse(broken)
     return heapq.nsmallest(limit, found, key=attrgetter("rank"))
 

@@ -86,17 +86,18 @@ async def move_tombstones(
     """Tells the phones of who had these bookings that they are gone, and those of who has them now no longer so."""
     await execute(
         db,
+        "delete from tombstone where org_id = $1 and customer_id = $2 and type = 'booking' and id = any($3::uuid[])",
+        org_id, to_id, booking_ids,
+    )  # fmt: skip
+    await execute(
+        db,
         """
-        with back as (
-          delete from tombstone where org_id = $1 and customer_id = $4 and type = 'booking' and id = any($2::uuid[])
-        )
         insert into tombstone (org_id, customer_id, type, id, deleted_at)
-        select $1, $3, 'booking', b.id, $5 from unnest($2::uuid[]) as b (id)
+        select $1, $3, 'booking', b.booking_id, $4 from unnest($2::uuid[]) as b (booking_id)
         on conflict (org_id, customer_id, type, id) do update set deleted_at = excluded.deleted_at
         """,
         org_id,
         booking_ids,
         from_id,
-        to_id,
         now,
     )

@@ -53,7 +53,7 @@ async def list_my_claims(ctx: Context, query: ClaimsQuery) -> ClaimList:
 
 
 @endpoint(
-    "DELETE", "/v1/me/claims/{order_id:uuid}", tag=TAG, access=CUSTOMER, errors=(NotFound, Conflict, Forbidden)
+    "DELETE", "/v1/me/claims/{order_id:uuid}", tag=TAG, access=CUSTOMER, errors=(NotFound, Conflict)
 )  # fmt: skip
 async def undo_claim(ctx: Context, order_id: UUID) -> None:
     """Undo that an order was joined.

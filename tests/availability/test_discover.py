@@ -259,6 +259,16 @@ async def test_what_is_refused(api: httpx.AsyncClient, world: World):
     assert (await api.get("/v1/discover")).status_code == 401
 
 
+@pytest.mark.parametrize("most", [1, 1_000])
+async def test_a_party_that_nothing_allows_is_refused_also_where_not_all_were_looked_at(
+    api: httpx.AsyncClient, world: World, most: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(discover, "MOST_PRODUCTS", most)
+    monkeypatch.setattr(discover, "LEAST_LOOKED_AT", 1)
+    answer = await api.get("/v1/discover", params={"units": "pensioner:1", "limit": "1"}, headers=world.app)
+    assert (answer.status_code, answer.json()["code"]) == (422, "party_not_allowed"), answer.text
+
+
 async def test_todays_date_is_right_wherever_it_still_is_today(world: World):
     """At noon of UTC on the first it is the first everywhere, a minute later the second begins in the east."""
     early = datetime(2027, 5, 1, 11, 59, tzinfo=UTC)

@@ -50,10 +50,12 @@ async def claim(ctx: Context, redeemed: Redeemed) -> ClaimedOrders:
 async def undo(ctx: Context, order_id: UUID) -> None:
     """Gives an order back to whom it was claimed from, for whoever has it or had it; again changes nothing.
 
-    Raises `NotFound` for everybody else and once the time is over, `Conflict` while it is being paid, and `Forbidden`
-    for a session that sees only some bookings.
+    Raises `NotFound` for everybody else, for a session that sees only some bookings, and once the time is over, and
+    `Conflict` while it is being paid.
     """
-    customer_id = _whole(ctx)
+    customer_id = ctx.caller.subject_id
+    if ctx.caller.restriction is not None:
+        raise NotFound
     order = await queries.lock_order(ctx.db, ctx.org_id, order_id)
     found = None if order is None else await claiming_queries.find_claim(ctx.db, ctx.org_id, order_id)
     if order is not None and found is None and order.customer_id == customer_id:
@@ -68,7 +70,7 @@ async def undo(ctx: Context, order_id: UUID) -> None:
 
 
 async def list_claims(ctx: Context, query: ClaimsQuery) -> ClaimList:
-    """What was claimed by the caller and from them. Raises `Forbidden` as `undo` does."""
+    """What was claimed by the caller and from them. Raises `Forbidden` for a session that sees only some bookings."""
     before = read_cursor(query.cursor, tuple[UUID])[0] if query.cursor else None
     rows = await claiming_queries.list_claims(ctx.db, ctx.org_id, _whole(ctx), before, query.limit + 1)
     page = rows[: query.limit]
@@ -118,8 +120,11 @@ async def _hand_over(
     confirmed = [(facts, one) for facts in orders for one in facts.bookings if one.status == "confirmed"]
     await issue_passes(ctx, confirmed)
     await identity.narrow_sessions(ctx.db, ctx.org_id, {from_id}, ctx.now)
-    action = "order.claimed" if claimed_from else "order.claim_undone"
-    await audit.write(ctx.db, ctx.org_id, [audit.noted(ctx, action, "order", order_id) for order_id in order_ids])
+    for order_id in order_ids:
+        if claimed_from:
+            await audit.note(ctx, "order.claimed", "order", order_id)
+        else:
+            await audit.note(ctx, "order.claim_undone", "order", order_id)
     await announce(ctx, BookingChanged, bookings)
     told = BookingsClaimed(undone=claimed_from is None, language=ctx.language)
     await publish(ctx.db, [told.event(ctx.org_id, from_id, ctx.now)])
