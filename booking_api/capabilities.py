@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     # The command line reads the list too, and `--help` needs nothing of these.
     from litestar.handlers import HTTPRouteHandler
 
-    from booking_api.core.capability import Backfill, Capability, Periodic, Scope, Subscriber, Tag
+    from booking_api.core.capability import Backfill, Capability, Scope, Tag
     from booking_api.core.checks import Check
     from booking_api.core.console import Command
     from booking_api.core.metrics import Metrics
     from booking_api.core.personal import Eraser
     from booking_api.core.queue.events import Fact
+    from booking_api.core.sealing import Resealer
+    from booking_api.core.work import Periodic, Relayed, Service, Subscriber
 
 NAMES = (
     "identity",
@@ -33,6 +35,7 @@ NAMES = (
     "bookings",
     "checkin",
     "importing",
+    "webhooks",
     "persons",
     "upkeep",
     "site",
@@ -65,6 +68,20 @@ def all_subscribers() -> dict[str, tuple[Subscriber, ...]]:
         for event, subscribers in one.subscribers.items():
             found[event.type] = (*found.get(event.type, ()), *subscribers)
     return found
+
+
+def all_relayed() -> list[Relayed]:
+    """What is made of events in the relay's transaction."""
+    return [relayed for one in capabilities() for relayed in one.relayed]
+
+
+def all_services() -> list[tuple[str, Service]]:
+    """(name, what runs as long as the worker)."""
+    return [(f"{one.name}.{service.__name__}", service) for one in capabilities() for service in one.services]  # type: ignore[attr-defined]
+
+
+def all_resealers() -> list[Resealer]:
+    return [resealer for one in capabilities() for resealer in one.resealers]
 
 
 def all_schedules() -> list[tuple[str, float, Periodic]]:

@@ -9,9 +9,11 @@ import asyncio
 import logging
 import random
 import signal
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -23,8 +25,7 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from booking_api.capabilities import all_schedules, all_subscribers
-from booking_api.core.capability import Periodic, Subscriber
+from booking_api.capabilities import all_relayed, all_schedules, all_services, all_subscribers
 from booking_api.core.clock import utc_now
 from booking_api.core.db import encode_json, event_queries
 from booking_api.core.db import queries as core_queries
@@ -36,6 +37,7 @@ from booking_api.core.process import check_secret, connect
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from booking_api.core.web.management_port import PlainAnswer, open_management_port
+from booking_api.core.work import Periodic, Relayed, Service, Subscriber
 from booking_api.run.lifetime import open_runtime
 from booking_api.run.starting import check_address, check_database, check_mail
 
@@ -80,8 +82,14 @@ async def open_relay(settings: Settings) -> asyncpg.Connection:
     return db
 
 
-async def relay(db: asyncpg.Connection, queue: Queries, subscribers: Mapping[str, Sequence[Subscriber]]) -> int:
-    """Enqueues the jobs of a batch of events; the number of events. Both or neither happen."""
+async def relay(
+    db: asyncpg.Connection,
+    queue: Queries,
+    subscribers: Mapping[str, Sequence[Subscriber]],
+    relayed: Sequence[Relayed] = (),
+) -> int:
+    """Enqueues the jobs of a batch of events, and makes of them what is made of all; the number of events. All of it
+    happens or nothing."""
     async with db.transaction():
         await event_queries.plan_by_keys(db)
         events = await event_queries.claim_unrelayed_events(db, utc_now(), RELAY_BATCH)
@@ -89,17 +97,27 @@ async def relay(db: asyncpg.Connection, queue: Queries, subscribers: Mapping[str
         if jobs:
             names, payloads = zip(*jobs, strict=True)
             await queue.enqueue(list(names), list(payloads), [0] * len(jobs))
+        by_org: dict[UUID, list[StoredEvent]] = defaultdict(list)
+        for event in events:
+            by_org[event.org_id].append(event)
+        for make in relayed:
+            await make(db, by_org)
     return len(events)
 
 
-async def run_relay(settings: Settings, subscribers: Mapping[str, Sequence[Subscriber]], stop: asyncio.Event) -> None:
+async def run_relay(
+    settings: Settings,
+    subscribers: Mapping[str, Sequence[Subscriber]],
+    relayed: Sequence[Relayed],
+    stop: asyncio.Event,
+) -> None:
     db = await open_relay(settings)
     try:
         queue = Queries(AsyncpgDriver(db))
         while not stop.is_set():
             async with asyncio.timeout(PERIODIC_TIMEOUT_SECONDS):
-                relayed = await relay(db, queue, subscribers)
-            if relayed < RELAY_BATCH:
+                done = await relay(db, queue, subscribers, relayed)
+            if done < RELAY_BATCH:
                 await pause(stop, RELAY_SECONDS)
     finally:
         await close(db)
@@ -218,17 +236,20 @@ async def work(
     stop: asyncio.Event,
     subscribers: Mapping[str, Sequence[Subscriber]] | None = None,
     schedules: Sequence[tuple[str, float, Periodic]] | None = None,
+    services: Sequence[tuple[str, Service]] | None = None,
 ) -> None:
     """Runs every part until told to stop, then lets each finish what it is doing; by default what the capabilities
     declare."""
     subscribers = all_subscribers() if subscribers is None else subscribers
     schedules = all_schedules() if schedules is None else schedules
+    services, relayed = all_services() if services is None else services, all_relayed()
     worker_id = new_id()
     async with open_runtime(settings, name="booking-api-worker") as runtime:
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", lambda: run_heartbeat(runtime, worker_id, stop)),
-            ("relay", lambda: run_relay(settings, subscribers, stop)),
+            ("relay", lambda: run_relay(settings, subscribers, relayed, stop)),
             ("jobs", lambda: run_jobs(runtime, subscribers, stop)),
+            *((name, partial(service, runtime, stop)) for name, service in services),
         ]
         tasks = [asyncio.create_task(keep_running(name, part, stop)) for name, part in parts]
         tasks += [asyncio.create_task(run_periodic(runtime, *schedule, stop)) for schedule in schedules]

@@ -32,11 +32,14 @@ CAPABILITY = Capability(
     routes=[one for part in PARTS for one in part.ROUTES],
     events=[
         events.BookingHeld,
+        events.BookingPending,
         events.BookingConfirmed,
         events.BookingChanged,
         events.BookingCancelled,
         events.BookingExpired,
         events.BookingRejected,
+        events.BookingErased,
+        events.BookingForgotten,
         events.RefundDueOnSite,
     ],
     subscribers={

@@ -11,6 +11,7 @@ class BookingHeld(Fact, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "booking.held"
     about: ClassVar[str] = "booking"
+    is_public: ClassVar[bool] = True
 
     order_id: UUID
     slot_id: UUID
@@ -18,10 +19,17 @@ class BookingHeld(Fact, frozen=True, kw_only=True):
 
 class OfBooking(Fact, frozen=True, kw_only=True):
     about: ClassVar[str] = "booking"
+    is_public: ClassVar[bool] = True
 
     order_id: UUID
     slot_id: UUID
     customer_id: UUID
+
+
+class BookingPending(OfBooking, frozen=True, kw_only=True):
+    """A payment is under way; the places are kept meanwhile."""
+
+    type: ClassVar[str] = "booking.pending"
 
 
 class BookingConfirmed(OfBooking, frozen=True, kw_only=True):
@@ -60,6 +68,19 @@ class BookingRejected(OfBooking, frozen=True, kw_only=True):
     type: ClassVar[str] = "booking.rejected"
 
     reason: str
+    """A code, as in the booking's `status_reason`."""
+
+
+class BookingErased(OfBooking, frozen=True, kw_only=True):
+    """What people said in a booking was erased. Whoever keeps a copy erases it as well."""
+
+    type: ClassVar[str] = "booking.erased"
+
+
+class BookingForgotten(OfBooking, frozen=True, kw_only=True):
+    """A booking that never stood is gone for good."""
+
+    type: ClassVar[str] = "booking.forgotten"
 
 
 class RefundDueOnSite(OfBooking, frozen=True, kw_only=True):

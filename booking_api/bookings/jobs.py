@@ -10,11 +10,11 @@ import asyncpg
 from cryptography.fernet import InvalidToken
 
 from booking_api.bookings import queries, recovery, retention_queries, slot_rules
-from booking_api.bookings.events import BookingChanged
+from booking_api.bookings.events import BookingChanged, BookingForgotten
 from booking_api.bookings.operations import admitted, cancellation, release, retention, settlement, slot_change
 from booking_api.bookings.operations.facts import Facts, load
 from booking_api.bookings.operations.sync import TOMBSTONE_DAYS
-from booking_api.bookings.operations.write import announce, save
+from booking_api.bookings.operations.write import announce, events_about, save
 from booking_api.core.clock import utc_now
 from booking_api.core.context import Context, Organisation
 from booking_api.core.db import Connection
@@ -24,6 +24,7 @@ from booking_api.core.log import log
 from booking_api.core.money import Money
 from booking_api.core.per_process import PerProcess
 from booking_api.core.queue.batching import UNDECIDED as GONE
+from booking_api.core.queue.events import publish
 from booking_api.core.rounds import one_by_one
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.feedback import operations as feedback
@@ -311,7 +312,8 @@ async def _bury(db: Connection, org: Organisation) -> int:
     now = utc_now()
     dead = await retention_queries.list_dead_orders(db, org.org_id, now - DEAD_AFTER, BATCH)
     if dead:
-        await retention_queries.bury_orders(db, org.org_id, [order.id for order in dead], now)
+        gone = await retention_queries.bury_orders(db, org.org_id, [order.id for order in dead], now)
+        await publish(db, events_about(org.org_id, BookingForgotten, gone, now))
         await identity.narrow_sessions(db, org.org_id, {order.customer_id for order in dead}, now)
     return len(dead)
 

@@ -160,6 +160,7 @@ class Erased(msgspec.Struct, frozen=True):
     id: UUID
     order_id: UUID
     customer_id: UUID
+    slot_id: UUID
 
 
 async def erase_bookings(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: datetime) -> list[Erased]:
@@ -175,7 +176,7 @@ async def erase_bookings(db: Connection, org_id: UUID, booking_ids: Sequence[UUI
           erased_at is null or contact is not null or name_words is not null or answers is not null
           or cancel_reason is not null or metadata is not null
         )
-        returning id, order_id, customer_id
+        returning id, order_id, customer_id, slot_id
         """,
         org_id,
         booking_ids,
@@ -264,8 +265,9 @@ async def list_dead_orders(db: Connection, org_id: UUID, before: datetime, limit
     )
 
 
-async def bury_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID], now: datetime) -> None:
-    """Deletes orders with all that is theirs and leaves a tombstone for each booking, so that phones forget it."""
+async def bury_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID], now: datetime) -> list[Erased]:
+    """Deletes orders with all that is theirs and leaves a tombstone for each booking, so that phones forget it; which
+    bookings these were."""
     await execute(
         db,
         """
@@ -288,8 +290,18 @@ async def bury_orders(db: Connection, org_id: UUID, order_ids: Sequence[UUID], n
         org_id,
         order_ids,
     )
-    await execute(db, "delete from booking where org_id = $1 and order_id = any($2::uuid[])", org_id, order_ids)
+    gone = await fetch_all(
+        db,
+        Erased,
+        """
+        delete from booking where org_id = $1 and order_id = any($2::uuid[])
+        returning id, order_id, customer_id, slot_id
+        """,
+        org_id,
+        order_ids,
+    )
     await execute(db, "delete from booking_order where org_id = $1 and id = any($2::uuid[])", org_id, order_ids)
+    return gone
 
 
 class OldTombstones(msgspec.Struct, frozen=True):

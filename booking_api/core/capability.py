@@ -13,16 +13,11 @@ from litestar.handlers import HTTPRouteHandler
 from booking_api.core.checks import Check
 from booking_api.core.context import Role
 from booking_api.core.db import Connection
-from booking_api.core.db.event_queries import StoredEvent
 from booking_api.core.metrics import Metrics
 from booking_api.core.personal import Eraser
 from booking_api.core.queue.events import Fact
-from booking_api.core.runtime import Runtime
-
-Subscriber = Callable[[Runtime, StoredEvent], Awaitable[None]]
-"""It may be told of an event more than once."""
-Periodic = Callable[[Runtime], Awaitable[int]]
-"""It does at most a batch and says how much that was."""
+from booking_api.core.sealing import Resealer
+from booking_api.core.work import Periodic, Relayed, Service, Subscriber
 
 Backfill = Callable[[Connection, UUID], Awaitable[int]]
 """(connection, organisation): fills in what a migration in SQL had to leave empty, in transactions of its own that may
@@ -62,6 +57,10 @@ class Capability:
     """Which ones it publishes."""
     subscribers: Mapping[type[Fact], Sequence[Subscriber]] = dataclasses.field(default_factory=dict)
     """What it does about events, its own and those of capabilities below."""
+    relayed: Sequence[Relayed] = ()
+    """What it makes of all events, where a job for each would be too many."""
+    services: Sequence[Service] = ()
+    """What it does all the time, in each worker."""
     schedules: Sequence[tuple[float, Periodic]] = ()
     """Seconds between two runs, and the job."""
     checks: Sequence[Check] = ()
@@ -73,6 +72,8 @@ class Capability:
     could hold text."""
     erasers: Sequence[Eraser] = ()
     """What is done, besides, when somebody asks to be erased."""
+    resealers: Sequence[Resealer] = ()
+    """What encrypts anew what it keeps sealed, when the master secret changes."""
     backfills: Sequence[Backfill] = ()
     """The step of an upgrade that SQL can't do."""
     audited: Mapping[str, str | None] = dataclasses.field(default_factory=dict)

@@ -97,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long the archive keeps scans after that, month by month; 0 keeps them for ever."""
     audit_retention_days: int = 800
     """How long the audit keeps who did what, month by month; 0 keeps it for ever."""
+    webhook_timeout_seconds: float = 15.0
+    """How long the receiver of a webhook may take to answer."""
     outbound_loopback: bool = False
     """Whether webhooks may go to this machine itself, without TLS: for tests and development, never for real."""
     outbound_ca_file: str = ""

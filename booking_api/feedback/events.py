@@ -11,6 +11,7 @@ class FeedbackLow(Fact, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "feedback.low"
     about: ClassVar[str] = "feedback"
+    is_public: ClassVar[bool] = True
 
     step: str
     kind: str
@@ -19,3 +20,4 @@ class FeedbackLow(Fact, frozen=True, kw_only=True):
     booking_id: UUID | None
     product_id: UUID | None
     channel: str
+    """Where it was given, such as `ios`."""

@@ -9,6 +9,7 @@ from booking_api.identity import (
     letter_jobs,
     me_routes,
     news_jobs,
+    resealing,
     routes,
     session_routes,
     token_routes,
@@ -43,6 +44,7 @@ CAPABILITY = Capability(
     },
     schedules=[(60, jobs.sweep_credentials), (600, jobs.keep_audit_partitions)],
     checks=CHECKS,
+    resealers=(resealing.reseal_keys,),
     personal={
         "api_key": dict.fromkeys(
             ("kind", "name", "channel", "scopes", "hint", "secret_hash", "allowed_origins", "allowed_apps"), NOT

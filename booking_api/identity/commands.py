@@ -161,7 +161,7 @@ def rotate_secret(as_json: JsonOption = False) -> None:
         async with session() as (db, _):
             for chosen in await queries.list_organisations(db):
                 async with db.transaction():
-                    done.append((chosen, await resealing.reseal_keys(db, vault, chosen.org_id, utc_now())))
+                    done.append((chosen, await resealing.reseal_all(db, vault, chosen.org_id, utc_now())))
         return done
 
     done = run(rotate)

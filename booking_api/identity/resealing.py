@@ -1,6 +1,6 @@
 """Changing the master secret: what is stored under an older one is encrypted anew, while everybody goes on selling.
 
-Stored under it are the private keys that passes are signed with. Everything else that the secret signs, tokens and
+Stored under it are the private keys that passes are signed with, and what other capabilities seal. Everything else that the secret signs, tokens and
 the links of pictures, is out there and believed for as long as the older secret is configured. What waits in a job
 (the contact of a recovery) is read within minutes.
 """
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
 from cryptography.fernet import InvalidToken
 
+from booking_api.capabilities import all_resealers
 from booking_api.core.db import Connection
+from booking_api.core.sealing import Resealed
 from booking_api.core.secrets import Vault
 from booking_api.identity import audit, signing_queries
 
@@ -23,17 +24,7 @@ REMEDY = (
 SHOWN = 3
 
 
-class Resealed(msgspec.Struct, frozen=True):
-    """What became of an organisation's keys."""
-
-    resealed: int
-    current: int
-    """Encrypted with the current secret already."""
-    unreadable: list[str]
-    """Their ids: no configured secret opens them."""
-
-
-async def reseal_keys(db: Connection, vault: Vault, org_id: UUID, now: datetime) -> Resealed:
+async def reseal_keys(db: Connection, vault: Vault, org_id: UUID, _now: datetime) -> Resealed:
     """Encrypts an organisation's private keys with the current secret, in the caller's transaction.
 
     May be repeated and interrupted anywhere, and run twice at once: each key is replaced only if it is what was read.
@@ -49,9 +40,17 @@ async def reseal_keys(db: Connection, vault: Vault, org_id: UUID, now: datetime)
             current += 1
         elif await signing_queries.reseal_key(db, org_id, row.kid, row.private_key_encrypted, fresh):
             resealed += 1
+    return Resealed(resealed, current, unreadable)
+
+
+async def reseal_all(db: Connection, vault: Vault, org_id: UUID, now: datetime) -> Resealed:
+    """Encrypts with the current secret whatever an organisation keeps sealed, in the caller's transaction."""
+    done = [await reseal(db, vault, org_id, now) for reseal in all_resealers()]
+    resealed = sum(one.resealed for one in done)
     if resealed:
         await audit.note_command(db, org_id, "secret.changed", "organisation", org_id, now)
-    return Resealed(resealed, current, unreadable)
+    unreadable = [one_id for one in done for one_id in one.unreadable]
+    return Resealed(resealed, sum(one.current for one in done), unreadable)
 
 
 async def unreadable_keys(db: Connection, vault: Vault) -> list[UUID]:

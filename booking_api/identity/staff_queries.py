@@ -86,6 +86,20 @@ class OwnerRow(msgspec.Struct, frozen=True):
     id: UUID
 
 
+class OwnerAddress(msgspec.Struct, frozen=True):
+    email: str
+
+
+async def list_owner_addresses(db: Connection, org_id: UUID) -> list[OwnerAddress]:
+    """Where to reach the owners."""
+    return await fetch_all(
+        db,
+        OwnerAddress,
+        "select email from staff where org_id = $1 and role = 'owner' and revoked_at is null order by id limit 20",
+        org_id,
+    )
+
+
 async def lock_owners(db: Connection, org_id: UUID) -> list[OwnerRow]:
     """The owners who aren't revoked, locked in id order, so that two of them can't demote each other at once."""
     return await fetch_all(

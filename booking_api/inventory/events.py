@@ -10,6 +10,7 @@ class SlotUpdated(Fact, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "slot.changed"
     about: ClassVar[str] = "slot"
+    is_public: ClassVar[bool] = True
 
     changed: list[str] | None = None
     """The names of what is another by now; absent where an import changed it, and doesn't say."""

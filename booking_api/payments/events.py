@@ -11,16 +11,22 @@ class PaymentSettled(Fact, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "payment.settled"
     about: ClassVar[str] = "payment"
+    is_public: ClassVar[bool] = True
+    ordered_by: ClassVar[tuple[str, ...]] = ("order_id",)
 
     order_id: UUID
     intent_id: UUID
+    """The payment: its own id."""
     status: str
+    """`succeeded`, `failed` or `cancelled`."""
     late: bool
     """Whether it had an outcome before, and this is another one."""
 
 
 class OfRefund(Fact, frozen=True, kw_only=True):
     about: ClassVar[str] = "refund"
+    is_public: ClassVar[bool] = True
+    ordered_by: ClassVar[tuple[str, ...]] = ("booking_id", "order_id")
 
     order_id: UUID
     booking_id: UUID | None
@@ -28,7 +34,9 @@ class OfRefund(Fact, frozen=True, kw_only=True):
     intent_id: UUID | None
     """None for what was paid on site."""
     refund_id: UUID
+    """The refund: its own id."""
     status: str
+    """As the refund's own, such as `succeeded`."""
 
 
 class RefundSettled(OfRefund, frozen=True, kw_only=True):

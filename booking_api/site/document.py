@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
+from booking_api.capabilities import all_events
 from booking_api.site.openapi import Examples, build_document
+from booking_api.site.openapi_webhooks import add_webhooks
 from booking_api.site.prose import prose
 
 EXAMPLES = Path(__file__).parent / "examples.json"
@@ -20,7 +22,7 @@ def load_examples() -> Examples:
 
 def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
     """The OpenAPI document of these operations."""
-    return build_document(handlers, prose(), load_examples())
+    return add_webhooks(build_document(handlers, prose(), load_examples()), all_events())
 
 
 def encode(made: dict[str, Any]) -> bytes:

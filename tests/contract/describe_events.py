@@ -14,7 +14,8 @@ HEAD = """\
 # Events
 
 What capabilities publish in the transaction in which it happens, and who is told of it, at least once. Each is a Struct
-in its owner's `events.py`; data are ids and facts, never contact details. This page is made from the code.
+in its owner's `events.py`; data are ids and facts, never contact details. Those that are public are also sent to
+[webhooks](webhooks.md). This page is made from the code.
 """
 
 
@@ -38,5 +39,6 @@ def _describe(event: type[Fact], told: list[str]) -> str:
         optional = "" if field.default is NODEFAULT else "?"
         note = f": {notes[field.name]}" if field.name in notes else ""
         lines.append(f"- `{field.name}{optional}`{note}")
-    lines += ["", f"Told: {', '.join(told)}." if told else "Nobody is told yet.", ""]
+    to = [*told, *(["webhooks"] if event.is_public else [])]
+    lines += ["", f"Told: {', '.join(to)}." if to else "Nobody is told yet.", ""]
     return "\n".join(lines)

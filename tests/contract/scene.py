@@ -54,6 +54,9 @@ class Scene:
     refunding: str
     """A refund that its provider is carrying out; `by_hand` one that staff have to give back."""
     by_hand: str
+    webhook: Json
+    delivery_id: str
+    """A test that was sent to it."""
 
     @property
     def session_id(self) -> str:
@@ -66,6 +69,7 @@ class Scene:
         """Ids that nobody outside of the organisation may ever be told."""
         things = (
             self.held, self.confirmed, self.unused, self.cancelled, self.moved, self.prompt, self.feedback, self.member,
+            self.webhook,
         )  # fmt: skip
         return {thing["id"] for thing in things} | {
             self.held["order_id"], self.confirmed["order_id"], self.key_id, self.refunding, self.by_hand,
@@ -122,12 +126,14 @@ async def build_scene(api: httpx.AsyncClient, world: World) -> Scene:
     )
     key = await _post(api, "/v1/keys", world.owner, {"kind": "secret", "name": "Reports", "scopes": ["feedback:read"]})
     refunding, by_hand = await _refunds(world, cancelled)
+    webhook = await _post(api, "/v1/webhooks", world.owner, {"url": "https://hooks.example.org/all"})
+    tested = await _post(api, f"/v1/webhooks/{webhook['id']}/test", world.owner, {}, 202)
     return Scene(
         world=world, other=other, customer=customer, refresh_token=held["refresh_token"], stranger=world.customer(),
         other_customer=other.customer(), held=held, confirmed=confirmed, unused=unused, cancelled=cancelled, moved=moved,
         prompt=prompt,
         feedback=feedback, member=member, key_id=key["id"], nonce=nonce,
-        refunding=refunding, by_hand=by_hand,
+        refunding=refunding, by_hand=by_hand, webhook=webhook, delivery_id=tested["id"],
     )  # fmt: skip
 
 
@@ -387,6 +393,32 @@ CALLS: dict[str, Callable[[Scene], Call]] = {
         "PATCH", "/v1/feedback/prompts/{prompt_id}", {"prompt_id": s.prompt["id"]}, body={"share_percent": 50}
     ),
     "deletePrompt": lambda s: Call("DELETE", "/v1/feedback/prompts/{prompt_id}", {"prompt_id": s.prompt["id"]}),
+    # webhooks
+    "createWebhook": lambda s: Call(
+        "POST", "/v1/webhooks",
+        body={"url": "https://hooks.example.org/booking", "events": ["booking.confirmed", "booking.cancelled"], "description": "Back office"},
+    ),
+    "listWebhooks": lambda s: Call("GET", "/v1/webhooks", query={"limit": "2"}),
+    "getWebhook": lambda s: Call("GET", "/v1/webhooks/{webhook_id}", {"webhook_id": s.webhook["id"]}),
+    "editWebhook": lambda s: Call(
+        "PATCH", "/v1/webhooks/{webhook_id}", {"webhook_id": s.webhook["id"]}, body={"events": ["booking.confirmed"]}
+    ),
+    "deleteWebhook": lambda s: Call("DELETE", "/v1/webhooks/{webhook_id}", {"webhook_id": s.webhook["id"]}),
+    "changeWebhookSecret": lambda s: Call(
+        "POST", "/v1/webhooks/{webhook_id}/secret", {"webhook_id": s.webhook["id"]}, body={"previous_valid_seconds": 3600}
+    ),
+    "testWebhook": lambda s: Call("POST", "/v1/webhooks/{webhook_id}/test", {"webhook_id": s.webhook["id"]}),
+    "listWebhookDeliveries": lambda s: Call(
+        "GET", "/v1/webhooks/{webhook_id}/deliveries", {"webhook_id": s.webhook["id"]}, query={"limit": "2"}
+    ),
+    "replayWebhookDelivery": lambda s: Call(
+        "POST", "/v1/webhooks/{webhook_id}/deliveries/{event_id}/replay",
+        {"webhook_id": s.webhook["id"], "event_id": s.delivery_id},
+    ),
+    "replayWebhook": lambda s: Call(
+        "POST", "/v1/webhooks/{webhook_id}/replay", {"webhook_id": s.webhook["id"]},
+        body={"from": (utc_now() - timedelta(days=1)).isoformat()},
+    ),
     # tokens, staff, keys
     "createTokens": lambda s: Call("POST", "/v1/tokens", body={"grant": "refresh", "refresh_token": s.refresh_token}),
     "recoverTokens": lambda s: Call(

@@ -64,6 +64,11 @@ ACROSS_ORGANISATIONS = {
     "bookings.check_queries.suspects_passes": DOCTOR,
     "payments.check_queries.suspects_payments": DOCTOR,
     "inventory.check_queries.suspects_local_dates": DOCTOR,
+    "webhooks.turn_queries.list_due_endpoints": DUE,
+    "webhooks.queries.list_every_endpoint": DUE,
+    "webhooks.queries.list_listening": "the relay goes on with each organisation by itself",
+    "webhooks.queries.list_failing": DOCTOR,
+    "webhooks.delivery_queries.count_troubled": "metrics are of the whole installation",
 }
 """Statement → why it looks across organisations, which each one does alone. None of them locks or changes a row, for
 which there is no exception: see `test_what_looks_across_organisations_only_reads`."""

@@ -29,6 +29,7 @@ from booking_api.app import create_app, open_runtime
 from booking_api.bookings import routes
 from booking_api.bookings.operations import cancellation, confirmation, settlement, together
 from booking_api.core.db import event_queries
+from booking_api.core.outbound.client import Outbound
 from booking_api.core.queue.batching import Batcher
 from booking_api.core.settings import load_settings
 from booking_api.inventory import operations as inventory
@@ -98,6 +99,7 @@ STEPS: dict[str, Callable[[], Any]] = {
     "refunds were claimed": lambda: after(asking_queries, "claim_due_refunds"),
     "the provider has refunded": lambda: after(HttpTestProvider, "refund"),
     "the refund was recorded": lambda: after(refund_queries, "finish_try"),
+    "a webhook was sent": lambda: after(Outbound, "call"),
     "places were given back": lambda: after(inventory, "give_back"),
 }  # fmt: skip
 

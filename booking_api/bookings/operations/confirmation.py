@@ -11,12 +11,14 @@ from uuid import UUID
 
 from booking_api.bookings import amounts
 from booking_api.bookings.details import missing_details
+from booking_api.bookings.events import BookingPending
 from booking_api.bookings.hold_queries import sum_unpaid_of_contact
 from booking_api.bookings.operations.bounding import contact_digest, require_proof, require_room_of_contact
 from booking_api.bookings.operations.complete import Confirmed, complete, keep_places
 from booking_api.bookings.operations.facts import Facts
 from booking_api.bookings.operations.refusing import Seen, require_order, require_version
 from booking_api.bookings.operations.write import (
+    announce,
     mark_confirmed,
     move,
     save,
@@ -255,4 +257,5 @@ async def _open_intent(ctx: Context, facts: Facts, wish: Confirmation) -> UUID:
         raise HoldExpired
     await save(ctx, facts)
     await save_agreed(ctx, facts.agreed)
+    await announce(ctx, BookingPending, facts.bookings)
     return intent.id

@@ -70,7 +70,7 @@ async def edit(
     await save(ctx, facts, [booking])
     if status == "confirmed":
         await tell_replaced(ctx, booking.customer_id, addresses_of(before.contact), addresses_of(booking.contact))
-        await announce(ctx, BookingChanged, [booking])
+    await announce(ctx, BookingChanged, [booking])
 
 
 def _within_request(pointer: str, items: Sequence[ItemRow], edits: Sequence[ItemEdit]) -> str:
@@ -196,6 +196,7 @@ async def extend(ctx: Context, facts: Facts, seen: Seen | None = None) -> None:
     if not await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], until):
         raise HoldExpired
     await save(ctx, facts)
+    await announce(ctx, BookingChanged, facts.bookings)
 
 
 async def settle_on_site(ctx: Context, facts: Facts, booking: BookingRow, payment: OnSitePayment) -> None:

@@ -10,12 +10,14 @@ from uuid import UUID
 
 from booking_api.bookings import retention_queries
 from booking_api.bookings.details import holds_sensitive, without_sensitive
+from booking_api.bookings.events import BookingErased
 from booking_api.bookings.operations.facts import Facts
-from booking_api.bookings.operations.write import save, save_items
+from booking_api.bookings.operations.write import announce, events_about, save, save_items
 from booking_api.bookings.rules import HOLDS_PLACES
 from booking_api.bookings.schemas import BookingRow
 from booking_api.core.context import Context
 from booking_api.core.db import Connection
+from booking_api.core.queue.events import publish
 from booking_api.identity import operations as identity
 from booking_api.inventory.slot_rules import expected_times
 from booking_api.payments import queries as payment_queries
@@ -53,6 +55,7 @@ async def erase(db: Connection, org_id: UUID, booking_ids: Sequence[UUID], now: 
     idle = await retention_queries.list_idle_customers(db, org_id, sorted(customers))
     forgotten = await identity.forget_contacts(db, org_id, [row.customer_id for row in idle], now)
     await identity.narrow_sessions(db, org_id, customers, now)
+    await publish(db, events_about(org_id, BookingErased, erased, now))
     return Erasure(len(erased), forgotten)
 
 
@@ -78,6 +81,7 @@ async def silence(ctx: Context, orders: Sequence[Facts]) -> int:
             await save_items(ctx, said)
         if over:
             await save(ctx, facts, over)
+            await announce(ctx, BookingErased, over)
             done += 1
     return done
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from booking_api.bookings import rules
-from booking_api.bookings.events import BookingRejected
+from booking_api.bookings.events import BookingChanged, BookingRejected
 from booking_api.bookings.operations.admitted import needed
 from booking_api.bookings.operations.cancellation import refund_whole
 from booking_api.bookings.operations.complete import Confirmed, complete, keep_places
@@ -57,11 +57,13 @@ async def settle(ctx: Context, facts: Facts, intent: Intent) -> None:
             await refund_whole(ctx, facts, intent, "cancelled" if order.status == "cancelled" else "superseded")
             if len(facts.refunds) > before:
                 await save(ctx, facts)
+                await announce(ctx, BookingChanged, facts.bookings)
         case "failed" | "cancelled" if is_current and order.status == "pending":
             await _decline(ctx, facts)
         case "failed" | "cancelled" if order.intent_id == intent.id and order.status in rules.FINAL:
             # Nothing comes any more, which readers of the order are to see.
             await save(ctx, facts)
+            await announce(ctx, BookingChanged, facts.bookings)
         case _:
             pass
 
@@ -115,6 +117,7 @@ async def _keep_hold(ctx: Context, facts: Facts, action: Action) -> None:
     if not await inventory.extend(ctx.db, ctx.org_id, [booking.id for booking in facts.bookings], order.expires_at):
         log.error("claim.lost", order_id=str(order.id))
     await save(ctx, facts)
+    await announce(ctx, BookingChanged, facts.bookings)
 
 
 async def _retake_or_refund(ctx: Context, facts: Facts, intent: Intent) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from booking_api.bookings import queries
 from booking_api.bookings.details import contact_words, holds_sensitive
@@ -104,7 +105,27 @@ async def announce(ctx: Context, of: type[OfBooking], bookings: Sequence[Booking
 
 def events_of(ctx: Context, of: type[OfBooking], bookings: Sequence[BookingRow], **more: Any) -> list[Event]:
     """One event per booking, to be published."""
+    return events_about(ctx.org_id, of, bookings, ctx.now, **more)
+
+
+class Bookinglike(Protocol):
+    """What an event says of any booking."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def order_id(self) -> UUID: ...
+    @property
+    def slot_id(self) -> UUID: ...
+    @property
+    def customer_id(self) -> UUID: ...
+
+
+def events_about(
+    org_id: UUID, of: type[OfBooking], bookings: Sequence[Bookinglike], now: datetime, **more: Any
+) -> list[Event]:
+    """One event per booking, where nobody asks for it, as of rows that are gone."""
     return [
-        of(order_id=b.order_id, slot_id=b.slot_id, customer_id=b.customer_id, **more).event(ctx.org_id, b.id, ctx.now)
+        of(order_id=b.order_id, slot_id=b.slot_id, customer_id=b.customer_id, **more).event(org_id, b.id, now)
         for b in bookings
     ]

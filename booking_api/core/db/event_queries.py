@@ -106,6 +106,35 @@ async def claim_unrelayed_events(db: Connection, now: datetime, limit: int) -> l
     return sorted(claimed, key=lambda event: (event.created_at, event.id))
 
 
+async def find_events(db: Connection, org_id: UUID, ids: Sequence[UUID]) -> list[StoredEvent]:
+    """Those of these events that are still kept."""
+    return await fetch_all(
+        db,
+        StoredEvent,
+        """
+        select org_id, id, type, subject_id, data, created_at from event where org_id = $1 and id = any($2::uuid[])
+        """,
+        org_id,
+        ids,
+    )
+
+
+async def list_relayed_events(
+    db: Connection, org_id: UUID, types: Sequence[str], after: UUID, end: UUID, limit: int
+) -> list[StoredEvent]:
+    """Events of these types between two ids, those that wait for the relay excepted, in the order of their ids."""
+    return await fetch_all(
+        db,
+        StoredEvent,
+        """
+        select org_id, id, type, subject_id, data, created_at from event
+        where org_id = $1 and id > $3 and id < $4 and type = any($2::text[]) and relayed_at is not null
+        order by id limit $5
+        """,
+        org_id, types, after, end, limit,
+    )  # fmt: skip
+
+
 async def rest_holds_events(db: Connection, first: UUID, end: UUID) -> bool:
     """Whether the default partition holds events of a range of ids, so that it can't have a partition of its own."""
     return await fetch_value(db, "select exists (select from event_rest where id >= $1 and id < $2)", first, end)

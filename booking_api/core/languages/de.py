@@ -13,6 +13,8 @@ TITLES: Final = {
     "The amount is not the one you expected": "Der Betrag ist nicht der erwartete",
     "The credential has been revoked": "Der Zugang wurde widerrufen",
     "The hold has ended": "Die Reservierung ist abgelaufen",
+    "The organisation has as many webhooks as it may have": "Die Organisation hat so viele Webhooks, wie sie haben darf",
+    "This webhook is paused": "Dieser Webhook ist angehalten",
     "The organisation has as many prompts as it may have": "Die Organisation hat so viele Fragen, wie sie haben darf",
     "The mail address is to be proven first": "Die Mailadresse ist zuerst zu bestätigen",
     "The payment was declined": "Die Zahlung wurde abgelehnt",
@@ -53,6 +55,19 @@ TITLES: Final = {
 }
 
 SENTENCES: Final = {
+    "A URL begins with https:// and the name of a server.": "Eine URL beginnt mit https:// und dem Namen eines Servers.",
+    "A URL begins with https://.": "Eine URL beginnt mit https://.",
+    "A URL can't carry a user name or password.": "Eine URL kann keinen Benutzernamen und kein Passwort tragen.",
+    "A URL has no blanks, controls or backslashes.": "Eine URL hat keine Leerzeichen, Steuerzeichen oder umgekehrten Schrägstriche.",
+    "A URL may have {} characters.": "Eine URL darf {} Zeichen haben.",
+    "Characters of other alphabets are written with % in path and query.": "In Pfad und Abfrage werden Zeichen anderer Alphabete mit % geschrieben.",
+    "Events are kept for {} days.": "Ereignisse werden {} Tage lang aufgehoben.",
+    "Events are {}.": "Ereignisse sind {}.",
+    "Only addresses of the Internet are called.": "Es werden nur Adressen im Internet aufgerufen.",
+    "This is not a URL.": "Das ist keine URL.",
+    "This is not the name of a server.": "Das ist nicht der Name eines Servers.",
+    "This must be before `to` and before now.": "Das muss vor `to` und vor jetzt liegen.",
+    "This port can't be reached.": "Dieser Port ist nicht erreichbar.",
     # the form of a request
     "A string contains the character NUL, which no text here may.": "Ein Text enthält das Zeichen NUL, das hier nicht vorkommen darf.",
     "A value is outside of what can be stored.": "Ein Wert liegt außerhalb dessen, was gespeichert werden kann.",

@@ -63,6 +63,16 @@ def read_url(url: str) -> Destination:
     return Destination(parts.scheme, _ascii_host(host), port or PORTS[parts.scheme], target)
 
 
+def check_url(url: str, *, loopback: bool) -> Destination:
+    """A URL that may be called, as far as can be said without resolving its name. Raises `BadUrl`."""
+    destination = read_url(url)
+    if is_address(destination.host) and not may_reach(destination.host, loopback=loopback):
+        raise BadUrl("Only addresses of the Internet are called.")
+    if destination.scheme == "http" and not loopback:
+        raise BadUrl("A URL begins with https://.")
+    return destination
+
+
 def is_address(host: str) -> bool:
     """Whether a host is an address already, written as usual."""
     try:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Final
 
-from booking_api.core.outbound.addresses import BadUrl, Destination, all_reachable, is_address, may_reach, read_url
+from booking_api.core.outbound.addresses import BadUrl, Destination, all_reachable, check_url, read_url
 from booking_api.core.outbound.failures import Answer, CallFailed
 from booking_api.core.settings import Settings
 
@@ -34,15 +34,6 @@ class Outbound:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def check_url(self, url: str) -> Destination:
-        """A URL that may be called, as far as can be said without resolving its name. Raises `BadUrl`."""
-        destination = read_url(url)
-        if is_address(destination.host) and not may_reach(destination.host, loopback=self._loopback):
-            raise BadUrl("Only addresses of the Internet are called.")
-        if destination.scheme == "http" and not self._loopback:
-            raise BadUrl("A URL begins with https://.")
-        return destination
-
     async def call(
         self,
         method: str,
@@ -61,7 +52,7 @@ class Outbound:
         `trusted` is for servers that the operator has named in a setting: they may be anywhere.
         """
         try:
-            destination = read_url(url) if trusted else self.check_url(url)
+            destination = read_url(url) if trusted else check_url(url, loopback=self._loopback)
         except BadUrl:
             raise CallFailed("bad_url") from None
         try:

@@ -25,9 +25,19 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`<thing>.<what happened to it>`."""
     about: ClassVar[str]
     """What the event's `subject_id` is."""
+    is_public: ClassVar[bool] = False
+    """Whether an organisation's own systems may be told: then it holds nothing that is secret or personal."""
+    ordered_by: ClassVar[tuple[str, ...]] = ()
+    """The fields of which the first that is given says whose events come in order; without them, the subject's do."""
 
     def event(self, org_id: UUID, subject_id: UUID, now: datetime) -> Event:
         return Event(org_id, self.type, subject_id, self, now)
+
+    @classmethod
+    def order_key(cls, stored: StoredEvent) -> UUID:
+        """Events with the same key are told one after the other, in the order in which they happened."""
+        given = next((value for name in cls.ordered_by if (value := stored.data.get(name)) is not None), None)
+        return stored.subject_id if given is None else UUID(given)
 
     @classmethod
     def of(cls, stored: StoredEvent) -> Self:

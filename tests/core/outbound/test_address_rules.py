@@ -2,7 +2,7 @@
 
 import pytest
 
-from booking_api.core.outbound.addresses import BadUrl, all_reachable, may_reach, read_url
+from booking_api.core.outbound.addresses import BadUrl, all_reachable, check_url, may_reach, read_url
 
 ELSEWHERE = [
     "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1",
@@ -53,3 +53,11 @@ def test_a_url_is_read_once():
 def test_what_is_no_url_of_a_server_is_refused(url):
     with pytest.raises(BadUrl):
         read_url(url)
+
+
+def test_what_can_be_said_of_a_url_without_asking_anybody():
+    assert check_url("https://example.org/", loopback=False).host == "example.org"
+    assert check_url("http://127.0.0.1:8080/", loopback=True).port == 8080
+    for url in ("http://example.org/", "https://192.168.0.1/", "https://[::1]/", "http://127.0.0.1/"):
+        with pytest.raises(BadUrl):
+            check_url(url, loopback=False)

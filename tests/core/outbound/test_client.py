@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from booking_api.core.outbound.addresses import BadUrl
 from booking_api.core.outbound.client import Outbound
 from booking_api.core.outbound.failures import Answer, CallFailed
 from booking_api.core.settings import Settings
@@ -91,11 +90,6 @@ async def test_no_spelling_of_this_machine_is_called_unless_a_setting_says_so(ho
     made = Outbound(Settings())
     try:
         assert await reason(made, f"https://{host}:9/") in {"forbidden_address", "bad_url", "unresolved"}
-        with pytest.raises(BadUrl):
-            made.check_url("http://example.org/")
-        assert made.check_url("https://example.org/").host == "example.org"
-        with pytest.raises(BadUrl):
-            made.check_url("https://192.168.0.1/")
     finally:
         made.close()
 

@@ -1,0 +1,1 @@
+"""The verbs of webhooks: configuring them, telling them, sending again."""
