@@ -119,19 +119,19 @@ async def find_events(db: Connection, org_id: UUID, ids: Sequence[UUID]) -> list
     )
 
 
-async def list_relayed_events(
-    db: Connection, org_id: UUID, types: Sequence[str], after: UUID, end: UUID, limit: int
+async def list_events(
+    db: Connection, org_id: UUID, types: Sequence[str], after: UUID, end: UUID, limit: int, *, relayed_only: bool
 ) -> list[StoredEvent]:
-    """Events of these types between two ids, those that wait for the relay excepted, in the order of their ids."""
+    """Events of these types between two ids, in the order of their ids; those that no relay has reached where wanted."""
     return await fetch_all(
         db,
         StoredEvent,
         """
         select org_id, id, type, subject_id, data, created_at from event
-        where org_id = $1 and id > $3 and id < $4 and type = any($2::text[]) and relayed_at is not null
+        where org_id = $1 and id > $3 and id < $4 and type = any($2::text[]) and (relayed_at is not null or not $6)
         order by id limit $5
         """,
-        org_id, types, after, end, limit,
+        org_id, types, after, end, limit, relayed_only,
     )  # fmt: skip
 
 

@@ -1,7 +1,5 @@
 """Endpoints: made, changed, paused, resumed, deleted; their secrets."""
 
-import os
-from base64 import b64encode
 from datetime import timedelta
 from uuid import UUID
 
@@ -34,17 +32,14 @@ from booking_api.webhooks.schemas import (
     WebhookListQuery,
     WebhookSecret,
 )
-
-PREFIX = "whsec_"
-SECRET_BYTES = 32
-
+from booking_api.webhooks.secrets import new_secret, show_secret
 
 # secrets ----------------------------------------------------------------------------------------------------------
 
 
 def shown_secret(vault: Vault, row: EndpointRow) -> WebhookSecret:
     """The current secret as its receiver is given it."""
-    return WebhookSecret(PREFIX + b64encode(vault.decrypt(row.secret_sealed)).decode())
+    return WebhookSecret(show_secret(vault.decrypt(row.secret_sealed)))
 
 
 async def change_secret(ctx: Context, endpoint_id: UUID, change: SecretChange) -> EndpointRow:
@@ -54,7 +49,7 @@ async def change_secret(ctx: Context, endpoint_id: UUID, change: SecretChange) -
     _check(ctx, None, None, row.payload)
     until = ctx.now + timedelta(seconds=change.previous_valid_seconds)
     row = msgspec.structs.replace(
-        row, secret_sealed=ctx.vault.encrypt(os.urandom(SECRET_BYTES)), updated_at=ctx.now,
+        row, secret_sealed=ctx.vault.encrypt(new_secret()), updated_at=ctx.now,
         previous_sealed=row.secret_sealed if change.previous_valid_seconds else None,
         previous_until=until if change.previous_valid_seconds else None,
     )  # fmt: skip
@@ -96,7 +91,7 @@ async def add_endpoint(ctx: Context, new: NewWebhook) -> EndpointRow:
         raise TooManyWebhooks
     row = EndpointRow(
         id=new_id(), url=new.url, description=new.description, events=sorted(set(new.events)), payload=new.payload,
-        status="active", paused_because=None, secret_sealed=ctx.vault.encrypt(os.urandom(SECRET_BYTES)),
+        status="active", paused_because=None, secret_sealed=ctx.vault.encrypt(new_secret()),
         previous_sealed=None, previous_until=None, failures=0, failing_since=None, retry_at=None, succeeded_at=None,
         created_at=ctx.now, updated_at=ctx.now,
     )  # fmt: skip

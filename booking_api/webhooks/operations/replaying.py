@@ -86,8 +86,8 @@ async def replay(ctx: Context, endpoint_id: UUID, wish: Replay) -> ReplayBegun:
         raise unprocessable("/from", f"Events are kept for {KEPT.days} days.")
     types = endpoint.events or sorted(public_events())
     after = read_cursor(wish.cursor, tuple[UUID], "/cursor")[0] if wish.cursor else first_id(wish.from_)
-    found = await event_queries.list_relayed_events(
-        ctx.db, ctx.org_id, types, after, first_id(until), MOST_REPLAYED + 1
+    found = await event_queries.list_events(
+        ctx.db, ctx.org_id, types, after, first_id(until), MOST_REPLAYED + 1, relayed_only=True
     )
     page = [delivery_of(event) for event in found[:MOST_REPLAYED]]
     if page:
