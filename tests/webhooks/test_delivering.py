@@ -253,7 +253,8 @@ async def test_one_message_that_is_never_taken_is_given_up_and_the_others_go_on(
         answer = await api.post(f"/v1/bookings/{poison['id']}/cancel", json={}, headers=owner_of(poison))
         assert answer.status_code == 200
         await relay_and_tell(runtime)
-        for _ in range(45):
+        # Three days of pauses, a tenth longer at most, each of which is over up to two hours before it is looked at.
+        for _ in range(54):
             await later(runtime, timedelta(hours=2))
             await journey(api, world)
             await relay_and_tell(runtime)
