@@ -187,6 +187,9 @@ CREATE TABLE public.booking_order (
     contact_digest bytea,
     external_reference text,
     metadata jsonb,
+    claimed_from uuid,
+    claimed_at timestamp with time zone,
+    CONSTRAINT booking_order_claim_is_whole CHECK (((claimed_from IS NULL) = (claimed_at IS NULL))),
     CONSTRAINT booking_order_status_is_known CHECK ((status = ANY (ARRAY['on_hold'::text, 'pending'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.02');
@@ -720,6 +723,7 @@ CREATE TABLE public.slot (
     estimated_ends_at timestamp with time zone,
     delay_note text,
     delay_updated_at timestamp with time zone,
+    sold_out boolean GENERATED ALWAYS AS ((taken >= capacity)) STORED NOT NULL,
     CONSTRAINT slot_delay_is_whole CHECK ((((estimated_starts_at IS NULL) = (delay_updated_at IS NULL)) AND ((estimated_starts_at IS NOT NULL) OR ((estimated_ends_at IS NULL) AND (delay_note IS NULL))))),
     CONSTRAINT slot_ends_after_start CHECK ((ends_at >= starts_at)),
     CONSTRAINT slot_estimate_is_no_move CHECK ((estimated_starts_at >= starts_at)),
@@ -747,6 +751,50 @@ CREATE TABLE public.tombstone (
     id uuid NOT NULL,
     deleted_at timestamp with time zone NOT NULL,
     changed_xid bigint DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE public.webhook_delivery (
+    org_id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    type text NOT NULL,
+    order_key uuid NOT NULL,
+    status text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    tried_at timestamp with time zone,
+    first_failed_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    answer_status integer,
+    failure text,
+    CONSTRAINT webhook_delivery_has_its_time CHECK (((status = 'delivered'::text) = (delivered_at IS NOT NULL))),
+    CONSTRAINT webhook_delivery_status_is_known CHECK ((status = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text])))
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05');
+
+CREATE TABLE public.webhook_endpoint (
+    org_id uuid NOT NULL,
+    id uuid NOT NULL,
+    url text NOT NULL,
+    description text,
+    events text[] NOT NULL,
+    payload text NOT NULL,
+    status text NOT NULL,
+    paused_because text,
+    secret_sealed bytea NOT NULL,
+    previous_sealed bytea,
+    previous_until timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    retry_at timestamp with time zone,
+    succeeded_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_pause_has_its_reason CHECK (((status = 'paused'::text) = (paused_because IS NOT NULL))),
+    CONSTRAINT webhook_payload_is_known CHECK ((payload = ANY (ARRAY['thin'::text, 'full'::text]))),
+    CONSTRAINT webhook_previous_ends CHECK (((previous_sealed IS NULL) = (previous_until IS NULL))),
+    CONSTRAINT webhook_status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'paused'::text, 'deleted'::text])))
 );
 
 CREATE TABLE public.worker_heartbeat (
@@ -917,6 +965,12 @@ ALTER TABLE ONLY public.staff
 ALTER TABLE ONLY public.tombstone
     ADD CONSTRAINT tombstone_pkey PRIMARY KEY (org_id, customer_id, type, id);
 
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (org_id, endpoint_id, event_id);
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (org_id, id);
+
 ALTER TABLE ONLY public.worker_heartbeat
     ADD CONSTRAINT worker_heartbeat_pkey PRIMARY KEY (worker_id);
 
@@ -943,6 +997,8 @@ CREATE INDEX booking_external_reference ON public.booking USING btree (org_id, e
 CREATE INDEX booking_metadata ON public.booking USING gin (metadata) WHERE (metadata IS NOT NULL);
 
 CREATE INDEX booking_of_order ON public.booking USING btree (org_id, order_id);
+
+CREATE INDEX booking_order_claimed ON public.booking_order USING btree (org_id, claimed_from) WHERE (claimed_from IS NOT NULL);
 
 CREATE INDEX booking_order_due ON public.booking_order USING btree (expires_at) WHERE (status = 'on_hold'::text);
 
@@ -1020,13 +1076,19 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
+CREATE INDEX place_position ON public.place USING btree (org_id, latitude, longitude) WHERE (latitude IS NOT NULL);
+
 CREATE INDEX place_unfolded ON public.place USING btree (org_id) WHERE (words IS NULL);
 
 CREATE INDEX place_words ON public.place USING gin (words);
 
+CREATE INDEX place_zone ON public.place USING btree (org_id, time_zone);
+
 CREATE INDEX product_destination ON public.product USING btree (org_id, destination_id) WHERE (destination_id IS NOT NULL);
 
 CREATE INDEX product_origin ON public.product USING btree (org_id, origin_id) WHERE (origin_id IS NOT NULL);
+
+CREATE INDEX product_place ON public.product USING btree (org_id, COALESCE(origin_id, venue_id)) WHERE on_sale;
 
 CREATE INDEX product_unfolded ON public.product USING btree (org_id) WHERE (words IS NULL);
 
@@ -1070,7 +1132,13 @@ CREATE INDEX single_use_code_age ON public.single_use_code USING btree (expires_
 
 CREATE INDEX single_use_code_subject ON public.single_use_code USING btree (org_id, customer_id, created_at);
 
+CREATE INDEX slot_destination ON public.slot USING btree (org_id, destination_id, local_date, starts_at, id) WHERE (destination_id IS NOT NULL);
+
 CREATE INDEX slot_gate ON public.slot USING btree (org_id, gate, starts_at) WHERE (gate IS NOT NULL);
+
+CREATE INDEX slot_late ON public.slot USING btree (org_id, estimated_starts_at) WHERE (estimated_starts_at IS NOT NULL);
+
+CREATE INDEX slot_origin ON public.slot USING btree (org_id, origin_id, local_date, starts_at, id);
 
 CREATE INDEX slot_product_date ON public.slot USING btree (org_id, product_id, local_date, starts_at, id);
 
@@ -1082,11 +1150,19 @@ CREATE INDEX slot_route_product ON public.slot USING btree (org_id, origin_id, d
 
 CREATE INDEX slot_starts ON public.slot USING btree (org_id, starts_at, id);
 
+CREATE INDEX slot_with_room ON public.slot USING btree (org_id, product_id, starts_at, id) WHERE ((status = 'open'::text) AND (NOT sold_out));
+
 CREATE UNIQUE INDEX staff_email_is_unique ON public.staff USING btree (org_id, email) WHERE (revoked_at IS NULL);
 
 CREATE INDEX tombstone_age ON public.tombstone USING btree (deleted_at);
 
 CREATE INDEX tombstone_moment ON public.tombstone USING btree (org_id, customer_id, deleted_at, id);
+
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (org_id, endpoint_id, due_at, event_id) WHERE (status = 'waiting'::text);
+
+CREATE INDEX webhook_delivery_failed ON public.webhook_delivery USING btree (org_id, endpoint_id, event_id) WHERE (status = 'failed'::text);
+
+CREATE INDEX webhook_delivery_order ON public.webhook_delivery USING btree (org_id, endpoint_id, order_key, event_id) WHERE (status = 'waiting'::text);
 
 ALTER INDEX public.audit_action ATTACH PARTITION public.audit_rest_org_id_action_id_idx;
 
@@ -1132,3 +1208,6 @@ ALTER TABLE ONLY public.seat_claim
 
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_product FOREIGN KEY (org_id, product_id) REFERENCES public.product(org_id, id);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_endpoint FOREIGN KEY (org_id, endpoint_id) REFERENCES public.webhook_endpoint(org_id, id);

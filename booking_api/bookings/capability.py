@@ -1,15 +1,6 @@
 """What bookings declares."""
 
-from booking_api.bookings import (
-    change_routes,
-    customer_routes,
-    events,
-    integrator_routes,
-    jobs,
-    me_routes,
-    routes,
-    slot_routes,
-)
+from booking_api.bookings import change_routes, customer_routes, events, integrator_routes, jobs, routes, slot_routes
 from booking_api.bookings.checks import CHECKS
 from booking_api.bookings.operations import names
 from booking_api.core.capability import Capability, Tag
@@ -18,7 +9,7 @@ from booking_api.identity.events import RecoveryRequested
 from booking_api.inventory.events import SlotHoldsUnwanted, SlotUpdated
 from booking_api.payments.events import PaymentSettled, RefundFailed, RefundRetried, RefundSettled
 
-PARTS = (routes, change_routes, customer_routes, me_routes, integrator_routes, slot_routes)
+PARTS = (routes, change_routes, customer_routes, integrator_routes, slot_routes)
 CAPABILITY = Capability(
     name="bookings",
     tags=[
@@ -47,9 +38,7 @@ CAPABILITY = Capability(
         RecoveryRequested: (jobs.send_recovery_code,),
         SlotUpdated: (jobs.follow_slot,),
         SlotHoldsUnwanted: (jobs.release_holds,),
-        RefundSettled: (jobs.follow_refund,),
-        RefundFailed: (jobs.follow_refund,),
-        RefundRetried: (jobs.follow_refund,),
+        **dict.fromkeys((RefundSettled, RefundFailed, RefundRetried), (jobs.follow_refund,)),
     },
     schedules=[
         (1, jobs.sweep_ended_holds),
@@ -62,8 +51,9 @@ CAPABILITY = Capability(
     checks=CHECKS,
     personal={
         "booking": {
-            **dict.fromkeys(("reference", "status", "status_reason", "channel", "slot_change"), NOT),
-            "external_reference": NOT,
+            **dict.fromkeys(
+                ("reference", "status", "status_reason", "channel", "slot_change", "external_reference"), NOT
+            ),
             **dict.fromkeys(("contact", "answers", "cancel_reason", "name_words", "metadata"), VISIT),
             "price": MONEY,
         },
@@ -83,9 +73,7 @@ CAPABILITY = Capability(
         "booking.overridden": "booking",
         "booking.settled": "booking",
         "code.issued": "booking",
-        "order.claim_undone": "order",
-        "order.claimed": "order",
-        "order.refunded": "order",
+        **dict.fromkeys(("order.claim_undone", "order.claimed", "order.refunded"), "order"),
         "pass.reissued": "booking",
     },
 )

@@ -9,6 +9,7 @@ from uuid import UUID
 from litestar import Request, Response
 from litestar.response import Stream
 
+from booking_api.bookings import me_routes
 from booking_api.bookings.change_routes import READER
 from booking_api.bookings.operations.facts import load_order_of
 from booking_api.bookings.operations.show import show_booking
@@ -108,4 +109,4 @@ async def _latest(request: Request[Any, Any, Any], booking_id: UUID) -> Booking 
         return None
 
 
-ROUTES = [sync_changes, stream_booking]
+ROUTES = [sync_changes, stream_booking, *me_routes.ROUTES]
