@@ -296,7 +296,6 @@ MEMBERS: Mapping[str, str] = {
     "KeyAnswer.name": "What the organisation calls it.",
     "AuditObject.id": "The thing's id. Absent: it has none.",
     "SeatLayoutAnswer.seats": "How many there are.",
-    "ResumeCode.code": "The code, which is good once.",
     "Problem.code": "What apps branch on.",
     "ExpectedSlot.starts_at": "The start that the customer agrees to.",
     "FeedbackSummary.time_zone": "IANA time zone of the organisation: its days and weeks are meant.",

@@ -95,7 +95,7 @@ def test_an_enumeration_lists_what_the_code_may_say(member):
 
 
 def said(node: ast.AST) -> Iterator[str]:
-    """The texts of a module that are values: neither docstrings nor descriptions. SQL says what stands in quotes."""
+    """The texts of a module that are values: neither docstrings nor descriptions. SQL and JSON say what stands in quotes."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
@@ -103,7 +103,7 @@ def said(node: ast.AST) -> Iterator[str]:
             continue
         if isinstance(child, ast.Constant) and isinstance(child.value, str) and "x-extensible-enum" not in child.value:
             yield child.value
-            yield from re.findall(r"'(\w+)'", child.value)
+            yield from re.findall(r"['\"](\w+)['\"]", child.value)
         yield from said(child)
 
 
