@@ -83,6 +83,7 @@ async def test_an_item_has_everything(api: httpx.AsyncClient, world: World):
                 "total": usd(2 * 20460 + 15460 + 2560),
             },
         ],
+        "available_actions": ["book"],
     }
     product = found["products"][str(world.flight.id)]
     assert (product["title"], product["kind"]) == ("OS 101", "departure")

@@ -158,7 +158,7 @@ def test_a_flush_takes_time(tmp_path):
 
 def test_every_limit_says_what_it_is():
     scripts = list(SCRIPTS.glob("*.sql"))
-    assert len(scripts) == 5
+    assert len(scripts) == 6
     assert all(script.read_text().startswith("-- ") for script in scripts)
 
 
