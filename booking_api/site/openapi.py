@@ -232,6 +232,8 @@ class _Builder:
             }
             if isinstance(answer, Binary):
                 schema = {"type": "string"} if answer.is_text else {"type": "string", "format": "binary"}
+                if answer.media_type == JSON:
+                    schema = {"type": "object"}
                 response["content"] = {answer.media_type: {"schema": schema}}
             elif schema is not None:
                 recorded = self._recorded(endpoint, status)

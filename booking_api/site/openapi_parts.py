@@ -55,7 +55,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "required": False,
         "description": "The app that sends the request, by its own id, such as a bundle id; needed where the publishable "
         "key is bound to apps (`allowed_apps`).",
-        "schema": {"type": "string", "maxLength": 155},
+        "schema": {"type": "string"},
         "example": "example.ostwind.app",
     },
     "IfNoneMatch": {

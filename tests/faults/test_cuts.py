@@ -11,14 +11,16 @@ import pytest
 from booking_api.core.runtime import Runtime, acquire
 from booking_api.core.settings import Settings
 from tests.bookings.journey import confirm, hold, owner_of, taken, visit
-from tests.contract.scene import CALLS, PROVIDER_URL, Scene, build_scene
+from tests.contract.scene import CALLS, PROVIDER_URL, Call, Claiming, Scene, build_scene
 from tests.contract.test_access import OPERATIONS
 from tests.faults.proxy import Proxy, What, running_proxy
 from tests.processes import PATIENCE_SECONDS
 from tests.world import Headers, World
 
 FAULTS = ["cut", "refuse", "silent"]
-WITHOUT_DATABASE = {"getHealth", "getMetrics", "getOpenapi", "getDocs", "listProblems", "getProblem"}
+WITHOUT_DATABASE = {
+    "getHealth", "getIndex", "getMetrics", "getOpenapi", "getDocs", "listProblems", "getProblem", "getResumeCodeSvg", "getResumeCodePng",
+}  # fmt: skip
 POOL_SIZE = 4
 GOOD_BYE = b"X\0\0\0\4"
 """What a client sends last; it waits for no answer."""
@@ -60,7 +62,10 @@ def caller_of(name: str, scene: Scene) -> Headers:
 
 
 async def ask(api: httpx.AsyncClient, scene: Scene, name: str) -> httpx.Response:
-    return await CALLS[name](scene).send(api, caller_of(name, scene))
+    call = CALLS[name](scene)
+    if isinstance(call, Claiming):  # Its code can't be made where the database is away; another one asks as much.
+        call = Call(call.method, call.path, body={"code": "7K4QM2X9VB"})
+    return await call.send(api, caller_of(name, scene))
 
 
 def is_overloaded(answer: httpx.Response) -> bool:

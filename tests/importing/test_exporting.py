@@ -53,11 +53,14 @@ async def test_another_organisation_reads_it_back_the_same(
         monkeypatch.setattr(exporting, name, 2)
     write_example(make(tmp_path / "given"))
     await load(world, tmp_path / "given")
-    repair = "repair@2026-10-07T12:00Z@Clara Unrest"
-    found = {row["code"]: row["id"] for row in await rows(world, "select code, id from slot where org_id = $1")}
+    found = {
+        row["code"]: row["id"] for row in await rows(world, "select code, id from slot where org_id = $1 order by id")
+    }
+    repair = next(code for code in found if code.startswith("repair@") and code.endswith("@Clara Unrest"))
+    coach = next(code for code in found if code.startswith("night-coach@"))
     await patch_slot(api, world.manager, found[repair], booking_closes_at="2031-10-06T12:00:00Z")
     await patch_slot(api, world.manager, found["extra-minibus"], quotas={"saver": None, "flex": 3})
-    await patch_slot(api, world.manager, found["night-coach@2026-10-02T18:30Z"], quotas={"saver": 7})
+    await patch_slot(api, world.manager, found[coach], quotas={"saver": 7})
     await api.patch(f"/v1/slots/{world.flight_slots[0]}", json={"status": "cancelled"}, headers=world.manager)
     document, lines = await save(api, world, tmp_path / "first")
     assert [len(document[name]) for name in ("places", "seat_layouts", "products")] == [7, 3, 6]
