@@ -28,6 +28,9 @@ EXPORTS = Access(staff="manager", scope="bookings:read")
 LABELS = Access(staff="agent", scope="bookings:write")
 PAGE = 100
 """Bookings of an export that are in memory at once."""
+EXPORTED = Binary(
+    "application/jsonl", "A booking a line, as JSON; or as CSV with `format=csv`.", is_text=True, others=("text/csv",)
+)
 MEDIA_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
 
@@ -45,7 +48,7 @@ async def list_bookings(ctx: Context, query: AllBookingsQuery) -> BookingList:
 
 @endpoint(
     "GET", "/v1/bookings/export", tag=TAG, access=EXPORTS, query=ExportQuery,
-    answers={200: Binary("application/jsonl", "A booking a line, as JSON; or as CSV with `format=csv`.", is_text=True)},
+    answers={200: EXPORTED},
 )  # fmt: skip
 async def export_bookings(request: Request[Any, Any, Any]) -> Response[Any]:
     """Export bookings.

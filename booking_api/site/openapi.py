@@ -234,7 +234,7 @@ class _Builder:
                 schema = {"type": "string"} if answer.is_text else {"type": "string", "format": "binary"}
                 if answer.media_type == JSON:
                     schema = {"type": "object"}
-                response["content"] = {answer.media_type: {"schema": schema}}
+                response["content"] = {kind: {"schema": schema} for kind in (answer.media_type, *answer.others)}
             elif schema is not None:
                 recorded = self._recorded(endpoint, status)
                 value = recorded if recorded is not None else sample(schema, self.schemas)

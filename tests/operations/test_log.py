@@ -23,6 +23,7 @@ from tests.identity.mail_server import mail_server
 from tests.world import build_world
 
 NAME, EMAIL, PHONE, CODE = "Grace Hopper-Murray", "grace.hopper@navy.example", "+49 170 5550199", "7K4QM-2X9VB"
+LINES = {"application/x-ndjson", "application/jsonl"}
 
 
 class Written:
@@ -102,7 +103,7 @@ async def test_over_many_requests_nobody_is_named_and_nothing_secret_is_told(log
         await answer.aread()
         never.update(answer.request.headers.get("authorization", "").split()[1:])
         if "json" in answer.headers.get("content-type", "") and answer.content:
-            for line in answer.content.splitlines() if "ndjson" in answer.headers["content-type"] else [answer.content]:
+            for line in answer.content.splitlines() if answer.headers["content-type"] in LINES else [answer.content]:
                 never.update(secrets_in(json.loads(line)))
 
     api.event_hooks["response"] = [remember]

@@ -68,6 +68,8 @@ class Binary(msgspec.Struct, frozen=True):
     media_type: str
     description: str
     is_text: bool = False
+    others: tuple[str, ...] = ()
+    """The media types that may come instead."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
